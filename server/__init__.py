@@ -1,0 +1,1 @@
+"""Composition: configuration, sessions, the command line."""

@@ -1,0 +1,1 @@
+"""Models behind small protocols: voice activity, recognition, translation, synthesis."""

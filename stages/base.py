@@ -1,0 +1,92 @@
+"""The contracts every engine keeps.
+
+An engine is a model loaded once and shared. Its methods are coroutines that never block
+the event loop: blocking inference runs in the engine's own ``Worker`` thread. Deadlines
+belong to the caller, who cancels; a cancelled call leaves the engine usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from stream.frames import Samples, Transcript
+
+
+class EngineError(Exception):
+    """An engine cannot be used as configured; the message says what is wrong and what to do."""
+
+
+class SpeechDetector(Protocol):
+    """Rolling voice activity detection; one instance per stream, it keeps state."""
+
+    window: int
+    """Samples at ``SPEECH_RATE`` that one probability covers."""
+
+    async def probabilities(self, audio: Samples) -> Samples:
+        """Speech probability of each whole window in ``audio``.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, a whole number of windows, following the last call's.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the detector."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Speech to text."""
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        """Transcribe one utterance.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``, up to 30 s.
+            words: also time the words, for cutting long speech.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
+        ...
+
+
+class Translator(Protocol):
+    """Text to text."""
+
+    async def translate(self, text: str) -> str:
+        """Translate one utterance's text; the empty string stays empty."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
+        ...
+
+
+class Synthesiser(Protocol):
+    """Text to speech, delivered in pieces as they are made."""
+
+    sample_rate: int
+    """Hz of every piece."""
+    rate_range: tuple[float, float]
+    """Slowest and fastest speaking rate at which the voice stays natural; 1 is its own."""
+    characters_per_second: float
+    """Typical speed of the voice at rate 1, for planning before anything was measured."""
+
+    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+        """Speak ``text``; each piece is mono at ``sample_rate``, shape ``(n,)``.
+
+        Pieces end at clause boundaries and join without a gap. Text without anything to
+        pronounce yields nothing.
+
+        Args:
+            text: of any length and script.
+            rate: speaking rate, clamped to ``rate_range``.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
+        ...

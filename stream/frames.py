@@ -1,0 +1,109 @@
+"""What flows between stages: small frozen records, every time in ticks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.timeline import Interval
+
+Samples = NDArray[np.float32]
+"""PCM, float32 in [-1, 1]: ``(n,)`` mono or ``(n, channels)`` interleaved."""
+
+SPEECH_RATE = 16_000
+"""Sampling rate of speech handed to models, Hz: one sample is exactly three ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A block of the source's audio at 48 kHz.
+
+    Attributes:
+        start: media time of the first sample, ticks.
+        samples: shape ``(n, channels)``.
+    """
+
+    start: int
+    samples: Samples
+
+    @property
+    def end(self) -> int:
+        """Media time just after the last sample, ticks."""
+        return self.start + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedPacket:
+    """A compressed packet that passes through untouched.
+
+    Attributes:
+        stream: index of the source stream.
+        time: decoding time on the media timeline, ticks; orders the packet in the output.
+        packet: the ``av.Packet``, timestamps already on the repaired timeline.
+    """
+
+    stream: int
+    time: int
+    packet: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Speech between two pauses, or cut at a word gap where it runs long.
+
+    Attributes:
+        id: counts from 0 in the order of the source.
+        slot: from the first to the last spoken sample, padding excluded.
+        audio: speech with padding, mono at ``SPEECH_RATE``, shape ``(n,)``.
+        audio_start: media time of ``audio[0]``, ticks.
+        ended_by: a pause, a cut inside long speech, or the end of the source.
+        speaker: label of who speaks.
+    """
+
+    id: int
+    slot: Interval
+    audio: Samples
+    audio_start: int
+    ended_by: Literal["pause", "cut", "end"]
+    speaker: str = "S1"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; ``start`` and ``end`` are seconds from the start of its audio."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recogniser heard.
+
+    Attributes:
+        text: the transcript; empty when nothing was said.
+        language: ISO 639 code.
+        words: word timings, if they were asked for.
+        rejected: why text was thrown away as a hallucination, or ``None``.
+    """
+
+    text: str
+    language: str
+    words: tuple[Word, ...] = ()
+    rejected: str | None = None
+
+
+class Fate(StrEnum):
+    """What became of an utterance's dub."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+    DROPPED = "dropped"
+    FAILED = "failed"
+    EMPTY = "empty"
