@@ -43,6 +43,7 @@ class Placement:
         borrowed: ticks of the silence after the slot that the dub uses.
         shift: ticks that the dub starts after its slot does.
         truncated: ticks of (already sped-up) speech that did not fit.
+        latest: media time at which the dub ends at the latest, should it turn out longer.
     """
 
     interval: Interval
@@ -50,6 +51,7 @@ class Placement:
     borrowed: int
     shift: int
     truncated: int
+    latest: int
 
 
 def speaking_rate(expected: int, slot: Interval, options: FitOptions) -> float:
@@ -73,25 +75,20 @@ def place(
         options: the limits.
     """
     start = max(slot.start, earliest)
-    room = max(slot.end, start) - start
-    if duration <= room:
-        tempo = max(duration / room, options.min_tempo) if room else 1.0
-        end = min(start + round(duration / tempo), start + room)
-        return Placement(Interval(start, end), tempo, 0, start - slot.start, 0)
-
+    room = max(0, slot.end - start)
     free = free_until - ticks(options.breath)
-    limit = max(slot.end, min(free, slot.end + ticks(options.borrow)), start)
-    tempo = (
-        min(max(duration / (limit - start), 1.0), options.max_tempo)
-        if limit > start
-        else (options.max_tempo)
-    )
-    end = start + round(duration / tempo)
+    limit = max(start, slot.end, min(free, slot.end + ticks(options.borrow)))
     # What overruns pushes the next dub back, so the push is bounded from the end of the
     # silence: drift cannot accumulate from one utterance to the next.
-    hard_end = max(limit + ticks(options.shift), start)
-    truncated = max(0, end - hard_end)
-    end -= truncated
-    return Placement(
-        Interval(start, end), tempo, max(0, end - slot.end), start - slot.start, truncated
-    )
+    latest = limit + ticks(options.shift)
+    if room and duration <= room:
+        tempo = max(duration / room, options.min_tempo)
+    elif limit > start:
+        tempo = min(max(duration / (limit - start), 1.0), options.max_tempo)
+    else:
+        tempo = options.max_tempo
+    end = start + round(duration / tempo)
+    truncated = max(0, end - latest)
+    interval = Interval(start, end - truncated)
+    borrowed = max(0, interval.end - slot.end)
+    return Placement(interval, tempo, borrowed, start - slot.start, truncated, latest)

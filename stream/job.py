@@ -26,6 +26,9 @@ class DubJob:
         dub: media interval that it was heard in.
         starved: ticks of silence inside the dub because a piece came too late.
         loudness: of the source speech and of the dub after gain, LUFS.
+        available: wall seconds from the source's reaching the slot's start to the first
+            sample of the dub being ready; ``None`` offline.
+        truncated: whether speech had to be left out at the end.
         streamed: whether playout began before the dub was complete.
         fate: what became of it; ``None`` while it is under way.
         fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
@@ -40,6 +43,8 @@ class DubJob:
     dub: Interval | None = None
     starved: int = 0
     loudness: tuple[float, float] | None = None
+    available: float | None = None
+    truncated: bool = False
     streamed: bool = False
     fate: Fate | None = None
     fault: str | None = None

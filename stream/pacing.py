@@ -27,6 +27,10 @@ class Pacing(Protocol):
         """Wall seconds until the viewer sees ``time``; infinite where nobody watches."""
         ...
 
+    def since(self, time: int) -> float | None:
+        """Wall seconds since the source reached ``time``; ``None`` where it has no pace."""
+        ...
+
 
 class Offline:
     """As fast as the machine allows: playout waits for every dub, and none is late."""
@@ -42,6 +46,9 @@ class Offline:
     def time_left(self, time: int) -> float:
         """There is always time."""
         return math.inf
+
+    def since(self, time: int) -> None:
+        """The source has no pace."""
 
 
 class RealTime:
@@ -67,3 +74,7 @@ class RealTime:
         """Wall seconds until the viewer sees ``time``; negative once it was seen."""
         now = asyncio.get_running_loop().time()
         return self._zero + self._delay + time / TICK_RATE - now
+
+    def since(self, time: int) -> float:
+        """Wall seconds since the source reached ``time``."""
+        return self._delay - self.time_left(time)

@@ -143,7 +143,8 @@ class Playout:
             self._open.pop(id_, None)
             self._dubs.add(id_, interval.start)
             covered = Interval(
-                min(interval.start, slot.start), max(interval.end, min(slot.end, interval.end + TICK_RATE))
+                min(interval.start, slot.start),
+                max(interval.end, min(slot.end, interval.end + TICK_RATE)),
             )
             self._ducker.dubbed(covered, self.position)
             self._changed.notify_all()
@@ -233,9 +234,7 @@ class Playout:
         while missing and self._chunks:
             chunk = self._chunks.popleft()
             if len(chunk.samples) > missing:
-                self._chunks.appendleft(
-                    AudioChunk(chunk.start + missing, chunk.samples[missing:])
-                )
+                self._chunks.appendleft(AudioChunk(chunk.start + missing, chunk.samples[missing:]))
             parts.append(chunk.samples[:missing])
             missing -= len(parts[-1])
         if missing:
