@@ -1,4 +1,4 @@
-"""One thread per engine: blocking inference off the event loop, cancellable between steps."""
+"""A thread of one's own for blocking work: off the event loop, cancellable between steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Job = Callable[[], None]
 
 
 class Worker:
-    """Runs an engine's calls one after another in a daemon thread of its own.
+    """Runs its owner's calls one after another in a daemon thread.
 
     A call that is cancelled while its function runs cannot be interrupted: the worker
     abandons that thread (it ends by itself when the function returns) and the next call

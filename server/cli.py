@@ -1,0 +1,118 @@
+"""The command line: ``livedub file | measure | doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from server.config import ConfigError
+from stages.base import EngineError
+from stream.sink import SinkError
+from stream.source import SourceError
+
+USAGE = 2
+"""Exit status for input or configuration that cannot be used."""
+
+
+class UsageError(Exception):
+    """A command was called in a way that cannot work; the message says how to call it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        status: int = options.run(options)
+    except (ConfigError, EngineError, SourceError, SinkError, UsageError) as error:
+        print(f"livedub: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _file(options: argparse.Namespace) -> int:
+    from server.file import run_file
+
+    return run_file(options, Console(stderr=True))
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from server.measure import run_measure
+
+    return run_measure(
+        options.original,
+        options.dubbed,
+        Console(),
+        as_json=options.json,
+        original_track=options.original_track,
+        dubbed_track=options.dubbed_track,
+    )
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from server.doctor import run_doctor
+
+    return run_doctor(Console(), as_json=options.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="livedub", description="Dub speech into another language, in sync with its picture."
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    file = commands.add_parser("file", help="dub a media file")
+    file.add_argument("input", type=Path, help="any media that FFmpeg reads")
+    file.add_argument("output", type=Path, help="the suffix chooses the container")
+    file.add_argument("--config", type=Path, help="a YAML file like config.yaml")
+    file.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, such as tts.engine=espeak; may be repeated",
+    )
+    file.add_argument("--source-lang", help="language spoken, ISO 639-1 (languages.source)")
+    file.add_argument("--target-lang", help="language of the dub (languages.target)")
+    file.add_argument("--audio-track", type=int, help="audio track to dub, counted from 0")
+    file.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
+    file.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
+    file.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
+    file.add_argument("--replace", action="store_true", help="leave out the original audio")
+    file.add_argument(
+        "--report", type=Path, metavar="JSON", help="write figures for every utterance"
+    )
+    file.add_argument(
+        "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
+    )
+    file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
+    file.set_defaults(run=_file)
+
+    measure = commands.add_parser("measure", help="measure how well a dub keeps time")
+    measure.add_argument("original", type=Path)
+    measure.add_argument("dubbed", type=Path)
+    measure.add_argument("--original-track", type=int, help="audio track, counted from 0")
+    measure.add_argument("--dubbed-track", type=int, help="audio track, counted from 0")
+    measure.add_argument("--json", action="store_true")
+    measure.set_defaults(run=_measure)
+
+    doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

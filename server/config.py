@@ -1,0 +1,217 @@
+"""The configuration: ``config.yaml``, environment and command line, checked before anything runs.
+
+Precedence, lowest first: built-in defaults, the file, ``LIVEDUB_SECTION_KEY`` variables,
+``--set section.key=value``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import annotated_types as at
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from stages.registry import names
+
+from stream.fit import FitOptions
+from stream.mix import MixOptions
+from stream.segment import SegmentOptions
+
+STRICT: ConfigDict = {"extra": "forbid", "frozen": True}
+
+Deadline = Annotated[float, at.Gt(0), at.Le(600)]
+Threads = Annotated[int, at.Ge(1), at.Le(256)]
+Beam = Annotated[int, at.Ge(1), at.Le(20)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the key, the value and the choices."""
+
+
+class Languages(BaseModel):
+    """What is spoken and what it becomes; ISO 639-1 codes."""
+
+    model_config = STRICT
+    source: str = "en"
+    target: str = "pt"
+
+
+class AsrConfig(BaseModel):
+    """Recognition."""
+
+    model_config = STRICT
+    engine: str = "faster-whisper"
+    model: str = "tiny.en"
+    compute_type: str = "int8"
+    beam_size: Beam = 1
+    threads: Threads = 2
+    deadline: Deadline = 30.0
+
+
+class MtConfig(BaseModel):
+    """Translation."""
+
+    model_config = STRICT
+    engine: str = "bergamot"
+    model: str = "default"
+    beam_size: Beam = 2
+    threads: Threads = 2
+    deadline: Deadline = 20.0
+
+
+class TtsConfig(BaseModel):
+    """Synthesis."""
+
+    model_config = STRICT
+    engine: str = "kokoro"
+    voice: str = "default"
+    model: str = "default"
+    threads: Threads = 2
+    deadline: Deadline = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutOptions(MixOptions):
+    """The viewer's side: delay and levels."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    delay: Annotated[float, at.Ge(1), at.Le(60)] = 6.0
+    max_late: Annotated[float, at.Ge(0), at.Le(30)] = 1.5
+
+
+class OutputConfig(BaseModel):
+    """The finished file."""
+
+    model_config = STRICT
+    bitrate: Annotated[int, at.Ge(16_000), at.Le(512_000)] = 96_000
+    replace: bool = False
+
+
+class Config(BaseModel):
+    """Every knob of livedub; each section configures one part."""
+
+    model_config = STRICT
+    languages: Languages = Languages()
+    asr: AsrConfig = AsrConfig()
+    mt: MtConfig = MtConfig()
+    tts: TtsConfig = TtsConfig()
+    segment: SegmentOptions = SegmentOptions()
+    fit: FitOptions = FitOptions()
+    playout: PlayoutOptions = PlayoutOptions()
+    output: OutputConfig = OutputConfig()
+
+    @property
+    def target(self) -> str:
+        """Language of the dub: the source's own where nothing is translated."""
+        return self.languages.source if self.mt.engine == "none" else self.languages.target
+
+
+def load(
+    path: Path | None = None,
+    *,
+    assignments: Iterable[str] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Config:
+    """Read and check the configuration.
+
+    Args:
+        path: a YAML file; ``None`` for the defaults.
+        assignments: ``section.key=value``, the value in YAML.
+        environment: where ``LIVEDUB_SECTION_KEY`` variables are looked up.
+
+    Raises:
+        ConfigError: in one sentence.
+    """
+    values = _read(path) if path is not None else {}
+    where = str(path) if path is not None else "the configuration"
+    for section, kind in Config.model_fields.items():
+        for key in _keys(kind.annotation):
+            variable = f"LIVEDUB_{section}_{key}".upper()
+            if variable in environment:
+                _assign(values, (section, key), environment[variable])
+    for assignment in assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator or name.count(".") != 1:
+            raise ConfigError(f"--set takes section.key=value, not '{assignment}'")
+        section, key = name.split(".")
+        _assign(values, (section, key), value)
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_sentence(error, values)}") from None
+    for kind_ in ("asr", "mt", "tts"):
+        engine, choices = getattr(config, kind_).engine, names(kind_)
+        if engine not in choices:
+            raise ConfigError(
+                f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}"
+            )
+    segment = config.segment
+    if segment.offset > segment.onset:
+        raise ConfigError(
+            f"{where}: segment.offset is {segment.offset}, but must not exceed segment.onset "
+            f"({segment.onset})"
+        )
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is malformed"
+        raise ConfigError(f"{path} is not valid YAML{line}: {problem}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold sections such as asr: and tts:, not a {_kind(values)}")
+    return values
+
+
+def _assign(values: dict[str, Any], key: tuple[str, str], text: str) -> None:
+    section = values.setdefault(key[0], {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{key[0]} must be a section with keys, not a {_kind(section)}")
+    try:
+        section[key[1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        section[key[1]] = text
+
+
+def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
+    """The first mistake that pydantic found, in our words."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    name = ".".join(path)
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = list(Config.model_fields)
+        if len(path) > 1:
+            known = _keys(Config.model_fields[path[0]].annotation)
+        close = difflib.get_close_matches(path[-1], known, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"unknown key '{name}'; known are {', '.join(known)}{hint}"
+    if first["type"] in ("model_type", "dataclass_type"):
+        return f"{name} must be a section with keys, not a {_kind(first['input'])}"
+    expected = first["msg"].removeprefix("Input should be ").replace("'", "")
+    return f"{name} is {first['input']!r}, but should be {expected}"
+
+
+def _keys(kind: Any) -> list[str]:
+    fields = getattr(kind, "model_fields", None) or kind.__dataclass_fields__
+    return list(fields)
+
+
+def _kind(value: object) -> str:
+    names_ = {str: "text", list: "list", int: "number", float: "number", bool: "yes or no"}
+    return names_.get(type(value), "nothing" if value is None else type(value).__name__)

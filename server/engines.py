@@ -1,0 +1,87 @@
+"""The models of one configuration: loaded side by side, warmed up, closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from stages.registry import create
+from stages.vad import SileroDetector
+
+from server.config import Config
+from stages.base import Recogniser, SpeechDetector, Synthesiser, Translator
+from stream.frames import SPEECH_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Loaded models.
+
+    Attributes:
+        detector: rolling voice activity of the source.
+        recogniser: speech to text.
+        translator: text to text.
+        synthesiser: text to speech.
+    """
+
+    detector: SpeechDetector
+    recogniser: Recogniser
+    translator: Translator
+    synthesiser: Synthesiser
+
+    async def warm_up(self) -> None:
+        """Run every model once: first calls allocate, and should not cost the first viewer."""
+        noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
+        await self.recogniser.recognise(noise)
+        await self.translator.translate("Hello.")
+        async for _ in self.synthesiser.synthesise("Sim."):
+            pass
+
+    async def aclose(self) -> None:
+        """Free all of them."""
+        for engine in (self.detector, self.recogniser, self.translator, self.synthesiser):
+            await engine.aclose()
+
+
+async def load_engines(config: Config) -> Engines:
+    """Load what the configuration names, each in a thread of its own.
+
+    Raises:
+        EngineError: if one is missing something or does not know the languages.
+    """
+
+    def load(kind: str, **options: Any) -> asyncio.Future[Any]:
+        section = getattr(config, kind)
+        return asyncio.ensure_future(
+            asyncio.to_thread(create, kind, section.engine, threads=section.threads, **options)
+        )
+
+    languages = config.languages
+    loading = [
+        asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
+        load(
+            "asr",
+            model=config.asr.model,
+            language=languages.source,
+            beam_size=config.asr.beam_size,
+            compute_type=config.asr.compute_type,
+        ),
+        load(
+            "mt",
+            model=config.mt.model,
+            source=languages.source,
+            target=config.target,
+            beam_size=config.mt.beam_size,
+        ),
+        load("tts", voice=config.tts.voice, model=config.tts.model, language=config.target),
+    ]
+    results = await asyncio.gather(*loading, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, BaseException)]
+    if failed:
+        for result in results:
+            if not isinstance(result, BaseException):
+                await result.aclose()
+        raise failed[0]
+    return Engines(*results)

@@ -1,0 +1,270 @@
+"""One stream being dubbed: engines, pipeline and sink put together, run, and reported on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from stages.vad import SileroDetector
+
+from server.config import Config
+from server.engines import Engines
+from server.report import Report, describe, summarise
+from stream.activity import speech_intervals
+from stream.deliver import Delivery, Voice
+from stream.frames import SPEECH_RATE, Fate, Samples, Word
+from stream.job import DubJob, StageFault
+from stream.pacing import Offline, Pacing, RealTime
+from stream.pipeline import Listening, Pipeline, Stage
+from stream.playout import Block, Playout
+from stream.resample import Resampler
+from stream.segment import Segmenter, SegmentOptions
+from stream.sink import FileSink
+from stream.source import MediaSource
+from stream.timeline import TICK_RATE, Interval
+from stream.worker import Worker
+
+LOOKAHEAD = 30 * TICK_RATE
+"""Ticks of source that may be read ahead of playout when nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished session leaves behind.
+
+    Attributes:
+        report: figures and rows.
+        source_speech: voice activity of the source.
+        dub_speech: voice activity of the dub.
+    """
+
+    report: Report
+    source_speech: list[Interval]
+    dub_speech: list[Interval]
+
+
+class FileSession:
+    """Dubs a source into a file.
+
+    Args:
+        config: checked configuration.
+        engines: loaded models; they stay open.
+        source: opened; the session closes it.
+        sink: opened; the session closes it, or discards it if the run fails.
+        realtime: pace the source at 1x and play out with the configured delay.
+        load: seconds that loading took, for the report.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engines: Engines,
+        source: MediaSource,
+        sink: FileSink,
+        *,
+        realtime: bool = False,
+        load: float = 0.0,
+    ) -> None:
+        self._config = config
+        self._engines = engines
+        self._source = source
+        self._sink = sink
+        self._load = load
+        self._sink_worker = Worker("sink")
+        self._monitor = _DubMonitor()
+        options = config.playout
+        self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
+        info = source.info
+        segment = _lengths(config.segment, options.delay if realtime else None)
+        self._playout = Playout(
+            info.channels,
+            info.centre,
+            options,
+            self._pacing,
+            lambda played: self._pipeline.played(played),
+            LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
+        )
+        synthesiser = engines.synthesiser
+        self._delivery = Delivery(
+            Voice(
+                lambda text, rate: synthesiser.synthesise(text, rate=rate),
+                synthesiser.sample_rate,
+                synthesiser.rate_range,
+                synthesiser.characters_per_second,
+            ),
+            self._playout,
+            self._pacing,
+            config.fit,
+            options.max_late,
+        )
+        self._pipeline = Pipeline(
+            source,
+            Segmenter(segment, engines.detector.window),
+            Listening(
+                engines.detector.probabilities,
+                engines.detector.window,
+                self._words,
+                config.asr.deadline,
+            ),
+            [
+                Stage("asr", self._recognise, config.asr.deadline),
+                Stage("mt", self._translate, config.mt.deadline),
+                Stage("tts", self._delivery.deliver, config.tts.deadline),
+            ],
+            self._playout,
+            self._pacing,
+            self._emit,
+            options.max_late,
+        )
+
+    @property
+    def position(self) -> int:
+        """Media time written so far, ticks."""
+        return self._playout.position
+
+    @property
+    def jobs(self) -> list[DubJob]:
+        """Every utterance so far."""
+        return self._pipeline.jobs
+
+    async def stop(self) -> None:
+        """End early; the file keeps everything dubbed by now."""
+        await self._pipeline.stop()
+
+    async def run(self) -> Outcome:
+        """Dub the source to its end.
+
+        Raises:
+            SinkError: if the output cannot be written; nothing is left of it then.
+        """
+        began, cpu = time.monotonic(), time.process_time()
+        finished = False
+        try:
+            try:
+                await self._pipeline.run()
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
+            await self._sink_worker.run(self._sink.close)
+            finished = True
+        finally:
+            if not finished:
+                await asyncio.shield(self._sink_worker.run(self._sink.discard))
+            await self._sink_worker.aclose()
+            await self._delivery.aclose()
+            self._source.close()
+        dub_speech = await self._monitor.finish()
+        return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)
+
+    async def _recognise(self, job: DubJob) -> None:
+        job.transcript = await self._engines.recogniser.recognise(job.utterance.audio)
+        if not job.transcript.text.strip():
+            job.give_up(Fate.EMPTY)
+
+    async def _words(self, audio: Samples) -> tuple[Word, ...]:
+        return (await self._engines.recogniser.recognise(audio, words=True)).words
+
+    async def _translate(self, job: DubJob) -> None:
+        assert job.transcript is not None
+        translation = await self._engines.translator.translate(job.transcript.text)
+        if not translation.strip():
+            raise StageFault("no translation came back")
+        job.translation = translation
+
+    async def _emit(self, block: Block) -> None:
+        def write() -> None:
+            for packet in block.packets:
+                self._sink.write_packet(packet)
+            if len(block.audio):
+                self._sink.write_audio(block.audio)
+
+        await self._sink_worker.run(write)
+        await self._monitor.hear(block.dub)
+
+    def _outcome(self, wall: float, cpu: float, dub_speech: list[Interval]) -> Outcome:
+        probabilities = self._pipeline.speech
+        source_speech = speech_intervals(
+            np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32)
+        )
+        end = self._playout.position
+        config = self._config
+        summary = summarise(
+            self.jobs,
+            [Interval(i.start, min(i.end, end)) for i in source_speech if i.start < end],
+            dub_speech,
+            media=end,
+            wall=wall,
+            load=self._load,
+            cpu=cpu,
+            live=self._pacing.live,
+            delay=config.playout.delay if self._pacing.live else 0.0,
+            repaired=self._source.repaired,
+            corrupt=self._source.corrupt,
+            deaf=self._pipeline.deaf,
+        )
+        report = Report(
+            source=str(self._source.info.url),
+            output=str(self._sink.path),
+            source_language=config.languages.source,
+            target_language=config.target,
+            engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
+            notes=self._sink.notes,
+            summary=summary,
+            utterances=[describe(job) for job in self.jobs],
+        )
+        return Outcome(report, source_speech, dub_speech)
+
+
+class _DubMonitor:
+    """Voice activity of the dub as it is played, for the report."""
+
+    def __init__(self) -> None:
+        self._detector = SileroDetector()
+        self._resampler = Resampler(TICK_RATE, SPEECH_RATE)
+        self._pending: list[Samples] = []
+        self._length = 0
+        self._probabilities: list[Samples] = []
+
+    async def hear(self, dub: Samples) -> None:
+        """The next stretch of dub, mono at 48 kHz."""
+        self._pending.append(self._resampler.push(dub))
+        self._length += len(self._pending[-1])
+        if self._length >= SPEECH_RATE:
+            await self._classify()
+
+    async def finish(self) -> list[Interval]:
+        """All speech in the dub."""
+        self._pending.append(self._resampler.flush())
+        self._pending.append(np.zeros(self._detector.window, np.float32))
+        await self._classify()
+        await self._detector.aclose()
+        return speech_intervals(np.concatenate(self._probabilities))
+
+    async def _classify(self) -> None:
+        audio = np.concatenate(self._pending)
+        whole = len(audio) // self._detector.window * self._detector.window
+        self._pending = [audio[whole:]]
+        self._length = len(audio) - whole
+        self._probabilities.append(await self._detector.probabilities(audio[:whole]))
+
+
+def _lengths(options: SegmentOptions, delay: float | None) -> SegmentOptions:
+    """Utterance lengths that leave the stages time to work within the delay.
+
+    An utterance of length L is known to have ended ``pause`` after its end; the stages then
+    take about 0.4 L on a small machine, and L + pause + 0.4 L must stay below the delay.
+    """
+    if delay is None:
+        return options
+    longest = max((delay - options.pause - 0.5) / 1.4, 1.5)
+    if options.max_length <= longest:
+        return options
+    soft = max(1.0, min(options.soft_length, 0.7 * longest))
+    return replace(options, max_length=longest, soft_length=soft)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first fault of a task group, which made it cancel the others."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

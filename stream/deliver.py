@@ -1,0 +1,200 @@
+"""Synthesised speech on its way to the jitter buffer: checked, fitted, levelled, placed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stream.duration import DurationModel
+from stream.fit import FitOptions, Placement, place, speaking_rate
+from stream.frames import SPEECH_RATE, Fate, Samples
+from stream.job import DubJob, StageFault
+from stream.loudness import integrated_loudness, match_gain
+from stream.pacing import Pacing
+from stream.playout import Playout
+from stream.resample import Resampler
+from stream.tempo import change_tempo
+from stream.timeline import TICK_RATE, seconds, ticks
+from stream.worker import Worker
+
+COMMIT_MARGIN = 0.4
+"""Wall seconds before its time at which an unfinished dub is placed by its expected length."""
+
+FADE = TICK_RATE // 100
+"""Ticks over which a truncated dub fades out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A synthesiser as the delivery sees it.
+
+    Attributes:
+        synthesise: text and speaking rate to pieces of mono speech.
+        sample_rate: of the pieces, Hz.
+        rate_range: slowest and fastest natural rate.
+        characters_per_second: typical speed at rate 1.
+    """
+
+    synthesise: Callable[[str, float], AsyncIterator[Samples]]
+    sample_rate: int
+    rate_range: tuple[float, float]
+    characters_per_second: float
+
+
+@dataclass(slots=True)
+class _Take:
+    """One dub while it is being made; counts in ticks, which are samples at 48 kHz."""
+
+    job: DubJob
+    pieces: list[Samples] = field(default_factory=list)
+    length: int = 0
+    placement: Placement | None = None
+    gain: float = 1.0
+    scheduled: int = 0
+
+
+class Delivery:
+    """Speaks jobs one after another and hands the speech to playout.
+
+    A dub that is complete well before its time is fitted by its exact length. One that is
+    still being made when its time comes is placed by its expected length and streams.
+
+    Args:
+        voice: the synthesiser.
+        playout: where the dubs are played.
+        pacing: how much time is left.
+        options: limits of the fit.
+        max_late: seconds after its time at which a dub is given up.
+    """
+
+    def __init__(
+        self, voice: Voice, playout: Playout, pacing: Pacing, options: FitOptions, max_late: float
+    ) -> None:
+        self._voice = voice
+        self._playout = playout
+        self._pacing = pacing
+        self._options = options
+        self._max_late = ticks(max_late)
+        self._durations = DurationModel(voice.characters_per_second)
+        self._worker = Worker("delivery")
+        self._cursor = 0  # media time at which the dub scheduled last ends
+
+    async def deliver(self, job: DubJob) -> None:
+        """Speak ``job.translation`` into the job's slot.
+
+        Raises:
+            StageFault: if the engine gave nothing, not numbers, or far too much, before
+                anything was scheduled. What was scheduled before a fault is still played.
+        """
+        slowest, fastest = self._voice.rate_range
+        expected = self._durations.expected(job.translation)
+        rate = speaking_rate(expected, job.slot, self._options)
+        job.rate = min(max(rate, slowest), fastest)
+        take = _Take(job)
+        try:
+            await self._speak(take, round(expected / job.rate))
+        finally:
+            if take.placement is not None:
+                self._cursor = take.placement.interval.start + take.scheduled
+                await self._playout.finish(job.utterance.id)
+
+    async def aclose(self) -> None:
+        """End the worker thread."""
+        await self._worker.aclose()
+
+    async def _speak(self, take: _Take, expected: int) -> None:
+        job = take.job
+        limit = 3 * expected + 3 * TICK_RATE
+        converter = Resampler(self._voice.sample_rate, TICK_RATE)
+        async for piece in self._voice.synthesise(job.translation, job.rate):
+            if not np.isfinite(piece).all():
+                raise StageFault("the speech holds samples that are not numbers")
+            await self._take_up(take, converter.push(piece), limit)
+            due = self._pacing.time_left(job.slot.start) < COMMIT_MARGIN
+            if take.placement is None and take.length and due:
+                job.streamed = True
+                await self._place(take, max(expected, take.length))
+            if job.fate is not None:
+                return
+        await self._take_up(take, converter.flush(), limit)
+        if not take.length:
+            raise StageFault("no speech came back")
+        self._durations.observe(job.translation, take.length, job.rate)
+        if take.placement is None:
+            await self._place(take, take.length)
+
+    async def _take_up(self, take: _Take, samples: Samples, limit: int) -> None:
+        take.length += len(samples)
+        if take.length > limit:
+            raise StageFault(
+                f"over {seconds(limit):.0f} s of speech for {len(take.job.translation)} characters"
+            )
+        if not len(samples):
+            return
+        take.pieces.append(samples)
+        if take.placement is not None:
+            await self._schedule_pieces(take)
+
+    async def _place(self, take: _Take, length: int) -> None:
+        job, slot = take.job, take.job.slot
+        if self._pacing.live:
+            free_until = self._playout.free_until(slot)
+        else:
+            reach = slot.end + ticks(self._options.borrow + self._options.breath)
+            free_until = await self._playout.horizon(slot, reach)
+        lateness = self._playout.position - slot.start
+        if lateness > self._max_late:
+            job.give_up(Fate.DROPPED, f"speech came {seconds(lateness):.1f} s after its time")
+            return
+        placement = place(
+            length,
+            slot,
+            earliest=max(self._cursor, self._playout.position),
+            free_until=free_until,
+            options=self._options,
+        )
+        sound = np.concatenate(take.pieces)
+        source = job.utterance.audio
+
+        def level() -> tuple[float, float]:
+            ours = integrated_loudness(sound, TICK_RATE)
+            theirs = integrated_loudness(source, SPEECH_RATE)
+            return ours, theirs
+
+        ours, theirs = await self._worker.run(level)
+        decibels = match_gain(ours, theirs)
+        take.gain = 10 ** (decibels / 20)
+        job.loudness = (theirs, ours + decibels)
+        job.placement = take.placement = placement
+        job.available = self._pacing.since(slot.start)
+        await self._playout.schedule(job.utterance.id, slot, placement.interval)
+        await self._schedule_pieces(take)
+
+    async def _schedule_pieces(self, take: _Take) -> None:
+        assert take.placement is not None
+        sound = np.concatenate(take.pieces)
+        take.pieces.clear()
+        tempo, gain = take.placement.tempo, take.gain
+        shaped = await self._worker.run(lambda: change_tempo(sound, TICK_RATE, tempo) * gain)
+        left = take.placement.latest - take.placement.interval.start - take.scheduled
+        if len(shaped) > left:
+            shaped = _cut_between_words(shaped[: max(left, 0)])
+            take.job.truncated = True
+        take.scheduled += len(shaped)
+        await self._playout.append(take.job.utterance.id, shaped.astype(np.float32, copy=False))
+
+
+def _cut_between_words(speech: Samples) -> Samples:
+    """Speech that breaks off, shortened to the quietest place of its last 0.3 s, faded out."""
+    width = 2 * FADE
+    tail = speech[-TICK_RATE * 3 // 10 :]
+    if len(tail) > 2 * width:
+        energy = np.convolve(tail.astype(np.float64) ** 2, np.ones(width), "valid")
+        speech = speech[: len(speech) - len(tail) + int(np.argmin(energy)) + width]
+    faded = speech.copy()
+    fade = min(FADE, len(faded))
+    if fade:
+        faded[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return faded

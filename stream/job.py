@@ -1,0 +1,61 @@
+"""One utterance on its way through the stages, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream.fit import Placement
+from stream.frames import Fate, Transcript, Utterance
+from stream.timeline import Interval
+
+
+class StageFault(Exception):
+    """A stage gave nothing usable for one utterance; the message says what it gave."""
+
+
+@dataclass(slots=True)
+class DubJob:
+    """The state of one utterance's dub; each stage fills in its own fields.
+
+    Attributes:
+        utterance: what was said, and when.
+        transcript: what the recogniser heard.
+        translation: text to be spoken.
+        rate: speaking rate asked of the engine.
+        placement: where the dub was put.
+        dub: media interval that it was heard in.
+        starved: ticks of silence inside the dub because a piece came too late.
+        loudness: of the source speech and of the dub after gain, LUFS.
+        available: wall seconds from the source's reaching the slot's start to the first
+            sample of the dub being ready; ``None`` offline.
+        truncated: whether speech had to be left out at the end.
+        streamed: whether playout began before the dub was complete.
+        fate: what became of it; ``None`` while it is under way.
+        fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
+        latency: wall seconds spent in each stage, and in all since the utterance ended.
+    """
+
+    utterance: Utterance
+    transcript: Transcript | None = None
+    translation: str = ""
+    rate: float = 1.0
+    placement: Placement | None = None
+    dub: Interval | None = None
+    starved: int = 0
+    loudness: tuple[float, float] | None = None
+    available: float | None = None
+    truncated: bool = False
+    streamed: bool = False
+    fate: Fate | None = None
+    fault: str | None = None
+    latency: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def slot(self) -> Interval:
+        """The utterance's interval on the media timeline."""
+        return self.utterance.slot
+
+    def give_up(self, fate: Fate, fault: str | None = None) -> None:
+        """Settle the fate without a dub."""
+        self.fate = fate
+        self.fault = fault

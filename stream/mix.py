@@ -1,0 +1,96 @@
+"""The mix on the viewer's side: the bed's level around each dub, and the dub on top."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import annotated_types as at
+import numpy as np
+
+from stream.frames import Samples
+from stream.timeline import Interval, ticks
+
+Bed = Literal["duck", "mute", "keep"]
+"""The original under the dub: quieter, silent except where a dub failed, or as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixOptions:
+    """Levels in dB, times in seconds."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    bed: Bed = "duck"
+    duck: Annotated[float, at.Ge(-60), at.Le(0)] = -18.0
+    attack: Annotated[float, at.Ge(0.005), at.Le(1)] = 0.05
+    release: Annotated[float, at.Ge(0.005), at.Le(3)] = 0.3
+    hold: Annotated[float, at.Ge(0), at.Le(3)] = 0.2
+    ceiling: Annotated[float, at.Ge(-12), at.Le(0)] = -1.0
+
+
+class Ducker:
+    """The bed's gain over media time.
+
+    ``duck`` lowers the gain over the intervals of dubs; ``mute`` keeps it at zero and opens
+    it over the intervals that fall back to the original; ``keep`` leaves it alone. Ramps are
+    linear, so that any division into frames gives the same gain.
+    """
+
+    def __init__(self, options: MixOptions) -> None:
+        self._bed = options.bed
+        self._rest = 0.0 if options.bed == "mute" else 1.0
+        self._other = 1.0 if options.bed == "mute" else 10 ** (options.duck / 20)
+        self._attack = ticks(options.attack)
+        self._hold = ticks(options.hold)
+        self._release = ticks(options.release)
+        self._ramps: deque[tuple[int, int, int, int]] = deque()
+
+    def dubbed(self, interval: Interval, now: int) -> None:
+        """A dub plays over ``interval``; a ramp that would have begun before ``now`` begins now."""
+        if self._bed == "duck":
+            self._add(interval, now)
+
+    def fell_back(self, interval: Interval, now: int) -> None:
+        """The original is to be heard over ``interval``."""
+        if self._bed == "mute":
+            self._add(interval, now)
+
+    def gain(self, start: int, length: int) -> Samples | float:
+        """Gain for ``length`` ticks from ``start``: shape ``(length, 1)``, or one number."""
+        while self._ramps and self._ramps[0][3] <= start:
+            self._ramps.popleft()
+        if not self._ramps or self._ramps[0][0] >= start + length:
+            return self._rest
+        time = np.arange(start, start + length)
+        depth = np.zeros(length)
+        for ramp in self._ramps:
+            if ramp[0] >= start + length:
+                continue
+            depth = np.maximum(depth, np.interp(time, ramp, (0.0, 1.0, 1.0, 0.0)))
+        gain = self._rest + depth * (self._other - self._rest)
+        return gain.astype(np.float32)[:, None]
+
+    def _add(self, interval: Interval, now: int) -> None:
+        down = max(interval.start - self._attack, now)
+        flat = down + self._attack
+        up = max(interval.end + self._hold, flat)
+        self._ramps.append((down, flat, up, up + self._release))
+
+
+def add_dub(bed: Samples, dub: Samples, centre: int | None) -> Samples:
+    """Lay a mono dub over the bed.
+
+    Args:
+        bed: shape ``(n, channels)``.
+        dub: shape ``(n,)``.
+        centre: index of the centre channel, which carries dialogue where there is one; else
+            the dub goes to the front pair, or to the only channel.
+    """
+    mixed = bed.copy()
+    if centre is not None:
+        mixed[:, centre] += dub
+    else:
+        mixed[:, :2] += dub[:, None]
+    return mixed

@@ -1,0 +1,227 @@
+"""Speech probabilities to utterances: endpointing with hysteresis, and cuts in long speech.
+
+The segmenter is free of clocks and I/O. It is fed audio with the speech probability of each
+window, and gives back utterances in order. Where speech runs longer than the pipeline can
+wait for, it asks for a cut (``wants_cut``) and is told where (``cut``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import annotated_types as at
+import numpy as np
+
+from stream.frames import SPEECH_RATE, Samples, Utterance, Word
+from stream.timeline import TICK_RATE, Interval
+
+TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """How speech is cut into utterances; all times in seconds."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    onset: Annotated[float, at.Gt(0), at.Lt(1)] = 0.5
+    offset: Annotated[float, at.Gt(0), at.Lt(1)] = 0.35
+    pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.5
+    padding: Annotated[float, at.Ge(0), at.Le(0.5)] = 0.15
+    min_speech: Annotated[float, at.Ge(0), at.Le(2)] = 0.25
+    breath_gap: Annotated[float, at.Ge(0.06), at.Le(1)] = 0.16
+    soft_length: Annotated[float, at.Ge(1), at.Le(25)] = 6.0
+    max_length: Annotated[float, at.Ge(1.5), at.Le(25)] = 10.0
+
+
+class Segmenter:
+    """Turns windows of audio and their speech probabilities into utterances.
+
+    Args:
+        options: thresholds and lengths.
+        window: samples at ``SPEECH_RATE`` covered by one probability.
+    """
+
+    def __init__(self, options: SegmentOptions, window: int = 512) -> None:
+        self._options = options
+        self._window = window
+        self._pause = _samples(options.pause)
+        self._padding = _samples(options.padding)
+        self._min_speech = _samples(options.min_speech)
+        self._breath_gap = _samples(options.breath_gap)
+        self._soft = _samples(options.soft_length)
+        self._max = _samples(options.max_length)
+        self._audio = np.zeros(0, np.float32)
+        self._audio_start = 0  # sample index of _audio[0]
+        self._position = 0  # samples whose probability is known
+        self._onset: int | None = None
+        self._last_voiced = 0  # just after the last window that counted as speech
+        self._previous_end = 0
+        self._continues = False  # the speech under way follows a cut
+        self._next_id = 0
+
+    @property
+    def settled(self) -> int:
+        """Media time before which no utterance can start any more, ticks."""
+        return TICKS_PER_SAMPLE * (self._position if self._onset is None else self._onset)
+
+    @property
+    def processed(self) -> int:
+        """Media time up to which the audio was classified, ticks."""
+        return TICKS_PER_SAMPLE * self._position
+
+    def push(self, audio: Samples, probabilities: Samples) -> list[Utterance]:
+        """Feed the next windows.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(len(probabilities) * window,)``.
+            probabilities: one per window, in [0, 1].
+
+        Returns:
+            Utterances that have ended.
+        """
+        if len(audio) != len(probabilities) * self._window:
+            raise ValueError("audio must cover exactly the windows that have a probability")
+        self._audio = np.concatenate([self._audio, audio])
+        ended: list[Utterance] = []
+        for probability in probabilities:
+            utterance = self._step(float(probability))
+            if utterance is not None:
+                ended.append(utterance)
+        self._forget()
+        return ended
+
+    def wants_cut(self) -> bool:
+        """Whether the speech under way has reached ``max_length`` without a gap to cut at."""
+        return self._onset is not None and self._position - self._onset >= self._max
+
+    def pending(self) -> Samples:
+        """Audio of the speech under way, from its onset, mono at ``SPEECH_RATE``."""
+        assert self._onset is not None
+        return self._slice(self._onset, self._position)
+
+    def cut(self, length: int) -> Utterance:
+        """End the speech under way ``length`` samples after its onset and go on from there."""
+        assert self._onset is not None and 0 < length <= self._position - self._onset
+        at = self._onset + length
+        utterance = self._utterance(at, "cut")
+        self._onset = at
+        self._continues = True
+        self._last_voiced = max(self._last_voiced, at)
+        self._forget()
+        return utterance
+
+    def finish(self) -> list[Utterance]:
+        """The source has ended: whatever speech is under way ends too."""
+        if self._onset is None:
+            return []
+        utterance = self._end("end")
+        return [utterance] if utterance is not None else []
+
+    def _step(self, probability: float) -> Utterance | None:
+        begin = self._position
+        self._position += self._window
+        if self._onset is None:
+            if probability >= self._options.onset:
+                self._onset = begin
+                self._last_voiced = self._position
+            return None
+        silence = begin - self._last_voiced
+        if probability >= self._options.onset or (
+            probability >= self._options.offset and silence == 0
+        ):
+            gap_end = begin if silence >= self._breath_gap else None
+            voiced = self._last_voiced - self._onset
+            utterance = None
+            if gap_end is not None and voiced >= self._soft:
+                utterance = self._end("cut")
+                self._onset = gap_end
+                self._continues = True
+            self._last_voiced = self._position
+            return utterance
+        if self._position - self._last_voiced >= self._pause:
+            return self._end("pause")
+        return None
+
+    def _end(self, ended_by: Literal["pause", "cut", "end"]) -> Utterance | None:
+        assert self._onset is not None
+        utterance = None
+        length = self._last_voiced - self._onset
+        # A short sound alone is a click; after a cut it is the last word of a sentence.
+        if length >= self._min_speech or (self._continues and length > 0):
+            utterance = self._utterance(self._last_voiced, ended_by)
+        self._onset = None
+        self._continues = False
+        return utterance
+
+    def _utterance(self, end: int, ended_by: Literal["pause", "cut", "end"]) -> Utterance:
+        assert self._onset is not None
+        first = max(self._onset - self._padding, self._previous_end, self._audio_start)
+        # A cut has speech on its far side: padding would bring in the next word.
+        last = end if ended_by == "cut" else min(end + self._padding, self._position)
+        utterance = Utterance(
+            id=self._next_id,
+            slot=Interval(self._onset * TICKS_PER_SAMPLE, end * TICKS_PER_SAMPLE),
+            audio=self._slice(first, last),
+            audio_start=first * TICKS_PER_SAMPLE,
+            ended_by=ended_by,
+        )
+        self._next_id += 1
+        self._previous_end = end
+        return utterance
+
+    def _slice(self, first: int, last: int) -> Samples:
+        return self._audio[first - self._audio_start : last - self._audio_start].copy()
+
+    def _forget(self) -> None:
+        keep = (self._position if self._onset is None else self._onset) - self._padding
+        if keep - self._audio_start > SPEECH_RATE:
+            self._audio = self._audio[keep - self._audio_start :]
+            self._audio_start = keep
+
+
+def choose_cut(words: Sequence[Word], audio: Samples) -> int:
+    """Where to cut speech that has no pause: between two words, preferably after a clause.
+
+    Boundaries before 40 % of the audio make the first part too short to translate, and the
+    last word may be unfinished, so neither is used. Punctuation after a word counts most,
+    then the gap to the next word, then lateness. The exact sample is the quietest within
+    the gap, because recognisers place word edges to about 100 ms only.
+
+    Args:
+        words: in order, times in seconds from ``audio[0]``.
+        audio: mono at ``SPEECH_RATE``, shape ``(n,)``.
+
+    Returns:
+        Length of the first part in samples. Without usable words, the quietest place in the
+        second half.
+    """
+    length = len(audio) / SPEECH_RATE
+    best: tuple[float, float, float] | None = None
+    for left, right in zip(words[:-1], words[1:], strict=True):
+        middle = (left.end + right.start) / 2
+        if not 0.4 * length <= middle <= length - 0.15:
+            continue
+        clause = 1.0 if left.text.rstrip()[-1:] in ".!?;:,…—" else 0.0
+        gap = min(max(right.start - left.end, 0.0), 0.4)
+        score = clause + 2 * gap + 0.5 * middle / length
+        if best is None or score > best[0]:
+            best = (score, min(left.end, right.start), max(left.end, right.start))
+    if best is None:
+        return _quietest(audio, len(audio) // 2, len(audio) - _samples(0.1))
+    return _quietest(audio, _samples(best[1] - 0.08), _samples(best[2] + 0.08))
+
+
+def _quietest(audio: Samples, first: int, last: int) -> int:
+    """Middle of the quietest 20 ms between two samples."""
+    width = _samples(0.02)
+    first = max(0, min(first, len(audio) - width - 1))
+    last = max(first + width, min(last, len(audio)))
+    energy = np.convolve(audio[first:last].astype(np.float64) ** 2, np.ones(width), "valid")
+    return first + int(np.argmin(energy)) + width // 2
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SPEECH_RATE)
