@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from faster_whisper.vad import get_vad_model
 
-from stages.worker import Worker
 from stream.frames import Samples
+from stream.worker import Worker
 
 _WINDOW = 512
 _CONTEXT = 64
