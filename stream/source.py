@@ -168,7 +168,9 @@ class MediaSource:
         starts = [
             rescale(s.start_time, s.time_base, TICK)
             for s in self._container.streams
-            if s.start_time is not None and (_is_picture(s) or s is self._audio)
+            if s.start_time is not None
+            and s.time_base is not None
+            and (_is_picture(s) or s is self._audio)
         ]
         return min(starts, default=0)
 

