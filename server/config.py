@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import annotated_types as at
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from stages.registry import names
 
+from stages.registry import names
 from stream.fit import FitOptions
 from stream.mix import MixOptions
 from stream.segment import SegmentOptions

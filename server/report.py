@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from stream.isochrony import overlap
 
 from stream.frames import Fate
+from stream.isochrony import overlap
 from stream.job import DubJob
 from stream.timeline import TICK_RATE, Interval, seconds
 
