@@ -1,4 +1,4 @@
-"""The command line: ``livedub file | measure | doctor``."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -47,25 +47,6 @@ def _file(options: argparse.Namespace) -> int:
     return run_file(options, Console(stderr=True))
 
 
-def _measure(options: argparse.Namespace) -> int:
-    from server.measure import run_measure
-
-    return run_measure(
-        options.original,
-        options.dubbed,
-        Console(),
-        as_json=options.json,
-        original_track=options.original_track,
-        dubbed_track=options.dubbed_track,
-    )
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from server.doctor import run_doctor
-
-    return run_doctor(Console(), as_json=options.json)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="livedub", description="Dub speech into another language, in sync with its picture."
@@ -97,20 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     file.add_argument(
         "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
     )
-    file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
     file.set_defaults(run=_file)
-
-    measure = commands.add_parser("measure", help="measure how well a dub keeps time")
-    measure.add_argument("original", type=Path)
-    measure.add_argument("dubbed", type=Path)
-    measure.add_argument("--original-track", type=int, help="audio track, counted from 0")
-    measure.add_argument("--dubbed-track", type=int, help="audio track, counted from 0")
-    measure.add_argument("--json", action="store_true")
-    measure.set_defaults(run=_measure)
-
-    doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
-    doctor.add_argument("--json", action="store_true")
-    doctor.set_defaults(run=_doctor)
     return parser
 
 

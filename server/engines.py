@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from stages.registry import create
-from stages.vad import SileroDetector
 
 from server.config import Config
 from stages.base import Recogniser, SpeechDetector, Synthesiser, Translator
+from stages.registry import create
+from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
 
 
@@ -77,11 +77,12 @@ async def load_engines(config: Config) -> Engines:
         ),
         load("tts", voice=config.tts.voice, model=config.tts.model, language=config.target),
     ]
-    results = await asyncio.gather(*loading, return_exceptions=True)
+    results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
         for result in results:
             if not isinstance(result, BaseException):
                 await result.aclose()
         raise failed[0]
-    return Engines(*results)
+    detector, recogniser, translator, synthesiser = results
+    return Engines(detector, recogniser, translator, synthesiser)

@@ -12,7 +12,6 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from stream.webvtt import Cue, write
 
 from server.cli import UsageError
 from server.config import Config, load
@@ -23,6 +22,7 @@ from stream.job import DubJob
 from stream.sink import FileSink
 from stream.source import MediaSource
 from stream.timeline import seconds
+from stream.webvtt import Cue, write
 
 
 def run_file(options: argparse.Namespace, console: Console) -> int:
@@ -94,15 +94,11 @@ def _check_paths(options: argparse.Namespace) -> None:
     both = options.output.exists() and options.input.exists()
     if both and options.output.samefile(options.input):
         raise UsageError(f"{options.output} is the input: name another file to write")
-    for path in (options.output, options.report, options.plot):
+    for path in (options.output, options.report):
         if path is not None and not path.absolute().parent.is_dir():
             raise UsageError(f"{path.parent} does not exist: make the folder first")
     if options.subtitles is not None and options.subtitles.is_file():
         raise UsageError(f"{options.subtitles} is a file: --subtitles takes a folder")
-    if options.plot is not None:
-        from server.plot import require_matplotlib
-
-        require_matplotlib()
 
 
 def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
@@ -184,10 +180,6 @@ def _write_companions(
                 for job in spoken
             ]
             write(options.subtitles / f"{stem}.{target}.vtt", dubbed)
-    if options.plot is not None:
-        from server.plot import draw_report
-
-        draw_report(options.plot, outcome)
 
 
 def _print_summary(report: Report, console: Console) -> None:

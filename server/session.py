@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-from stages.vad import SileroDetector
 
 from server.config import Config
 from server.engines import Engines
 from server.report import Report, describe, summarise
+from stages.vad import SileroDetector
 from stream.activity import speech_intervals
 from stream.deliver import Delivery, Voice
 from stream.frames import SPEECH_RATE, Fate, Samples, Word
@@ -185,7 +185,8 @@ class FileSession:
     def _outcome(self, wall: float, cpu: float, dub_speech: list[Interval]) -> Outcome:
         probabilities = self._pipeline.speech
         source_speech = speech_intervals(
-            np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32)
+            np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32),
+            self._engines.detector.window,
         )
         end = self._playout.position
         config = self._config
@@ -239,7 +240,7 @@ class _DubMonitor:
         self._pending.append(np.zeros(self._detector.window, np.float32))
         await self._classify()
         await self._detector.aclose()
-        return speech_intervals(np.concatenate(self._probabilities))
+        return speech_intervals(np.concatenate(self._probabilities), self._detector.window)
 
     async def _classify(self) -> None:
         audio = np.concatenate(self._pending)

@@ -221,8 +221,6 @@ class Pipeline:
         async for job in inbox:
             if job.fate is None:
                 await self._attempt(stage, job)
-                if job.fate is not None and job.placement is None:
-                    await self._playout.give_up(job.utterance.id, job.slot)
             if outbox is not None:
                 await outbox.send(job)
             else:
@@ -251,6 +249,8 @@ class Pipeline:
             if job.placement is None:
                 job.fate = Fate.FAILED
         job.latency[stage.name] = clock() - began
+        if job.fate is not None and job.placement is None:
+            await self._playout.give_up(job.utterance.id, job.slot)
 
     def _complete(self, job: DubJob) -> None:
         ended = self._ended_at.pop(job.utterance.id)
@@ -284,5 +284,5 @@ def _last_time(items: list[AudioChunk | CopiedPacket]) -> int:
 def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:
     """Speech for the models: the centre channel with half of the front pair, or their mean."""
     samples = chunk.samples
-    front = samples[:, : min(2, samples.shape[1])].mean(axis=1)
+    front: Samples = samples[:, :2].mean(axis=1)
     return front if centre is None else samples[:, centre] + front

@@ -20,6 +20,7 @@ from stream.timeline import TICK_RATE
 CODECS = {
     "flac": "flac",
     "mp3": "libmp3lame",
+    "nut": "flac",
     "ogg": "libopus",
     "opus": "libopus",
     "wav": "pcm_s16le",
@@ -161,7 +162,7 @@ class FileSink:
                 copy = self._copy(stream, name)
                 if copy is not None:
                     copy.disposition = stream.disposition & ~av.stream.Disposition.default
-                    if original and "language" not in stream.metadata:
+                    if original and stream.metadata.get("language", "und") == "und":
                         copy.metadata["language"] = container_tag(source_language)
             elif stream.type == "subtitle":
                 self._copy(stream, name)
@@ -174,7 +175,9 @@ class FileSink:
         codec = getattr(stream.codec_context, "name", None) if stream.codec_context else None
         known = self._container.supported_codecs
         canonical = stream.codec_context.codec.canonical_name if codec else None
-        if canonical is None or not ({codec, canonical} & known):
+        # MPEG-TS does not list what it can carry; it refuses what it cannot when it starts.
+        unlisted = container == "mpegts" and stream.type != "subtitle"
+        if canonical is None or not (unlisted or {codec, canonical} & known):
             cover = stream.type == "video" and stream.disposition & (
                 av.stream.Disposition.attached_pic
             )

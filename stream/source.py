@@ -102,14 +102,15 @@ class MediaSource:
 
     def __iter__(self) -> Iterator[AudioChunk | CopiedPacket]:
         copied = {s.index for s in self.info.streams if s.type in ("audio", "video", "subtitle")}
-        discontinuous = bool(self._container.format.flags & av.format.Flags.ts_discont.value)
+        flags: Any = self._container.format.flags
+        discontinuous = bool(flags & av.format.Flags.ts_discont.value)
         repair = TimestampRepair(self._origin, discontinuous=discontinuous)
         track = _AudioTrack(self._layout)
         for packet in self._packets():
             index = packet.stream_index
             if index not in copied:
                 continue
-            base: Any = packet.time_base
+            base = packet.time_base
             duration = rescale(packet.duration or 0, base, TICK)
             stamp = packet.dts if packet.dts is not None else packet.pts
             if stamp is None and packet.size == 0:  # FFmpeg's end-of-stream marker
@@ -167,7 +168,9 @@ class MediaSource:
         starts = [
             rescale(s.start_time, s.time_base, TICK)
             for s in self._container.streams
-            if s.start_time is not None and (_is_picture(s) or s is self._audio)
+            if s.start_time is not None
+            and s.time_base is not None
+            and (_is_picture(s) or s is self._audio)
         ]
         return min(starts, default=0)
 
