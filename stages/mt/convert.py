@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 from stages.base import EngineError
 from stages.cache import atomic_directory, cache_dir, locked
@@ -47,11 +48,21 @@ def _convert(path: Path, name: str, target: Path) -> None:
         )
     from ctranslate2.converters import TransformersConverter
 
+    class Converter(TransformersConverter):  # type: ignore[misc]
+        def load_tokenizer(self, *args: Any, **kwargs: Any) -> Any:
+            # transformers 5 no longer lists M2M-100's languages where CTranslate2 looks.
+            tokeniser = super().load_tokenizer(*args, **kwargs)
+            languages: dict[str, int] = getattr(tokeniser, "lang_token_to_id", {})
+            if languages and not set(languages) <= set(tokeniser.get_vocab()):
+                ordered = sorted(languages, key=languages.__getitem__)
+                tokeniser.add_tokens(ordered, special_tokens=True)
+            return tokeniser
+
     _LOG.info("converting %s to CTranslate2, int8; this is done once", name)
     copied = [file for file in _TOKENISERS if (path / file).exists()]
     try:
         with atomic_directory(target) as folder:
-            converter = TransformersConverter(str(path), copy_files=copied)
+            converter = Converter(str(path), copy_files=copied)
             converter.convert(str(folder), quantization="int8", force=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"mt.model '{name}' cannot be converted: {error}.") from error
