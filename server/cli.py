@@ -47,6 +47,12 @@ def _file(options: argparse.Namespace) -> int:
     return run_file(options, Console(stderr=True))
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from server.doctor import run_doctor
+
+    return run_doctor(Console(), as_json=options.json)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="livedub", description="Dub speech into another language, in sync with its picture."
@@ -79,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
         "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
     )
     file.set_defaults(run=_file)
+
+    doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 

