@@ -13,6 +13,7 @@ from rich.console import Console
 from server.config import ConfigError
 from stages.base import EngineError
 from stream.sink import SinkError
+from stream.soundtrack import SoundtrackError
 from stream.source import SourceError
 
 USAGE = 2
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         status: int = options.run(options)
-    except (ConfigError, EngineError, SourceError, SinkError, UsageError) as error:
+    except (ConfigError, EngineError, SourceError, SinkError, SoundtrackError, UsageError) as error:
         print(f"livedub: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
@@ -45,6 +46,19 @@ def _file(options: argparse.Namespace) -> int:
     from server.file import run_file
 
     return run_file(options, Console(stderr=True))
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from server.measure import run_measure
+
+    return run_measure(
+        options.original,
+        options.dubbed,
+        Console(),
+        as_json=options.json,
+        original_track=options.original_track,
+        dubbed_track=options.dubbed_track,
+    )
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -85,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
     )
     file.set_defaults(run=_file)
+
+    measure = commands.add_parser("measure", help="measure how well any dub keeps time")
+    measure.add_argument("original", type=Path)
+    measure.add_argument("dubbed", type=Path)
+    measure.add_argument("--original-track", type=int, help="audio track, counted from 0")
+    measure.add_argument("--dubbed-track", type=int, help="audio track, counted from 0")
+    measure.add_argument("--json", action="store_true", help="as JSON")
+    measure.set_defaults(run=_measure)
 
     doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")
