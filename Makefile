@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 IN ?= demo/clip.mp4
+# Only the tests of checkpoint conversion need it; any release from 2.4 on will do.
+TORCH ?= torch==2.13.0
 
 .PHONY: demo test lint clean
 
@@ -12,7 +14,7 @@ $(BIN)/livedub: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/livedub
-	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,convert,dev]' '$(TORCH)'
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub
@@ -21,9 +23,10 @@ demo/clip.mp4: $(BIN)/livedub
 
 demo: $(BIN)/livedub $(IN)
 	@mkdir -p demo
-	$(BIN)/livedub file $(IN) demo/dubbed.mp4 --report demo/report.json --subtitles demo $(ARGS)
+	$(BIN)/livedub file $(IN) demo/dubbed.mp4 --report demo/report.json --subtitles demo --plot demo/sync.png $(ARGS)
 	@echo "Dubbed video: demo/dubbed.mp4"
 	@echo "Subtitles:    demo/dubbed.en.vtt demo/dubbed.pt.vtt"
+	@echo "Sync plot:    demo/sync.png"
 	@echo "Report:       demo/report.json"
 
 test: $(VENV)/.dev

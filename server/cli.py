@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def run() -> None:
+    """Entry point of the ``livedub`` command."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name.startswith("livedub-") for thread in threading.enumerate()):
+        # A model hangs in native code: an orderly exit would wait for it, or abort under it.
+        os._exit(status)
+    sys.exit(status)
 
 
 def _file(options: argparse.Namespace) -> int:
@@ -98,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     file.add_argument(
         "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
     )
+    file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
     file.set_defaults(run=_file)
 
     measure = commands.add_parser("measure", help="measure how well any dub keeps time")
@@ -115,4 +129,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

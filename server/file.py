@@ -16,6 +16,7 @@ from rich.table import Table
 from server.cli import UsageError
 from server.config import Config, load
 from server.engines import load_engines
+from server.plot import draw_sync, require_matplotlib
 from server.report import Report
 from server.session import FileSession, Outcome
 from stream.job import DubJob
@@ -94,11 +95,13 @@ def _check_paths(options: argparse.Namespace) -> None:
     both = options.output.exists() and options.input.exists()
     if both and options.output.samefile(options.input):
         raise UsageError(f"{options.output} is the input: name another file to write")
-    for path in (options.output, options.report):
+    for path in (options.output, options.report, options.plot):
         if path is not None and not path.absolute().parent.is_dir():
             raise UsageError(f"{path.parent} does not exist: make the folder first")
     if options.subtitles is not None and options.subtitles.is_file():
         raise UsageError(f"{options.subtitles} is a file: --subtitles takes a folder")
+    if options.plot is not None:
+        require_matplotlib()
 
 
 def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
@@ -166,6 +169,8 @@ def _write_companions(
     """Report, subtitles and plot, as far as they were asked for."""
     if options.report is not None:
         options.report.write_text(outcome.report.model_dump_json(indent=2) + "\n", "utf-8")
+    if options.plot is not None:
+        draw_sync(options.plot, outcome.report, outcome.source_speech, outcome.dub_speech)
     if options.subtitles is not None:
         options.subtitles.mkdir(parents=True, exist_ok=True)
         spoken = [job for job in jobs if job.transcript and job.transcript.text.strip()]

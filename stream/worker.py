@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 _Job = Callable[[], None]
+
+GRACE = 3.0
+"""Seconds that closing waits for a call that was abandoned."""
 
 
 class Worker:
@@ -24,6 +28,7 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._jobs: queue.SimpleQueue[_Job | None] | None = None
+        self._threads: list[threading.Thread] = []
 
     async def run(self, function: Callable[[], T]) -> T:
         """Call ``function`` in the thread and return what it returns, or raise what it raises."""
@@ -60,17 +65,28 @@ class Worker:
                     close()
 
     async def aclose(self) -> None:
-        """Let the thread end after the call it is in."""
+        """End the thread, and wait a while for those that were abandoned.
+
+        A process that exits while a thread is inside native code may be aborted, so calls
+        that can still end are given the time to.
+        """
         if self._jobs is not None:
             self._jobs.put(None)
             self._jobs = None
+        deadline = time.monotonic() + GRACE
+        # A thread's end cannot be awaited, only looked for.
+        while any(t.is_alive() for t in self._threads) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        self._threads.clear()
 
     def _queue(self) -> queue.SimpleQueue[_Job | None]:
         if self._jobs is None:
             self._jobs = queue.SimpleQueue()
-            threading.Thread(
+            thread = threading.Thread(
                 target=_work, args=(self._jobs,), name=f"livedub-{self._name}", daemon=True
-            ).start()
+            )
+            thread.start()
+            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
         return self._jobs
 
     def _abandon(self, jobs: queue.SimpleQueue[_Job | None]) -> None:

@@ -45,7 +45,7 @@ class Piper:
     """
 
     rate_range = (0.8, 1.3)
-    characters_per_second = 18.0
+    characters_per_second = 19.5
 
     def __init__(
         self,
