@@ -16,7 +16,7 @@ import importlib.resources
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -95,7 +95,7 @@ def audiotsm(samples: Samples, rate: int, tempo: float) -> Samples:
     importlib.import_module("audiotsm").wsola(1, speed=tempo, frame_length=window).run(
         reader, writer
     )
-    return np.asarray(writer.data[0][window // 2 :], np.float32)
+    return np.asarray(writer.data[0], np.float32)
 
 
 def libtsm(samples: Samples, rate: int, tempo: float) -> Samples:
@@ -147,11 +147,11 @@ def phase_vocoder(samples: Samples, rate: int, tempo: float) -> Samples:
     spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window)
     advance = 2 * np.pi * hop * np.arange(size // 2 + 1) / size
     phase = np.angle(spectra[0])
-    positions = np.arange(0, len(spectra) - 1, tempo)
+    positions = np.arange(0, len(spectra) - 1.5, tempo)
     out = np.zeros(len(positions) * hop + size)
     weight = np.zeros_like(out)
     for frame, position in enumerate(positions):
-        before, after = spectra[int(position)], spectra[int(position) + 1]
+        before, after = spectra[int(position) :][:2]
         part = position % 1
         magnitude = (1 - part) * np.abs(before) + part * np.abs(after)
         span = slice(frame * hop, frame * hop + size)
@@ -169,25 +169,24 @@ def _with_tail(samples: Samples, rate: int) -> Samples:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method, the module it needs and its licence."""
+    """A method and the module it needs."""
 
     name: str
     module: str
-    licence: str
     method: Method
 
 
 CANDIDATES = (
-    Candidate("change_tempo (atempo)", "av", "BSD/LGPL", change_tempo),
-    Candidate("libtsm WSOLA", "libtsm", "MIT", libtsm),
-    Candidate("audiotsm WSOLA", "audiotsm", "MIT", audiotsm),
-    Candidate("audiostretchy TDHS", "audiostretchy", "BSD", tdhs),
-    Candidate("Signalsmith", "python_stretch", "MIT", signalsmith),
-    Candidate("Signalsmith, 80 ms", "python_stretch", "MIT", partial(signalsmith, block=0.08)),
-    Candidate("Bungee", "bungee_python", "MPL", bungee),
-    Candidate("Rubber Band R3", "pylibrb", "GPL", partial(rubber_band, engine="ENGINE_FINER")),
-    Candidate("Rubber Band R2", "pylibrb", "GPL", partial(rubber_band, engine="ENGINE_FASTER")),
-    Candidate("phase vocoder", "numpy", "", phase_vocoder),
+    Candidate("change_tempo (atempo)", "av", change_tempo),
+    Candidate("libtsm WSOLA", "libtsm", libtsm),
+    Candidate("audiotsm WSOLA", "audiotsm", audiotsm),
+    Candidate("audiostretchy TDHS", "audiostretchy", tdhs),
+    Candidate("Signalsmith", "python_stretch", signalsmith),
+    Candidate("Signalsmith, 80 ms", "python_stretch", partial(signalsmith, block=0.08)),
+    Candidate("Bungee", "bungee_python", bungee),
+    Candidate("Rubber Band R3", "pylibrb", partial(rubber_band, engine="ENGINE_FINER")),
+    Candidate("Rubber Band R2", "pylibrb", partial(rubber_band, engine="ENGINE_FASTER")),
+    Candidate("phase vocoder", "numpy", phase_vocoder),
 )
 
 # The measures --------------------------------------------------------------------------------
@@ -486,6 +485,10 @@ def speeds(candidates: list[Candidate], spoken: list[Sentence]) -> dict[str, lis
     return taken
 
 
+TIMING = ("wander ms", "onset ms", "onset max", "return dB", "PESQ", "CPU min", "CPU median")
+"""Columns of the second table: timing, what depends on it, and cost, ms a second of speech."""
+
+
 def main() -> None:
     """Print the tables, in Markdown."""
     candidates = []
@@ -501,25 +504,32 @@ def main() -> None:
         for candidate in candidates:
             jobs = [(candidate, sentence) for sentence in spoken]
             measured[candidate.name] = list(pool.map(measure, jobs))
-    columns = list(measured[candidates[0].name][0][0])
-    head = ["method", "licence", *columns, "onset max", "CPU ms/s min", "median"]
-    print(_line(head), _line(["---"] * len(head)), sep="\n")
-    for candidate in candidates:
-        rows = [row for sentence in measured[candidate.name] for row in sentence]
-        means = [f"{statistics.fmean(row[column] for row in rows):.2f}" for column in columns]
-        worst = f"{max(row['onset ms'] for row in rows):.1f}"
-        cpu = taken[candidate.name]
-        times = [f"{min(cpu):.1f}", f"{statistics.median(cpu):.1f}"]
-        print(_line([candidate.name, candidate.licence, *means, worst, *times]))
-    print("\n" + _line(["spectrum dB at tempo", *map(str, TEMPOS)]))
-    print(_line(["---"] * (1 + len(TEMPOS))))
-    for candidate in candidates:
-        by_tempo = zip(*measured[candidate.name], strict=True)
-        means = [f"{statistics.fmean(row['spectrum dB'] for row in rows):.2f}" for rows in by_tempo]
-        print(_line([candidate.name, *means]))
+    sound: dict[str, list[str]] = {}
+    timing: dict[str, list[str]] = {}
+    for name, by_sentence in measured.items():
+        rows = [row for sentence in by_sentence for row in sentence]
+        means = {column: statistics.fmean(row[column] for row in rows) for column in rows[0]}
+        means["onset max"] = max(row["onset ms"] for row in rows)
+        means["CPU min"] = min(taken[name])
+        means["CPU median"] = statistics.median(taken[name])
+        for column, mean in means.items():
+            table = timing if column in TIMING else sound
+            table.setdefault(column, []).append(f"{mean:.2f}")
+    by_tempo = {
+        str(tempo): [
+            f"{statistics.fmean(sentence[at]['spectrum dB'] for sentence in by_sentence):.2f}"
+            for by_sentence in measured.values()
+        ]
+        for at, tempo in enumerate(TEMPOS)
+    }
+    names = list(measured)
+    for title, columns in (("Sound", sound), ("Timing", timing), ("spectrum dB at", by_tempo)):
+        print("", _line([title, *columns]), _line(["---"] * (1 + len(columns))), sep="\n")
+        for cells in zip(names, *columns.values(), strict=True):
+            print(_line(cells))
 
 
-def _line(cells: list[str]) -> str:
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
