@@ -7,7 +7,7 @@ belong to the caller, who cancels; a cancelled call leaves the engine usable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from stream.frames import Samples, Transcript
@@ -75,7 +75,7 @@ class Synthesiser(Protocol):
     characters_per_second: float
     """Typical speed of the voice at rate 1, for planning before anything was measured."""
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak ``text``; each piece is mono at ``sample_rate``, shape ``(n,)``.
 
         Pieces end at clause boundaries and join without a gap. Text without anything to

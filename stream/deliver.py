@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +40,7 @@ class Voice:
         characters_per_second: typical speed at rate 1.
     """
 
-    synthesise: Callable[[str, float], AsyncIterator[Samples]]
+    synthesise: Callable[[str, float], AsyncGenerator[Samples, None]]
     sample_rate: int
     rate_range: tuple[float, float]
     characters_per_second: float
@@ -108,22 +111,38 @@ class Delivery:
         job = take.job
         limit = 3 * expected + 3 * TICK_RATE
         converter = Resampler(self._voice.sample_rate, TICK_RATE)
-        async for piece in self._voice.synthesise(job.translation, job.rate):
-            if not np.isfinite(piece).all():
-                raise StageFault("the speech holds samples that are not numbers")
-            await self._take_up(take, converter.push(piece), limit)
-            due = self._pacing.time_left(job.slot.start) < COMMIT_MARGIN
-            if take.placement is None and take.length and due:
-                job.streamed = True
-                await self._place(take, max(expected, take.length))
-            if job.fate is not None:
-                return
+        pieces = self._voice.synthesise(job.translation, job.rate)
+        async with contextlib.aclosing(pieces):
+            while (piece := await self._next(take, pieces, expected)) is not None:
+                if not np.isfinite(piece).all():
+                    raise StageFault("the speech holds samples that are not numbers")
+                await self._take_up(take, converter.push(piece), limit)
+                if job.fate is not None:
+                    return
         await self._take_up(take, converter.flush(), limit)
         if not take.length:
             raise StageFault("no speech came back")
         self._durations.observe(job.translation, take.length, job.rate)
         if take.placement is None:
             await self._place(take, take.length)
+
+    async def _next(
+        self, take: _Take, pieces: AsyncGenerator[Samples, None], expected: int
+    ) -> Samples | None:
+        """The next piece; while it is being made, what is there is played if its time comes."""
+        making = asyncio.ensure_future(anext(pieces, None))
+        try:
+            if take.length and take.placement is None and take.job.fate is None:
+                left = self._pacing.time_left(take.job.slot.start) - COMMIT_MARGIN
+                await asyncio.wait({making}, timeout=None if math.isinf(left) else max(left, 0))
+                if not making.done():
+                    take.job.streamed = True
+                    await self._place(take, max(expected, take.length))
+            return await making
+        finally:
+            if not making.done():
+                making.cancel()
+                await asyncio.wait({making})
 
     async def _take_up(self, take: _Take, samples: Samples, limit: int) -> None:
         take.length += len(samples)

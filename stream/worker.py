@@ -7,7 +7,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Worker:
             self._abandon(jobs)
             raise
 
-    async def stream(self, generate: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+    async def stream(self, generate: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
         """Yield what the iterator made by ``generate`` yields, one step ahead at most."""
         iterator = await self.run(generate)
         done = object()

@@ -5,7 +5,7 @@ import math
 import shutil
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import av
@@ -52,7 +52,7 @@ class Synthesiser:
     rate_range = (0.8, 1.3)
     characters_per_second = 15.0
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         length = round(len(text) / self.characters_per_second / rate * RATE)
         time = np.arange(length) / RATE
         buzz = (0.2 * np.sign(np.sin(2 * np.pi * 150 * time))).astype(np.float32)
@@ -203,7 +203,7 @@ class FaultyTranslator(_Faulty):
 
 
 class FaultySynthesiser(_Faulty, Synthesiser):
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         if await self.fault():
             if self.how == "nan":
                 yield np.full(RATE, np.nan, np.float32)
@@ -277,6 +277,32 @@ def test_at_live_pace_dubs_are_on_time(clip: Clip, tmp_path: Path) -> None:
     assert summary.on_time_rate == 1.0
     assert summary.first_dub_latency_s is not None and summary.first_dub_latency_s < 5
     assert summary.wall_s >= clip.duration + 4.9
+
+
+def test_a_dub_that_is_still_being_made_streams_when_its_time_comes(
+    clip: Clip, tmp_path: Path
+) -> None:
+    class Slow(Synthesiser):
+        """The rest of the first utterance comes after its time."""
+
+        calls = 0
+
+        async def synthesise(
+            self, text: str, *, rate: float = 1.0
+        ) -> AsyncGenerator[Samples, None]:
+            self.calls += 1
+            first = self.calls == 1
+            async for piece in Synthesiser.synthesise(self, text, rate=rate):
+                yield piece
+                if first:
+                    await asyncio.sleep(1.2)
+
+    out = tmp_path / "out.mp4"
+    config = _config("playout.delay=4")
+    outcome = dub(clip.path, out, _engines(synthesiser=Slow()), config=config, realtime=True)
+    first, *others = outcome.report.utterances
+    assert first.streamed and first.fate is Fate.ON_TIME
+    assert not any(row.streamed for row in others)
 
 
 @pytest.mark.parametrize(

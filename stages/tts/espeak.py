@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from stages.base import EngineError
 from stages.tts.espeak_library import SAMPLE_RATE, speak, variants, voice_name
@@ -60,7 +60,7 @@ class Espeak:
         self._worker = Worker("espeak")
         speak("1", self._voice, _WORDS_PER_MINUTE)
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(rate, slowest), fastest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Kokoro:
         self._session = _load(resolve("kokoro-v1.0-int8" if model == "default" else model), threads)
         self._worker = Worker("kokoro")
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(rate, slowest), fastest)

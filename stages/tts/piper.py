@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ class Piper:
         self._worker = Worker("piper")
         self._speak("1", 1.0)
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncIterator[Samples]:
+    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(rate, slowest), fastest)
