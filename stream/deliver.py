@@ -55,6 +55,8 @@ class _Take:
     length: int = 0
     placement: Placement | None = None
     gain: float = 1.0
+    expected: int = 0
+    spoken: int = 0
     scheduled: int = 0
 
 
@@ -174,6 +176,7 @@ class Delivery:
             free_until=free_until,
             options=self._options,
         )
+        take.expected = length
         sound = np.concatenate(take.pieces)
         source = job.utterance.audio
 
@@ -195,14 +198,26 @@ class Delivery:
         assert take.placement is not None
         sound = np.concatenate(take.pieces)
         take.pieces.clear()
-        tempo, gain = take.placement.tempo, take.gain
+        tempo, gain = self._tempo(take, len(sound)), take.gain
         shaped = await self._worker.run(lambda: change_tempo(sound, TICK_RATE, tempo) * gain)
+        take.spoken += len(sound)
         left = take.placement.latest - take.placement.interval.start - take.scheduled
         if len(shaped) > left:
             shaped = _cut_between_words(shaped[: max(left, 0)])
             take.job.truncated = True
         take.scheduled += len(shaped)
         await self._playout.append(take.job.utterance.id, shaped.astype(np.float32, copy=False))
+
+    def _tempo(self, take: _Take, length: int) -> float:
+        """The planned tempo, or what keeps the planned end if speech turns out longer."""
+        assert take.placement is not None
+        if not take.spoken:
+            return take.placement.tempo
+        room = take.placement.interval.duration - take.scheduled
+        left = max(length, take.expected - take.spoken)
+        fastest = self._options.max_tempo
+        needed = left / room if room > 0 else fastest
+        return min(max(needed, take.placement.tempo), fastest)
 
 
 def _cut_between_words(speech: Samples) -> Samples:

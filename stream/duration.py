@@ -36,13 +36,15 @@ class DurationModel:
 
 
 def _units(text: str) -> float:
-    """Characters as a measure of spoken length: a digit is a word, a comma a short pause."""
+    """Characters as a measure of spoken length: a digit is a word, punctuation is a pause."""
     total = 0.0
-    for character in text:
+    for character in text.strip(" .!?…"):
         if character.isdigit():
             total += 4
         elif character in ",;:—–":
             total += 3
+        elif character in ".!?…":
+            total += 5
         elif character.isalpha() or character.isspace():
             total += 1
     return total
