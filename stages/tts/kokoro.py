@@ -15,6 +15,7 @@ from stages.base import EngineError
 from stages.models import resolve
 from stages.tts.espeak_library import phonemes
 from stages.tts.joining import joined
+from stages.tts.kokoro_graph import ENERGY, FEATURES, PITCH, PROSODY, halves
 from stages.tts.text import portions, speakable
 from stream.frames import Samples
 from stream.worker import Worker
@@ -23,6 +24,11 @@ _LIMIT = 140
 """Characters in one run: about 9 s of speech, well under the model's 510 phonemes."""
 
 _MAX_PHONEMES = 510
+
+_SILENT = -6.0
+"""Predicted log energy below which nothing is heard."""
+_LEAD, _TAIL = 5, 6
+"""Frames of 25 ms kept around what is heard."""
 
 _LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
 """Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
@@ -79,7 +85,8 @@ class Kokoro:
         self._vocabulary: dict[str, int] = json.loads(
             (data / "vocab.json").read_text(encoding="utf-8")
         )["vocab"]
-        self._session = _load(resolve("kokoro-v1.0-int8" if model == "default" else model), threads)
+        text, sound = halves(resolve("kokoro-v1.0-int8" if model == "default" else model))
+        self._text, self._sound = _load(text, threads), _load(sound, threads)
         self._worker = Worker("kokoro")
 
     async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
@@ -105,13 +112,26 @@ class Kokoro:
         tokens = tokens[:_MAX_PHONEMES]
         if not tokens:
             return np.zeros(0, np.float32)
-        style = self._style[min(len(tokens), len(self._style)) - 1]
+        style = self._style[min(len(tokens), len(self._style)) - 1][None]
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
-            "style": style[None],
+            "style": style,
             "speed": np.array([rate], np.float32),
         }
-        audio: Samples = np.asarray(self._session.run(None, inputs)[0], np.float32).ravel()
+        features, pitch, energy = self._text.run(PROSODY, inputs)
+        sounding = np.flatnonzero(energy[0] > _SILENT) // 2
+        if not len(sounding):
+            return np.zeros(0, np.float32)
+        # The model puts about a second of silence around everything it says, and making it
+        # costs as much as making speech.
+        first, last = max(0, sounding[0] - _LEAD), sounding[-1] + _TAIL
+        spoken: dict[str, Any] = {
+            FEATURES: features[:, :, first:last],
+            PITCH: pitch[:, 2 * first : 2 * last],
+            ENERGY: energy[:, 2 * first : 2 * last],
+            "style": style,
+        }
+        audio: Samples = np.asarray(self._sound.run(None, spoken)[0], np.float32).ravel()
         return audio
 
 
