@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +32,26 @@ class Engines:
     translator: Translator
     synthesiser: Synthesiser
 
-    async def warm_up(self) -> None:
-        """Run every model once: first calls allocate, and should not cost the first viewer."""
+    async def warm_up(self) -> float:
+        """Run every model once: first calls allocate, and should not cost the first viewer.
+
+        Returns:
+            Wall seconds that the synthesiser takes for a second of speech, here and now.
+        """
         noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
         await self.recogniser.recognise(noise)
         await self.translator.translate("Hello.")
-        async for _ in self.synthesiser.synthesise("Sim."):
-            pass
+        await self._count("1.")
+        began = time.perf_counter()
+        spoken = await self._count("1, 2, 3, 4, 5, 6, 7, 8.")
+        return (time.perf_counter() - began) / max(spoken, 0.1)
+
+    async def _count(self, text: str) -> float:
+        """Speak and throw away; seconds of speech."""
+        total = 0
+        async for piece in self.synthesiser.synthesise(text):
+            total += len(piece)
+        return total / self.synthesiser.sample_rate
 
     async def aclose(self) -> None:
         """Free all of them."""

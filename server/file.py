@@ -39,7 +39,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
     try:
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await load_engines(config)
-            await engines.warm_up()
+            pace = await engines.warm_up()
     except BaseException:
         source.close()
         raise
@@ -58,7 +58,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
             source.close()
             raise
         session = FileSession(
-            config, engines, source, sink, realtime=options.realtime, load=load_seconds
+            config, engines, source, sink, realtime=options.realtime, load=load_seconds, pace=pace
         )
         interrupted = _stop_on_signals(session, console)
         watching = asyncio.ensure_future(_show_progress(session, source.info.duration, console))

@@ -85,7 +85,8 @@ class Summary(_Record):
     streamed: int
     on_time_rate: float | None = Field(description="on_time / (utterances - empty)")
     onset_error_ms: Percentiles = Field(
-        description="Onset of speech in the dub against onset of the utterance, by VAD"
+        description="First noticeable sound of each dub (within 30 dB of its loudest) as it was "
+        "played, against the utterance's onset"
     )
     isochrony: float | None = Field(
         description="Overlap over union of source and dub speech, VAD on both"
@@ -181,7 +182,7 @@ def summarise(
     spoken = [job for job in known if job.fate is not Fate.EMPTY]
     placed = [(job, job.placement) for job in known if job.placement is not None]
     heard = [job for job in known if job.dub is not None]
-    errors = _onset_errors(heard, dub_speech)
+    errors = [(job.dub.start - job.slot.start) * 1000 / TICK_RATE for job in heard if job.dub]
     latencies = [job.available for job in heard if job.available is not None]
     weights = [job.slot.duration for job in heard]
     stages: dict[str, float] = {}
@@ -232,22 +233,6 @@ def peak_rss() -> int:
     """Largest resident memory of this process so far, bytes."""
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return usage if sys.platform == "darwin" else usage * 1024
-
-
-def _onset_errors(heard: Sequence[DubJob], dub_speech: Sequence[Interval]) -> list[float]:
-    """Onset of audible speech in each dub minus its slot's start, ms.
-
-    A dub that follows another without a pause has no onset that VAD could see; its first
-    sample counts then.
-    """
-    errors: list[float] = []
-    for job in heard:
-        assert job.dub is not None
-        onset = next((s.start for s in dub_speech if s.overlap(job.dub)), None)
-        if onset is not None:
-            onset = max(onset, job.dub.start)
-            errors.append((onset - job.slot.start) * 1000 / TICK_RATE)
-    return errors
 
 
 def _span(interval: Interval) -> tuple[float, float]:

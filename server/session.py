@@ -55,6 +55,7 @@ class FileSession:
         sink: opened; the session closes it, or discards it if the run fails.
         realtime: pace the source at 1x and play out with the configured delay.
         load: seconds that loading took, for the report.
+        pace: seconds that the synthesiser takes for a second of speech.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class FileSession:
         *,
         realtime: bool = False,
         load: float = 0.0,
+        pace: float = 0.3,
     ) -> None:
         self._config = config
         self._engines = engines
@@ -77,7 +79,7 @@ class FileSession:
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
-        segment = _lengths(config.segment, options.delay if realtime else None)
+        segment = _lengths(config.segment, options.delay, pace) if realtime else config.segment
         self._playout = Playout(
             info.channels,
             info.centre,
@@ -250,15 +252,14 @@ class _DubMonitor:
         self._probabilities.append(await self._detector.probabilities(audio[:whole]))
 
 
-def _lengths(options: SegmentOptions, delay: float | None) -> SegmentOptions:
+def _lengths(options: SegmentOptions, delay: float, pace: float) -> SegmentOptions:
     """Utterance lengths that leave the stages time to work within the delay.
 
-    An utterance of length L is known to have ended ``pause`` after its end; the stages then
-    take about 0.4 L on a small machine, and L + pause + 0.4 L must stay below the delay.
+    An utterance of length L is known to have ended ``pause`` after its end. Recognition and
+    translation then take about half a second and synthesis ``pace`` L, more while
+    recognition of the next utterance has the other core; all that must stay below the delay.
     """
-    if delay is None:
-        return options
-    longest = max((delay - options.pause - 0.5) / 1.4, 1.5)
+    longest = max((delay - options.pause - 0.5) / (1 + 1.25 * pace), 1.5)
     if options.max_length <= longest:
         return options
     soft = max(1.0, min(options.soft_length, 0.7 * longest))

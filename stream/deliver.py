@@ -16,10 +16,10 @@ from stream.frames import SPEECH_RATE, Fate, Samples
 from stream.job import DubJob, StageFault
 from stream.loudness import integrated_loudness, match_gain
 from stream.pacing import Pacing
-from stream.playout import Playout
+from stream.playout import LONGEST_LEAD, Playout
 from stream.resample import Resampler
 from stream.tempo import change_tempo
-from stream.timeline import TICK_RATE, seconds, ticks
+from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker
 
 COMMIT_MARGIN = 0.4
@@ -169,15 +169,17 @@ class Delivery:
         if lateness > self._max_late:
             job.give_up(Fate.DROPPED, f"speech came {seconds(lateness):.1f} s after its time")
             return
+        sound = np.concatenate(take.pieces)
+        # What is heard first shall be heard at the slot's start, not the breath before it.
+        job.lead = _lead(sound)
         placement = place(
             length,
-            slot,
+            Interval(max(0, slot.start - job.lead), slot.end),
             earliest=max(self._cursor, self._playout.position),
             free_until=free_until,
             options=self._options,
         )
         take.expected = length
-        sound = np.concatenate(take.pieces)
         source = job.utterance.audio
 
         def level() -> tuple[float, float]:
@@ -218,6 +220,14 @@ class Delivery:
         fastest = self._options.max_tempo
         needed = left / room if room > 0 else fastest
         return min(max(needed, take.placement.tempo), fastest)
+
+
+def _lead(speech: Samples) -> int:
+    """Ticks before speech is loud enough to be noticed: within 30 dB of its loudest 5 ms."""
+    frame = TICK_RATE // 200
+    frames = speech[: len(speech) // frame * frame].reshape(-1, frame)
+    power = np.einsum("nk,nk->n", frames, frames)
+    return min(int(np.argmax(power > power.max(initial=0) / 1000)) * frame, LONGEST_LEAD)
 
 
 def _cut_between_words(speech: Samples) -> Samples:

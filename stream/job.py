@@ -23,7 +23,8 @@ class DubJob:
         translation: text to be spoken.
         rate: speaking rate asked of the engine.
         placement: where the dub was put.
-        dub: media interval that it was heard in.
+        lead: ticks at the dub's start that are too quiet to be noticed.
+        dub: media interval that it was heard in, lead excluded.
         starved: ticks of silence inside the dub because a piece came too late.
         loudness: of the source speech and of the dub after gain, LUFS.
         available: wall seconds from the source's reaching the slot's start to the first
@@ -40,6 +41,7 @@ class DubJob:
     translation: str = ""
     rate: float = 1.0
     placement: Placement | None = None
+    lead: int = 0
     dub: Interval | None = None
     starved: int = 0
     loudness: tuple[float, float] | None = None

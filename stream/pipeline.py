@@ -18,7 +18,7 @@ from stream.playout import Block, Playout
 from stream.resample import Resampler
 from stream.segment import Segmenter, choose_cut
 from stream.source import MediaSource
-from stream.timeline import TICK_RATE, ticks
+from stream.timeline import TICK_RATE, Interval, ticks
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -137,8 +137,9 @@ class Pipeline:
     def played(self, dub: Played) -> None:
         """A dub was heard to its end."""
         job = self.jobs[dub.id]
-        job.dub, job.starved = dub.interval, dub.starved
-        onset = dub.interval.start - job.slot.start
+        start = min(dub.interval.start + job.lead, dub.interval.end)
+        job.dub, job.starved = Interval(start, dub.interval.end), dub.starved
+        onset = start - job.slot.start
         job.fate = Fate.ON_TIME if abs(onset) <= ON_TIME else Fate.LATE
 
     async def _listen(self, outbox: Channel[DubJob]) -> None:

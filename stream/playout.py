@@ -18,6 +18,9 @@ from stream.mix import Ducker, MixOptions, add_dub
 from stream.pacing import Pacing
 from stream.timeline import END_OF_TIME, FRAME, TICK, TICK_RATE, Interval, rescale, ticks
 
+LONGEST_LEAD = ticks(0.05)
+"""A dub may begin this long before its slot, with sound too quiet to be noticed."""
+
 BATCH = 10 * FRAME
 """Ticks handed to the sink at a time."""
 
@@ -62,7 +65,8 @@ class Playout:
     ) -> None:
         self._centre = centre
         self._channels = channels
-        self._lead = ticks(options.attack)
+        # Ducking is done when the dub begins, and a dub may begin a little before its slot.
+        self._lead = ticks(options.attack) + LONGEST_LEAD
         self._pacing = pacing
         self._capacity = capacity
         self._dubs = JitterBuffer(on_played)
