@@ -216,4 +216,4 @@ def _print_summary(report: Report, console: Console) -> None:
         table.add_row(name, "-" if value is None else str(value), unit)
     console.print(table)
     for note in report.notes:
-        console.print(f"Note: {note}.", highlight=False)
+        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)

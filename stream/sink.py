@@ -155,9 +155,8 @@ class FileSink:
             original = stream.index == source.audio
             if stream.type == "audio" and not (original and replace):
                 if name in ONE_TRACK:
-                    self.notes.append(
-                        f"{name} holds one audio track: track {stream.index} left out"
-                    )
+                    which = "the original" if original else f"audio track {stream.index}"
+                    self.notes.append(f"{which} is left out: {self.path.suffix} holds one track")
                     continue
                 copy = self._copy(stream, name)
                 if copy is not None:
@@ -187,7 +186,8 @@ class FileSink:
                     "choose another container, such as .mkv"
                 )
             self.notes.append(
-                f"{container} cannot hold {stream.type} track {stream.index} ({codec}): left out"
+                f"{stream.type} track {stream.index} is left out: {self.path.suffix} cannot hold "
+                f"{codec or 'its kind'}"
             )
             return None
         copy = self._container.add_stream_from_template(stream, opaque=True)

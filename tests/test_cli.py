@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from benchmarks.demo_clip import Clip
 from server.cli import main
 from server.config import Config, load
+from server.report import Report
+from stream.frames import Samples
+from stream.soundtrack import read_soundtrack
 
 FAST = ["--set", "tts.engine=espeak"]
 
@@ -29,6 +33,61 @@ def test_a_file_is_dubbed_with_report_and_subtitles(clip: Clip, tmp_path: Path) 
     portuguese = (tmp_path / "subs" / "out.pt.vtt").read_text()
     assert "keep your bags" in english and "Obrigado" in portuguese
     assert portuguese.startswith("WEBVTT")
+
+
+def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(
+    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        assert main(["file", str(clip.path), str(disk / "out.mp4"), *FAST]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("livedub: ") and "No space left on device" in error
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def _sound(path: Path, samples: Samples) -> Path:
+    with av.open(str(path), "w") as media:
+        stream = media.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            (samples * 32767).astype(np.int16)[None], format="s16", layout="mono"
+        )
+        frame.sample_rate = 16_000
+        media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    return path
+
+
+def _chord() -> Samples:
+    time_ = np.arange(8 * 16_000) / 16_000
+    swell = 0.6 + 0.4 * np.sin(2 * np.pi * 0.5 * time_)
+    tones = sum(np.sin(2 * np.pi * f * time_) for f in (220, 277, 330, 440))
+    return (0.1 * swell * tones).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["silence", "music"])
+def test_sound_without_speech_passes_through(kind: str, tmp_path: Path) -> None:
+    samples = np.zeros(8 * 16_000, np.float32) if kind == "silence" else _chord()
+    source = _sound(tmp_path / "in.wav", samples)
+    out, report = tmp_path / "out.flac", tmp_path / "report.json"
+    assert main(["file", str(source), str(out), "--report", str(report), *FAST]) == 0
+    summary = json.loads(report.read_text())["summary"]
+    assert summary["utterances"] == summary["empty"] and summary["on_time_rate"] is None
+    heard = read_soundtrack(out).samples
+    assert len(heard) == len(samples)
+    # The resampling to 48 kHz and back is the only difference.
+    assert np.sqrt(np.mean((heard - samples)[800:-800] ** 2)) < 0.002
+
+
+def test_the_documented_schema_is_the_reports() -> None:
+    documented = Path(__file__).parent.parent / "docs" / "report.schema.json"
+    assert json.loads(documented.read_text()) == Report.model_json_schema()
 
 
 def test_the_shipped_configuration_is_the_default() -> None:
