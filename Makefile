@@ -14,7 +14,7 @@ $(BIN)/livedub: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/livedub
-	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,convert,dev]' '$(TORCH)'
+	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,serve,convert,dev]' '$(TORCH)'
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub

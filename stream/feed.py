@@ -1,0 +1,141 @@
+"""What a live session shows: picture, sound tracks and events, each for any number of readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stream.broadcast import Broadcast
+from stream.frames import Samples
+
+ORIGINAL = "original"
+"""Name of the track that carries the source's own sound; dubs go by their language's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """How the picture is coded.
+
+    Attributes:
+        codec: FFmpeg's name, such as ``h264``.
+        extradata: codec configuration as FFmpeg holds it; empty where it travels in the packets
+            (H.264 in Annex B form). Non-empty H.264 extradata that starts with 1 means packets
+            in AVCC form.
+        width, height: pixels.
+        reordered: whether pictures are shown in another order than they are decoded.
+    """
+
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+    reordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePacket:
+    """One coded picture, published when the viewer is to see its decoding time.
+
+    Attributes:
+        format: equal for all packets until the source changes it.
+        time: decoding time, ticks; strictly rising.
+        shown: presentation time, ticks.
+        key: whether decoding can begin here.
+        data: the packet's bytes.
+    """
+
+    format: PictureFormat
+    time: int
+    shown: int
+    key: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SoundBlock:
+    """20 ms of one track, published when the viewer is to hear its start.
+
+    Attributes:
+        start: media time of the first sample, ticks. Blocks follow each other without gaps.
+        samples: 48 kHz, shape ``(n, channels)``; n is 960 except at the source's end.
+    """
+
+    start: int
+    samples: Samples
+
+    @property
+    def end(self) -> int:
+        """Media time just after the last sample, ticks."""
+        return self.start + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that became known about an utterance.
+
+    Attributes:
+        kind: ``transcript`` (recognised), ``translation``, ``dub`` (it will be heard) or
+            ``fate`` (it was heard, or will never be).
+        track: language of the track that it is about; ``original`` for transcripts.
+        utterance: id of the utterance in its session.
+        start, end: media interval of the utterance, ticks; of the dub for ``dub`` and ``fate``
+            where there is one.
+        text: the transcript or translation; empty for other kinds.
+        fate: for ``fate``: ``on_time``, ``late``, ``dropped``, ``failed`` or ``empty``.
+    """
+
+    kind: Literal["transcript", "translation", "dub", "fate"]
+    track: str
+    utterance: int
+    start: int
+    end: int
+    text: str = ""
+    fate: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as the network protocols show it; times stay in ticks."""
+        shown: dict[str, Any] = {
+            "kind": self.kind,
+            "track": self.track,
+            "utterance": self.utterance,
+            "start": self.start,
+            "end": self.end,
+        }
+        if self.text:
+            shown["text"] = self.text
+        if self.fate is not None:
+            shown["fate"] = self.fate
+        return shown
+
+
+@dataclass(slots=True)
+class Feed:
+    """The delayed stream of one session; everything in it belongs to one event loop.
+
+    All broadcasts are published at the viewer's time and closed when the session ends.
+
+    Attributes:
+        due: event-loop time (``loop.time()``) at which the viewer sees a media time in ticks.
+        channels: of every track.
+        tracks: by name, ``original`` first, then one per target language.
+        picture: coded pictures in decoding order; never published where there is none.
+        events: about every utterance, as they become known (ahead of the viewer's time).
+        picture_format: the newest, ``None`` until a picture was published.
+        language: ISO 639-1 code of the original.
+    """
+
+    due: Callable[[int], float]
+    channels: int
+    tracks: dict[str, Broadcast[SoundBlock]]
+    language: str = "en"
+    picture: Broadcast[PicturePacket] = field(default_factory=Broadcast)
+    events: Broadcast[Event] = field(default_factory=Broadcast)
+    picture_format: PictureFormat | None = None
+
+    def close(self) -> None:
+        """End every broadcast."""
+        self.picture.close()
+        self.events.close()
+        for track in self.tracks.values():
+            track.close()
