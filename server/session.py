@@ -14,10 +14,10 @@ from server.report import Report, describe, summarise
 from stages.vad import SileroDetector
 from stream.activity import speech_intervals
 from stream.deliver import Delivery, Voice
-from stream.frames import SPEECH_RATE, Fate, Samples, Word
+from stream.frames import SPEECH_RATE, CopiedPacket, Fate, Samples, Word
 from stream.job import DubJob, StageFault
 from stream.pacing import Offline, Pacing, RealTime
-from stream.pipeline import Listening, Pipeline, Stage
+from stream.pipeline import Lane, Listening, Pipeline, Stage, batches
 from stream.playout import Block, Playout
 from stream.resample import Resampler
 from stream.segment import Segmenter, SegmentOptions
@@ -85,7 +85,7 @@ class FileSession:
             info.centre,
             options,
             self._pacing,
-            lambda played: self._pipeline.played(played),
+            lambda played: self._lane.played(played),
             LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
         )
         synthesiser = engines.synthesiser
@@ -101,8 +101,18 @@ class FileSession:
             config.fit,
             options.max_late,
         )
+        self._lane = Lane(
+            config.target,
+            [
+                Stage("mt", self._translate, config.mt.deadline),
+                Stage("tts", self._delivery.deliver, config.tts.deadline),
+            ],
+            self._playout,
+            self._emit,
+        )
         self._pipeline = Pipeline(
-            source,
+            batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
+            info.centre,
             Segmenter(segment, engines.detector.window),
             Listening(
                 engines.detector.probabilities,
@@ -110,14 +120,9 @@ class FileSession:
                 self._words,
                 config.asr.deadline,
             ),
-            [
-                Stage("asr", self._recognise, config.asr.deadline),
-                Stage("mt", self._translate, config.mt.deadline),
-                Stage("tts", self._delivery.deliver, config.tts.deadline),
-            ],
-            self._playout,
+            Stage("asr", self._recognise, config.asr.deadline),
+            [self._lane],
             self._pacing,
-            self._emit,
             options.max_late,
         )
 
@@ -129,7 +134,7 @@ class FileSession:
     @property
     def jobs(self) -> list[DubJob]:
         """Every utterance so far."""
-        return self._pipeline.jobs
+        return list(self._lane.jobs.values())
 
     async def stop(self) -> None:
         """End early; the file keeps everything dubbed by now."""
@@ -177,6 +182,7 @@ class FileSession:
     async def _emit(self, block: Block) -> None:
         def write() -> None:
             for packet in block.packets:
+                assert isinstance(packet, CopiedPacket)
                 self._sink.write_packet(packet)
             if len(block.audio):
                 self._sink.write_audio(block.audio)
