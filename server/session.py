@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from stream.pacing import Offline, Pacing, RealTime
 from stream.pipeline import Lane, Listening, Pipeline, Stage, batches
 from stream.playout import Block, Playout
 from stream.resample import Resampler
-from stream.segment import Segmenter, SegmentOptions
+from stream.segment import Segmenter, within_delay
 from stream.sink import FileSink
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval
@@ -79,7 +79,7 @@ class FileSession:
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
-        segment = _lengths(config.segment, options.delay, pace) if realtime else config.segment
+        segment = within_delay(config.segment, options.delay, pace) if realtime else config.segment
         self._playout = Playout(
             info.channels,
             info.centre,
@@ -256,20 +256,6 @@ class _DubMonitor:
         self._pending = [audio[whole:]]
         self._length = len(audio) - whole
         self._probabilities.append(await self._detector.probabilities(audio[:whole]))
-
-
-def _lengths(options: SegmentOptions, delay: float, pace: float) -> SegmentOptions:
-    """Utterance lengths that leave the stages time to work within the delay.
-
-    An utterance of length L is known to have ended ``pause`` after its end. Recognition and
-    translation then take about half a second and synthesis ``pace`` L, more while
-    recognition of the next utterance has the other core; all that must stay below the delay.
-    """
-    longest = max((delay - options.pause - 0.5) / (1 + 1.25 * pace), 1.5)
-    if options.max_length <= longest:
-        return options
-    soft = max(1.0, min(options.soft_length, 0.7 * longest))
-    return replace(options, max_length=longest, soft_length=soft)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

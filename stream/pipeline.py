@@ -34,6 +34,9 @@ QUEUED_LIVE = 32
 
 QUEUED_BLOCKS = 4
 
+DEAF = 5.0
+"""Seconds for which a live source is not listened to after its detector hung."""
+
 Batch = Sequence[AudioChunk | Packet]
 """Media of one source in order."""
 
@@ -147,6 +150,7 @@ class Pipeline:
         self._unclassified = np.zeros(0, np.float32)
         self.speech: list[Samples] = []
         """Speech probabilities of the source so far, one per window; none of an endless one."""
+        self._deaf_until = 0.0
         self.deaf = 0
         """Windows whose voice activity could not be told."""
 
@@ -223,13 +227,20 @@ class Pipeline:
         audio, self._unclassified = audio[:whole], audio[whole:]
         if not whole:
             return
-        try:
-            async with asyncio.timeout(self._listening.deadline):
-                probabilities = await self._listening.probabilities(audio)
-        except Exception as error:
-            log.warning("voice activity detection failed: %s", error or type(error).__name__)
+        probabilities = np.zeros(whole // window, np.float32)
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._deaf_until:
             self.deaf += whole // window
-            probabilities = np.zeros(whole // window, np.float32)
+        else:
+            try:
+                async with asyncio.timeout(self._listening.deadline):
+                    probabilities = await self._listening.probabilities(audio)
+            except Exception as error:
+                log.warning("voice activity detection failed: %s", error or type(error).__name__)
+                self.deaf += whole // window
+                if self._pacing.running and isinstance(error, TimeoutError):
+                    # Media keeps coming: it cannot wait for a detector that hangs.
+                    self._deaf_until = loop.time() + DEAF
         if not self._pacing.running:
             self.speech.append(probabilities)
         utterances = self._segmenter.push(audio, probabilities)

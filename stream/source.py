@@ -61,12 +61,15 @@ class MediaSource:
     Args:
         url: path or URL.
         audio_track: which audio track to dub, counted from 0; by default FFmpeg's choice.
+        layout: channel layout of the chunks; by default the track's own, if it is a common one.
 
     Raises:
         SourceError: if the source cannot be opened or has no audio.
     """
 
-    def __init__(self, url: str, *, audio_track: int | None = None) -> None:
+    def __init__(
+        self, url: str, *, audio_track: int | None = None, layout: str | None = None
+    ) -> None:
         try:
             self._container = av.open(url, metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -76,7 +79,7 @@ class MediaSource:
         except SourceError:
             self._container.close()
             raise
-        layout = self._audio.layout.name
+        layout = layout or self._audio.layout.name
         if layout not in KEPT_LAYOUTS:
             layout = "mono" if self._audio.channels == 1 else "stereo"
         self._layout = av.AudioLayout(layout)
