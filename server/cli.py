@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -80,6 +81,19 @@ def _doctor(options: argparse.Namespace) -> int:
     return run_doctor(Console(), as_json=options.json)
 
 
+def _serve(options: argparse.Namespace) -> int:
+    missing = [
+        name
+        for name in ("aiortc", "fastapi", "prometheus_client", "uvicorn", "websockets")
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise UsageError(f"the daemon needs {', '.join(missing)}: pip install 'livedub[serve]'")
+    from server.serve import run_serve
+
+    return run_serve(options, Console(stderr=True))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="livedub", description="Dub speech into another language, in sync with its picture."
@@ -125,6 +139,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
+
+    serve = commands.add_parser("serve", help="dub live streams: the daemon")
+    serve.add_argument("--config", type=Path, help="a YAML file like config.yaml")
+    serve.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable"
+    )
+    serve.add_argument("--key", help="stream key of the session that is made if none is configured")
+    serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
+    serve.set_defaults(run=_serve)
     return parser
 
 

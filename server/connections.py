@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -83,13 +84,9 @@ class FlvConnection:
             raise
         finally:
             await worker.aclose()
-        media = MediaConnection(source)
-        try:
-            async for batch in media.batches():
+        async with contextlib.aclosing(MediaConnection(source).batches()) as media:
+            async for batch in media:
                 yield batch
-        finally:
-            self.pipe.close()
-            await media.aclose()
 
     async def aclose(self) -> None:
         """Break the pipe."""

@@ -88,6 +88,11 @@ class LiveSession:
         self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source)
 
     @property
+    def ready(self) -> bool:
+        """Whether the engines are loaded and the source is awaited."""
+        return self._pipeline is not None
+
+    @property
     def position(self) -> int:
         """Media time that the viewer has seen, ticks."""
         return self._pipeline.lanes[0].playout.position if self._pipeline else 0

@@ -42,7 +42,7 @@ class Connection(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of it; ``batches`` ends."""
+        """Let go of it, so that ``batches`` ends soon; may be called more than once."""
         ...
 
 
@@ -67,25 +67,31 @@ class LiveSource:
         self._picture_end = 0
         self.connections = 0
         """Publishers so far."""
-        self.connected = False
-        """Whether one is here now."""
+        self._connection: Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publisher is here now."""
+        return self._connection is not None
 
     async def aclose(self) -> None:
         """End the source: what came so far is its whole."""
         self._ended.set()
+        if self._connection is not None:
+            await self._connection.aclose()
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """The media of all connections in order."""
         while (connection := await self._or_end(self._connect())) is not None:
             self.connections += 1
-            self.connected = True
+            self._connection = connection
             try:
                 async for batch in self._one(connection):
                     yield batch
             except Exception as error:
                 log.warning("the source broke off: %s", error or type(error).__name__)
             finally:
-                self.connected = False
+                self._connection = None
                 await connection.aclose()
 
     async def _one(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
@@ -145,22 +151,25 @@ class MediaConnection:
     """A connection made of whatever FFmpeg reads.
 
     Args:
-        source: opened, with ``layout=LAYOUT``; the connection closes it.
+        source: opened, with ``layout=LAYOUT``; it is closed once it was read.
         paced: hold a file back to one media second a second.
     """
 
     def __init__(self, source: MediaSource, *, paced: bool = False) -> None:
         self._source = source
         self._paced = paced
+        self._left = False
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """See ``Connection``."""
         loop = asyncio.get_running_loop()
         picture = _picture_stream(self._source.info)
-        media = batches(self._source, SPAN)
+        media = batches(self._source, SPAN, close=True)
         zero: float | None = None
         try:
             async for batch in media:
+                if self._left:
+                    return
                 kept = [
                     _packet(item) if isinstance(item, CopiedPacket) else item
                     for item in batch
@@ -176,8 +185,8 @@ class MediaConnection:
             await media.aclose()
 
     async def aclose(self) -> None:
-        """Close the source."""
-        self._source.close()
+        """Read no further."""
+        self._left = True
 
 
 def _begin(item: AudioChunk | PicturePacket) -> int:

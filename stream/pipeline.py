@@ -333,10 +333,16 @@ async def _write(blocks: Channel[Block], emit: Callable[[Block], Awaitable[None]
         await emit(block)
 
 
-async def batches(source: MediaSource, span: int) -> AsyncGenerator[Batch, None]:
-    """The media of a source, read in a thread of its own, in lists of about ``span`` ticks."""
+async def batches(
+    source: MediaSource, span: int, *, close: bool = False
+) -> AsyncGenerator[Batch, None]:
+    """The media of a source, read in a thread of its own, in lists of about ``span`` ticks.
+
+    With ``close`` the source is closed by whoever reads it last, which is the thread itself
+    where it hangs in the network.
+    """
     worker = Worker("source")
-    reading = worker.stream(lambda: _batches(source, span))
+    reading = worker.stream(lambda: _batches(source, span, close=close))
     try:
         async for items in reading:
             yield items
@@ -345,19 +351,25 @@ async def batches(source: MediaSource, span: int) -> AsyncGenerator[Batch, None]
         await worker.aclose()
 
 
-def _batches(source: MediaSource, span: int) -> Iterator[list[AudioChunk | CopiedPacket]]:
+def _batches(
+    source: MediaSource, span: int, *, close: bool
+) -> Iterator[list[AudioChunk | CopiedPacket]]:
     """Fewer hand-overs between threads."""
     batch: list[AudioChunk | CopiedPacket] = []
     begin: int | None = None
-    for item in source:
-        batch.append(item)
-        time = item.end if isinstance(item, AudioChunk) else item.time
-        begin = time if begin is None else begin
-        if time - begin >= span:
+    try:
+        for item in source:
+            batch.append(item)
+            time = item.end if isinstance(item, AudioChunk) else item.time
+            begin = time if begin is None else begin
+            if time - begin >= span:
+                yield batch
+                batch, begin = [], None
+        if batch:
             yield batch
-            batch, begin = [], None
-    if batch:
-        yield batch
+    finally:
+        if close:
+            source.close()
 
 
 def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:
