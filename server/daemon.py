@@ -46,6 +46,10 @@ class Output(Protocol):
         """Finish what was begun."""
 
 
+class Taken(ValueError):
+    """A session's name or key is another's; the message says which."""
+
+
 OutputMaker = Callable[["RunningSession"], Iterable[Output]]
 
 
@@ -71,7 +75,7 @@ class RunningSession:
         self.targets = tuple(spec.targets) or (config.target,)
         self.error: str | None = None
         self.points = PublishPoint()
-        self._ended = False
+        self.ended = asyncio.Event()
         self._draining = False
         clock = PlayoutClock(config.playout.delay)
         pulled = Pull(spec.source) if spec.source != PUBLISH else None
@@ -99,7 +103,7 @@ class RunningSession:
         """What it is doing."""
         if self.error is not None:
             return "failed"
-        if self._ended:
+        if self.ended.is_set():
             return "ended"
         if self._draining:
             return "draining"
@@ -124,8 +128,8 @@ class RunningSession:
                 self.error = f"the session broke down: {type(error).__name__}"
                 log.exception("session %s broke down", self.id)
             finally:
-                self._ended = True
                 await asyncio.gather(*tasks, return_exceptions=True)
+                self.ended.set()
 
     async def drain(self) -> None:
         """Let what has come be dubbed and played, and end."""
@@ -231,10 +235,12 @@ class Daemon:
 
         Raises:
             SpecError: if it cannot be as asked.
-            KeyError: if there is one of that name.
+            Taken: if there is one of that name or key.
         """
         if spec.id in self.sessions:
-            raise KeyError(spec.id)
+            raise Taken(f"there is a session '{spec.id}' already")
+        if self.find(spec.key) is not None:
+            raise Taken("another session has that key already: choose another")
         config = spec.configured(self.config)
         folder = Path(self._folder.name) / spec.id
         folder.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from server import logs
 from server.app import create_app
 from server.cli import UsageError
 from server.config import Config, ConfigError, amend, load
-from server.daemon import APP, Daemon
+from server.daemon import APP, Daemon, Taken
 from server.doors import outputs, routers
 from server.spec import PUBLISH, SpecError
 
@@ -53,7 +53,7 @@ async def _serve(config: Config, console: Console) -> int:
     daemon = Daemon(config, outputs)
     try:
         await daemon.start()
-    except (OSError, SpecError, ConfigError, ValidationError, KeyError) as error:
+    except (OSError, SpecError, Taken, ConfigError, ValidationError) as error:
         listening.close()
         await daemon.aclose()
         raise UsageError(_reason(error)) from None
@@ -123,6 +123,4 @@ def _reason(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"serve.sessions: {where}: {first['msg']}"
-    if isinstance(error, KeyError):
-        return f"serve.sessions names {error} twice"
     return f"serve.sessions: {error}"
