@@ -36,8 +36,8 @@ class OfferError(ValueError):
     """The offer is not a description that can be answered; one sentence."""
 
 
-class NoCommonCodecError(ValueError):
-    """Nothing that the offer can send or play is known here; one sentence."""
+class UnsupportedOfferError(ValueError):
+    """The offer is well-formed, but nothing here can serve it; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def read_offer(text: str) -> Offer:
     """Check an offer before anything is set up for it.
 
     Raises:
-        OfferError: if it is malformed, too long, or more than one audio and one video track.
+        OfferError: if it is malformed or too long.
+        UnsupportedOfferError: if it is for more than one sound and one picture.
     """
     if len(text) > MAX_SDP:
         raise OfferError("the offer is longer than 64 KiB")
@@ -78,9 +79,11 @@ def read_offer(text: str) -> Offer:
         offer = Offer(sdp)
         for media in parsed.media:
             if media.kind not in ("audio", "video"):
-                raise OfferError(f"the offer has a section '{media.kind}': only sound and picture")
+                raise UnsupportedOfferError(
+                    f"the offer has a section '{media.kind}': there is sound and picture alone"
+                )
             if media.kind in offer.codecs:
-                raise OfferError(f"the offer has more than one {media.kind} section")
+                raise UnsupportedOfferError(f"the offer has more than one {media.kind} section")
             if not media.rtp.muxId:
                 raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
             if media.dtls is None or not media.dtls.fingerprints:
@@ -88,12 +91,12 @@ def read_offer(text: str) -> Offer:
             names = (codec.name.upper() for codec in media.rtp.codecs)
             offer.codecs[media.kind] = frozenset(names)
             offer.direction[media.kind] = media.direction or "sendrecv"
-    except OfferError:
+    except (OfferError, UnsupportedOfferError):
         raise
     except Exception as error:  # whatever a parser stumbles over in a stranger's text
         raise OfferError("the offer is not a session description (SDP)") from error
     if not offer.codecs:
-        raise OfferError("the offer has neither a sound nor a picture section")
+        raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
     return offer
 
 
@@ -133,13 +136,13 @@ class Peer:
 
         Raises:
             OfferError: if the connection cannot make sense of the offer.
-            NoCommonCodecError: if no codec is left to agree on.
+            UnsupportedOfferError: if no codec is left to agree on.
         """
         try:
             await self.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except OperationError:
-            raise NoCommonCodecError("the offer has no codec that can be used here") from None
+            raise UnsupportedOfferError("the offer has no codec that can be used here") from None
         except (ValueError, InternalError, InvalidStateError, AssertionError) as error:
             raise OfferError(f"the offer cannot be answered: {error}") from error
         self.answer = self.connection.localDescription.sdp

@@ -15,7 +15,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from server.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
-from server.webrtc_peer import NoCommonCodecError, OfferError, Peer, prefer, read_offer
+from server.webrtc_peer import Peer, UnsupportedOfferError, prefer, read_offer
 from stream.broadcast import Subscription
 from stream.feed import Feed, PicturePacket
 from stream.h264 import AnnexB
@@ -67,15 +67,17 @@ class WhepPeer(Peer):
         offer = read_offer(offer_sdp)
         for kind, direction in offer.direction.items():
             if direction not in ("recvonly", "sendrecv"):
-                raise OfferError(f"a viewer's {kind} section must be recvonly, not {direction}")
+                raise UnsupportedOfferError(
+                    f"a viewer's {kind} section must be recvonly, not {direction}"
+                )
         if "audio" in offer.codecs:
             if "OPUS" not in offer.codecs["audio"]:
-                raise NoCommonCodecError("the sound is Opus, which the offer does not have")
+                raise UnsupportedOfferError("the sound is Opus, which the offer does not have")
             self._add(self._sound, ("OPUS",), TICK_RATE)
         if "video" in offer.codecs and _has_picture(self._feed):
             codec = _codec(self._feed)
             if codec not in offer.codecs["video"]:
-                raise NoCommonCodecError(
+                raise UnsupportedOfferError(
                     f"the picture is {codec}, which the offer does not have: "
                     "offer it, or sound alone"
                 )
@@ -114,8 +116,9 @@ async def watch(
 
     Raises:
         KeyError: if the feed has no such track.
-        OfferError: if the offer is malformed or wants something else than to watch.
-        NoCommonCodecError: if the viewer cannot play what there is.
+        OfferError: if the offer is malformed.
+        UnsupportedOfferError: if it wants something else than to watch, or cannot play what
+            there is.
     """
     peer = WhepPeer(feed, track, ice_servers)
     try:

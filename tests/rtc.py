@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,12 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import depayload
 from aiortc.rtp import RtcpSrPacket, RtpPacket
+
+from server.rtp_reports import ReportingTransport, ntp_now
+from server.webrtc_peer import prefer
+from server.whep import FeedTrack, PictureTrack, SoundTrack
+from server.whip import WhipSource
+from stream.feed import ORIGINAL, Feed
 
 RATES = {"audio": 48_000, "video": 90_000}
 
@@ -138,3 +145,88 @@ async def until(condition: Callable[[], bool], within: float = 10) -> None:
 def others() -> set[Any]:
     """Every task but the one that asks."""
     return {t for t in asyncio.all_tasks() if t is not asyncio.current_task() and not t.done()}
+
+
+class Publisher:
+    """A peer that publishes a feed as it is; drops packets on the way if told to."""
+
+    def __init__(self, feed: Feed, codec: str = "H264") -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.feed = feed
+        self.tracks: dict[str, FeedTrack] = {"audio": SoundTrack(feed, ORIGINAL, lambda: None)}
+        if codec:
+            self.tracks["video"] = PictureTrack(feed, codec)
+        for kind, track in self.tracks.items():
+            transceiver = self.connection.addTransceiver(track, direction="sendonly")
+            if kind == "video":
+                prefer(transceiver, [codec])
+
+    async def offer(self) -> str:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def accept(self, answer: str, *, late_picture: float = 0.0) -> None:
+        """Go on; the picture's packets may all leave late, as from a slow encoder."""
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        zero = ntp_now()
+        for sender in self.connection.getSenders():
+            kind = sender.kind
+            transport: Any = sender.transport
+            if kind == "video" and late_picture:
+                transport = Late(transport, late_picture)
+            sent = self.tracks[kind].sent
+            transport = ReportingTransport(transport, sender._ssrc, RATES[kind], sent, zero)
+            sender.setTransport(transport)
+
+    async def close(self) -> None:
+        await self.connection.close()
+        for track in self.tracks.values():
+            await track.aclose()
+
+
+class Late:
+    """A transport on which everything takes time."""
+
+    def __init__(self, transport: Any, seconds: float) -> None:
+        self._transport = transport
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    async def _send_rtp(self, data: bytes) -> None:
+        asyncio.get_running_loop().call_later(self._seconds, self._send, data)
+
+    def _send(self, data: bytes) -> None:
+        task = asyncio.ensure_future(self._transport._send_rtp(data))
+        task.add_done_callback(lambda t: t.cancelled() or t.exception())
+
+
+def lossy(source: WhipSource, share: float, seed: int = 1) -> dict[str, int]:
+    """Lose a share of what arrives at a source; returns the count of the lost, by kind."""
+    chance, count = random.Random(seed), {"audio": 0, "video": 0}
+    for transceiver in source.connection.getTransceivers():
+        receiver: Any = transceiver.receiver
+        take = receiver._handle_rtp_packet
+
+        async def maybe(
+            packet: RtpPacket,
+            arrival_time_ms: int,
+            kind: str = transceiver.kind,
+            take: Any = take,
+        ) -> None:
+            if chance.random() < share:
+                count[kind] += 1
+            else:
+                await take(packet, arrival_time_ms=arrival_time_ms)
+
+        receiver._handle_rtp_packet = maybe
+    return count
+
+
+def cut_off(connection: RTCPeerConnection) -> None:
+    """Kill a peer as a cut cable would: its sockets send nothing any more."""
+    for transceiver in connection.getTransceivers():
+        ice = transceiver.receiver.transport.transport._connection
+        for protocol in ice._protocols:
+            protocol.transport.sendto = lambda *_: None
