@@ -82,11 +82,13 @@ class _PublishedSound:
         self._track = _AudioTrack(av.AudioLayout(layout))
         self._repair: TimestampRepair | None = None
         self._decoder = _opus_decoder(layout) if encoding.format == "opus" else None
+        self._end = 0  # media time after the newest sound, by its times
+        self._repeats = 0
         self.corrupt = 0
 
     @property
     def repaired(self) -> int:
-        return self._track.repairs + (self._repair.jumps if self._repair else 0)
+        return self._repeats + self._track.repairs + (self._repair.jumps if self._repair else 0)
 
     def add(self, frame: Frame) -> list[AudioChunk]:
         samples = self._decoded(frame)
@@ -94,6 +96,11 @@ class _PublishedSound:
         if self._repair is None:
             self._repair = TimestampRepair(frame.time or 0, discontinuous=True)
         offset = self._repair.offset(0, frame.time, length)
+        end = (self._end if frame.time is None else frame.time + offset) + length
+        if end <= self._end:
+            self._repeats += 1
+            return []
+        self._end = end
         sound = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples.T), format="fltp", layout=self._layout
         )

@@ -36,6 +36,7 @@ async def serving(*routers: APIRouter, port: int = 0) -> AsyncIterator[str]:
         ws=LiveWebSocketProtocol,
         ws_max_size=64 * 1024,
         ws_per_message_deflate=False,
+        log_config=None,  # tests look at what is logged
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=2,
