@@ -147,6 +147,8 @@ class ListenClient:
             compression=None,
             max_size=MAX_MESSAGE,
             open_timeout=10,
+            ping_interval=5,  # a dead line is noticed while the server still has the sound
+            ping_timeout=10,
             close_timeout=1,
         ) as socket:
             # recv, not iteration: a server that goes away is no end either.
