@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from typing import TypeVar
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.ws_encode import SentFrame
 from server.ws_frames import (
@@ -22,7 +23,7 @@ from server.ws_frames import (
     message,
     parse_command,
 )
-from server.ws_gate import Gate, first_error, receive
+from server.ws_gate import Gate, receive
 from server.ws_programme import Programme, Programmes, Rendition, going_away
 from stream.broadcast import Subscription
 from stream.timeline import TICK_RATE
@@ -52,7 +53,7 @@ def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK) -
             request = ListenRequest.parse(websocket.query_params)
             programme = programmes.find(session)
             listener = _Listener(websocket, session, programme, request, stuck)
-            with first_error():
+            with _first_error():
                 await listener.run()
             if programmes.closing:
                 raise going_away()
@@ -235,3 +236,16 @@ async def _both(past: list[_T], future: Subscription[_T]) -> AsyncIterator[_T]:
         await asyncio.sleep(0)  # a long history must not keep the loop from others
     async for item in future:
         yield item
+
+
+@contextlib.contextmanager
+def _first_error() -> Iterator[None]:
+    """Raise the error that ended a task group, rather than the group."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            # What was refused says more than that the client has gone meanwhile.
+            error = min(error.exceptions, key=lambda e: isinstance(e, WebSocketDisconnect))
+        raise error from None
