@@ -72,6 +72,7 @@ class RunningSession:
         self.key = spec.key
         self.play_token = spec.play_token
         self.folder = folder
+        self.recordings = config.serve.recordings
         self.targets = tuple(spec.targets) or (config.target,)
         self.error: str | None = None
         self.points = PublishPoint()
