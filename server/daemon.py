@@ -320,6 +320,26 @@ class Daemon:
             "Publishers that came so far.",
             [(s.id, float(s.source.connections)) for s in sessions],
         )
+        yield gauge(
+            "livedub_session_unheard",
+            "Utterances that wait for recognition.",
+            [(s.id, float(s.live.unheard)) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_pending",
+            "Recognised utterances whose dub is not ready.",
+            [(s.id, float(len(s.live.pending))) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_pending_seconds",
+            "How long the oldest of them has waited since it was spoken.",
+            [(s.id, max(s.live.pending, default=0.0)) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_source_restarts",
+            "Times that the source fell behind for good.",
+            [(s.id, float(s.live.clock.restarts)) for s in sessions],
+        )
         waiting = GaugeMetricFamily(
             "livedub_engine_waiting", "Calls that wait for an engine.", labels=["engine"]
         )
