@@ -93,6 +93,7 @@ class RtmpProtocol:
         self._published_on: int | None = None
         self._accepted = False
         self._finished = False
+        self._writer = flv.FlvWriter()
         self._steps = self._run()
         self.handshaken = False
         """Whether the peer has proved to speak RTMP."""
@@ -234,7 +235,7 @@ class RtmpProtocol:
         if not self._accepted:
             raise RtmpError("media came before anything was published")
         if body:
-            self._events.append(Media(flv.tag(kind, timestamp, body)))
+            self._events.append(Media(self._writer.tag(kind, timestamp, body)))
 
     def _metadata(self, timestamp: int, body: bytes) -> None:
         name, rest = amf0.decode_first(body)
