@@ -18,7 +18,7 @@ FIRST = 1000
 """Ms at which a stream begins, so that bodies a little older than the first have a time too."""
 
 _WRAP = 1 << 32
-_AAC = 10
+_AAC, _AVC, _HEVC = 10, 7, 12
 
 
 class FlvWriter:
@@ -62,4 +62,4 @@ def _configures(kind: int, body: bytes) -> bool:
         return body[0] >> 4 == _AAC and body[1:2] == b"\0"
     if body[0] & 0x80:  # codecs named by four letters have the packet's type in the first byte
         return body[0] & 0x0F == 0
-    return body[1:2] == b"\0"
+    return body[0] & 0x0F in (_AVC, _HEVC) and body[1:2] == b"\0"

@@ -29,8 +29,11 @@ HANDSHAKE = 1536
 WINDOW = 2_500_000
 """Bytes after which either side tells the other that they have arrived."""
 
-PREAMBLE = 64 << 10
-"""Bytes of commands before publishing; encoders send about one kilobyte."""
+PREAMBLE = 16 << 10
+"""Bytes before publishing; beside the handshake's three, encoders send about one kilobyte."""
+
+PREAMBLE_MESSAGES = 64
+"""Messages before publishing; encoders send about ten."""
 
 PENDING = 256 << 10
 """Bytes held while the application decides."""
@@ -195,8 +198,12 @@ class RtmpProtocol:
 
     def _run(self) -> Steps[None]:
         yield from self._shake_hands()
+        messages = 0
         while not self._finished:
             message = yield from self._chunks.message()
+            messages += 1
+            if not self._accepted and messages > PREAMBLE_MESSAGES:
+                raise RtmpError(f"nothing was published in {PREAMBLE_MESSAGES} messages")
             try:
                 self._handle(message)
             except ValueError as error:

@@ -547,6 +547,40 @@ def test_another_publisher_takes_over_from_one_that_fell_silent() -> None:
     run(check())
 
 
+def test_who_comes_back_at_once_waits_for_its_own_end() -> None:
+    class Slow:
+        """Takes a while to end, as a session may."""
+
+        ended = False
+
+        async def write(self, flv: bytes) -> None:
+            assert not self.ended
+
+        async def end(self) -> None:
+            await asyncio.sleep(0.3)
+            self.ended = True
+
+    async def check() -> None:
+        let_in: list[Slow] = []
+
+        async def authorise(app: str, key: str) -> Slow:
+            assert all(publication.ended for publication in let_in)
+            let_in.append(Slow())
+            return let_in[-1]
+
+        async with serving(authorise, Limits(silent=0.05)) as (ingest, peers):
+            _, writer = await peers.publish("good", Chunker())
+            await until(lambda: ingest.publishers == 1)
+            await asyncio.sleep(0.1)
+            writer.close()
+            await asyncio.sleep(0.1)
+            await peers.publish("good", Chunker())
+            await until(lambda: len(let_in) == 2)
+        assert all(publication.ended for publication in let_in)
+
+    run(check())
+
+
 def test_only_so_many_are_let_in() -> None:
     async def check() -> None:
         async with station(Limits(connections=2)) as opened:

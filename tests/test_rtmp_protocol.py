@@ -16,7 +16,16 @@ from server.rtmp_chunks import (
     MAX_UNFINISHED,
     RtmpError,
 )
-from server.rtmp_protocol import PENDING, PREAMBLE, End, Event, Media, Publish, RtmpProtocol
+from server.rtmp_protocol import (
+    PENDING,
+    PREAMBLE,
+    PREAMBLE_MESSAGES,
+    End,
+    Event,
+    Media,
+    Publish,
+    RtmpProtocol,
+)
 from tests.rtmp_peer import (
     AUDIO,
     C0C1,
@@ -361,10 +370,17 @@ def test_what_is_wrong_is_said_in_a_sentence(data: bytes, message: str) -> None:
 def test_only_so_much_is_read_before_somebody_publishes() -> None:
     protocol = RtmpProtocol()
     protocol.receive_data(HELLO)
-    ping = Chunker(compress=False).bytes(control(4, b"\x00\x03" + bytes(8)))
-    with pytest.raises(RtmpError, match="nothing was published"):
-        for _ in range(PREAMBLE):
-            protocol.receive_data(ping)
+    buffer_length = Chunker(compress=False).bytes(control(4, b"\x00\x03" + bytes(8)))
+    for _ in range(PREAMBLE_MESSAGES):
+        protocol.receive_data(buffer_length)
+    with pytest.raises(RtmpError, match="nothing was published in 64 messages"):
+        protocol.receive_data(buffer_length)
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO)
+    long = b"".join(Chunker().chunks(Sent(3, 20, 0, 0, bytes(MAX_OTHER))))
+    with pytest.raises(RtmpError, match="nothing was published in the first"):
+        for start in range(0, PREAMBLE, 1000):
+            protocol.receive_data(long[start : start + 1000])
 
 
 def test_only_so_much_is_held_while_the_application_decides() -> None:
