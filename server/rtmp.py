@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from server.rtmp_chunks import RtmpError
-from server.rtmp_protocol import End, Event, Media, Publish, RtmpProtocol
+from server.rtmp_commands import End, Publish
+from server.rtmp_protocol import Event, Media, RtmpProtocol
 
 LOG = logging.getLogger(__name__)
 

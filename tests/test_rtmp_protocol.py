@@ -16,14 +16,13 @@ from server.rtmp_chunks import (
     MAX_UNFINISHED,
     RtmpError,
 )
+from server.rtmp_commands import End, Publish
 from server.rtmp_protocol import (
     PENDING,
     PREAMBLE,
     PREAMBLE_MESSAGES,
-    End,
     Event,
     Media,
-    Publish,
     RtmpProtocol,
 )
 from tests.rtmp_peer import (
