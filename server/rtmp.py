@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from server.rtmp_chunks import RtmpError
-from server.rtmp_protocol import End, Event, Media, Publish, RtmpProtocol
+from server.rtmp_commands import End, Publish
+from server.rtmp_protocol import Event, Media, RtmpProtocol
 
 LOG = logging.getLogger(__name__)
 
 SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 """For the ``MediaSource`` that reads a publication: what suffices to find out what it holds."""
 
-READ = 64 << 10
+READ = 16 << 10
 """Bytes taken from a connection at a time."""
 
 LINGER = 1.0
@@ -93,7 +94,7 @@ class RtmpIngest:
 
     @property
     def publishers(self) -> int:
-        """How many streams are being published."""
+        """How many streams are being published, or about to be."""
         return len(self._publishers)
 
     async def start(self) -> None:
@@ -155,11 +156,12 @@ class RtmpIngest:
     async def _admit(self, wire: _Wire, publish: Publish) -> None:
         name = publish.app, publish.key
         while (earlier := self._publishers.get(name)) is not None:
-            if not earlier.dead(self._limits.silent):
+            if earlier.dead(self._limits.silent):
+                earlier.task.cancel()
+            elif not earlier.ending:
                 wire.refuse("This stream is being published already.")
                 return
-            earlier.task.cancel()
-            await asyncio.wait([earlier.task])
+            await earlier.gone.wait()
         task = asyncio.current_task()
         assert task is not None
         publisher = self._publishers[name] = _Publisher(task, wire)
@@ -168,12 +170,15 @@ class RtmpIngest:
             if publication is None:
                 wire.refuse("There is no such stream, or the key is wrong.")
                 return
+            LOG.info("%s publishes to %s", wire.peer, publish.app)
             try:
                 await self._carry(publisher, publication)
             finally:
+                publisher.ending = True
                 await publication.end()
         finally:
             del self._publishers[name]
+            publisher.gone.set()
 
     async def _carry(self, publisher: _Publisher, publication: Publication) -> None:
         events = publisher.wire.accept()
@@ -184,8 +189,10 @@ class RtmpIngest:
             if any(isinstance(event, End) for event in events):
                 return
             publisher.listening = True
-            events = await self._next_events(publisher.wire)
-            publisher.listening = False
+            try:
+                events = await self._next_events(publisher.wire)
+            finally:
+                publisher.listening = False
 
     async def _next_events(self, wire: _Wire) -> list[Event]:
         try:
@@ -253,6 +260,8 @@ class _Publisher:
     task: asyncio.Task[None]
     wire: _Wire
     listening: bool = False
+    ending: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def dead(self, silent: float) -> bool:
         """Whether nothing was heard for ``silent`` seconds, though it was listened to."""

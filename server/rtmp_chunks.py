@@ -65,6 +65,13 @@ class Bytes:
         """The next big-endian number."""
         return int.from_bytes((yield from self.take(width)), "big")
 
+    def skip(self, expected: bytes) -> bool:
+        """Pass over ``expected`` if it comes next, and say whether it did."""
+        if not self._data.startswith(expected, self._position):
+            return False
+        self._position += len(expected)
+        return True
+
     def clear(self) -> None:
         """Forget everything."""
         self._data.clear()
@@ -139,7 +146,7 @@ class ChunkReader:
 
     def _chunk(self) -> Steps[Message | None]:
         first = yield from self._data.number(1)
-        form, number = first >> 6, first & 63
+        form, number, more = first >> 6, first & 63, b""
         if number < 2:
             more = yield from self._data.take(number + 1)
             number = 64 + int.from_bytes(more, "little")
@@ -158,7 +165,7 @@ class ChunkReader:
             chunks.begun = True
             origin = 0 if form == 0 else chunks.timestamp
             chunks.timestamp = (origin + chunks.sent_time) & 0xFFFFFFFF
-        return (yield from self._body(chunks))
+        return (yield from self._body(chunks, bytes([0xC0 | first]) + more))
 
     def _stream(self, number: int, form: int) -> _ChunkStream:
         chunks = self._streams.get(number)
@@ -185,14 +192,18 @@ class ChunkReader:
             )
         chunks.extended = chunks.sent_time == EXTENDED
 
-    def _body(self, chunks: _ChunkStream) -> Steps[Message | None]:
-        part = min(self._size, chunks.length - len(chunks.body))
-        if self.unfinished + part > MAX_UNFINISHED:
-            raise RtmpError(f"unfinished messages hold more than {MAX_UNFINISHED} bytes")
-        chunks.body += yield from self._data.take(part)
-        self.unfinished += part
-        if len(chunks.body) < chunks.length:
-            return None
+    def _body(self, chunks: _ChunkStream, again: bytes) -> Steps[Message | None]:
+        while True:
+            part = min(self._size, chunks.length - len(chunks.body))
+            if self.unfinished + part > MAX_UNFINISHED:
+                raise RtmpError(f"unfinished messages hold more than {MAX_UNFINISHED} bytes")
+            chunks.body += yield from self._data.take(part)
+            self.unfinished += part
+            if len(chunks.body) == chunks.length:
+                break
+            # Most often the same message goes on at once: FFmpeg cuts it every 128 bytes.
+            if chunks.extended or not self._data.skip(again):
+                return None
         body = bytes(chunks.body)
         self._drop(chunks)
         return Message(chunks.kind, chunks.stream, chunks.timestamp, body)

@@ -56,6 +56,7 @@ class BytePipe:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+            self._wake_writer()
 
     def read(self, size: int) -> bytes:
         """The next bytes, waiting for the first; from any thread but the event loop's.

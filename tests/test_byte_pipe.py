@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from stream.byte_pipe import BytePipe
+from stream.source import MediaSource, SourceError
+from stream.worker import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -183,3 +185,32 @@ def test_the_reader_may_go_on_after_the_loop_has_gone() -> None:
 def test_a_pipe_must_hold_something() -> None:
     with pytest.raises(ValueError, match="at least one"):
         BytePipe(limit=0)
+
+
+@pytest.mark.parametrize("data", [b"", b"FLV\x01\x05", b"noise" * 1000])
+def test_what_is_not_media_is_said_by_name(data: bytes) -> None:
+    async def check() -> None:
+        pipe = BytePipe()
+        await pipe.write(data)
+        await pipe.end()
+        worker = Worker("source")
+        with pytest.raises(SourceError, match="studio is not media"):
+            await worker.run(lambda: MediaSource("studio", file=pipe, format="flv"))
+        await worker.aclose()
+
+    run(check())
+
+
+def test_closing_frees_a_source_that_waits_for_media() -> None:
+    async def check() -> None:
+        pipe = BytePipe()
+        worker = Worker("source")
+        opening = asyncio.create_task(worker.run(lambda: MediaSource("studio", file=pipe)))
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+        pipe.close()
+        with pytest.raises(SourceError, match="studio"):
+            await opening
+        await worker.aclose()
+
+    run(check())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import ctypes.util
 import shutil
 import socket
 import subprocess
@@ -32,6 +34,8 @@ needs_nginx = pytest.mark.skipif(
     shutil.which("nginx") is None or not NGINX_MODULE.exists(),
     reason="nginx with its RTMP module is not installed",
 )
+LIBRTMP = ctypes.util.find_library("rtmp")
+needs_librtmp = pytest.mark.skipif(LIBRTMP is None, reason="librtmp is not installed")
 LENGTH = 3
 
 
@@ -391,6 +395,58 @@ with av.open(sys.argv[1], "w", format="flv") as out:
 """
 
 
+@needs_ffmpeg
+@needs_librtmp
+def test_librtmp_can_publish(beeps: Path, tmp_path: Path) -> None:
+    """OBS sends through a descendant of this library."""
+    flv = tmp_path / "beeps.flv"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", beeps, "-c", "copy", flv], check=True)
+
+    def send(url: str) -> None:
+        library = ctypes.CDLL(LIBRTMP)
+        library.RTMP_Alloc.restype = ctypes.c_void_p
+        rtmp = ctypes.c_void_p(library.RTMP_Alloc())
+        library.RTMP_Init(rtmp)
+        address = ctypes.create_string_buffer(url.encode())
+        assert library.RTMP_SetupURL(rtmp, address)
+        library.RTMP_EnableWrite(rtmp)
+        assert library.RTMP_Connect(rtmp, None)
+        assert library.RTMP_ConnectStream(rtmp, 0)
+        data = flv.read_bytes()
+        assert library.RTMP_Write(rtmp, data, len(data)) > 0
+        library.RTMP_Close(rtmp)
+        library.RTMP_Free(rtmp)
+
+    async def check() -> None:
+        async with station() as opened:
+            worker = Worker("encoder")
+            await worker.run(lambda: send(opened.url("good")))
+            await worker.aclose()
+            await opened.decoded()
+            (received,) = opened.received["good"]
+            check_whole(received)
+
+    run(check())
+
+
+@needs_ffmpeg
+def test_a_publisher_whose_clock_starts_again_is_heard_without_a_gap(beeps: Path) -> None:
+    """FFmpeg's time has 31 bits, full after 25 days."""
+
+    async def check() -> None:
+        async with station() as opened:
+            process = await asyncio.create_subprocess_exec(
+                "ffmpeg", "-v", "error", "-re", "-i", str(beeps), "-c", "copy",
+                "-output_ts_offset", "2147482", "-f", "flv", opened.url("good"),
+            )  # fmt: skip
+            assert await process.wait() == 0
+            await opened.decoded()
+            (received,) = opened.received["good"]
+            check_whole(received)
+
+    run(check())
+
+
 @pytest.mark.skipif("libx265" not in av.codecs_available, reason="PyAV has no libx265 here")
 def test_enhanced_rtmp_carries_hevc() -> None:
     """A newer FFmpeg, PyAV's own, names HEVC by its four letters."""
@@ -482,11 +538,45 @@ def test_another_publisher_takes_over_from_one_that_fell_silent() -> None:
             assert opened.ingest.publishers == 1
             await closed(reader)
             refused = [asyncio.create_task(closed(r)) for r, _ in others]
-            done, waiting = await asyncio.wait(refused, timeout=3)
+            done, waiting = await asyncio.wait(refused, timeout=1.5)
             assert len(waiting) == 1
             assert all(b"being published already" in task.result() for task in done)
             await opened.peers.aclose()
             await asyncio.wait(waiting)
+
+    run(check())
+
+
+def test_who_comes_back_at_once_waits_for_its_own_end() -> None:
+    class Slow:
+        """Takes a while to end, as a session may."""
+
+        ended = False
+
+        async def write(self, flv: bytes) -> None:
+            assert not self.ended
+
+        async def end(self) -> None:
+            await asyncio.sleep(0.3)
+            self.ended = True
+
+    async def check() -> None:
+        let_in: list[Slow] = []
+
+        async def authorise(app: str, key: str) -> Slow:
+            assert all(publication.ended for publication in let_in)
+            let_in.append(Slow())
+            return let_in[-1]
+
+        async with serving(authorise, Limits(silent=0.05)) as (ingest, peers):
+            _, writer = await peers.publish("good", Chunker())
+            await until(lambda: ingest.publishers == 1)
+            await asyncio.sleep(0.1)
+            writer.close()
+            await asyncio.sleep(0.1)
+            await peers.publish("good", Chunker())
+            await until(lambda: len(let_in) == 2)
+        assert all(publication.ended for publication in let_in)
 
     run(check())
 

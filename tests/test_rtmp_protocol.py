@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server import amf0
+from server.flv import FIRST
 from server.rtmp_chunks import (
     MAX_CHUNK_STREAMS,
     MAX_MEDIA,
@@ -15,7 +16,15 @@ from server.rtmp_chunks import (
     MAX_UNFINISHED,
     RtmpError,
 )
-from server.rtmp_protocol import PENDING, PREAMBLE, End, Event, Media, Publish, RtmpProtocol
+from server.rtmp_commands import End, Publish
+from server.rtmp_protocol import (
+    PENDING,
+    PREAMBLE,
+    PREAMBLE_MESSAGES,
+    Event,
+    Media,
+    RtmpProtocol,
+)
 from tests.rtmp_peer import (
     AUDIO,
     C0C1,
@@ -67,12 +76,12 @@ def media(events: list[Event]) -> bytes:
 
 
 def tags(flv: bytes) -> list[tuple[int, int, bytes]]:
-    """Type, time and body of every tag, read as FLV's specification has it."""
+    """Type, time since the start and body of every tag, read as FLV's specification has it."""
     found = []
     while flv:
         size = int.from_bytes(flv[1:4], "big")
         time = int.from_bytes(flv[7:8] + flv[4:7], "big")
-        found.append((flv[0], time, flv[11 : 11 + size]))
+        found.append((flv[0], time - FIRST, flv[11 : 11 + size]))
         assert flv[8:11] == bytes(3)
         assert int.from_bytes(flv[11 + size : 15 + size], "big") == 11 + size
         flv = flv[15 + size :]
@@ -139,7 +148,7 @@ def test_obs_is_understood() -> None:
     protocol.receive_data(order.randbytes(1536))
     size = control(1, (4096).to_bytes(4, "big"))
     window = b"\x42\x00\x00\x00\x00\x00\x04\x05" + (2_500_000).to_bytes(4, "big")
-    events = feed(protocol, chunker.bytes(size))
+    events = feed(protocol, window, chunker.bytes(size))
     chunker.size = 4096
     connect, *rest = introduction("live", "obs-key")
     for message in (connect, command("_checkbw", 6.0, None), *rest):
@@ -149,7 +158,6 @@ def test_obs_is_understood() -> None:
     metadata = amf0.encode(["@setDataFrame", "onMetaData", {"width": 160.0}])
     events = feed(
         protocol,
-        window,
         chunker.bytes(
             Sent(4, DATA, 1, 0, metadata),
             Sent(4, AUDIO, 1, 0, b"\xaf\x00\x12\x10"),
@@ -161,7 +169,7 @@ def test_obs_is_understood() -> None:
     )
     found = tags(media(events))
     assert [(kind, time) for kind, time, _ in found] == [
-        (DATA, 0), (AUDIO, 0), (VIDEO, 0), (AUDIO, 21), (VIDEO, 33), (AUDIO, 42),
+        (DATA, -FIRST), (AUDIO, 0), (VIDEO, 0), (AUDIO, 21), (VIDEO, 33), (AUDIO, 42),
     ]  # fmt: skip
     assert found[0][2] == amf0.encode(["onMetaData", {"width": 160.0}])
     assert found[4][2] == b"\x17\x01" + bytes(9000)
@@ -200,29 +208,64 @@ def test_media_sent_before_the_answer_waits_for_it() -> None:
     assert tags(flv[13:]) == [(AUDIO, 7, b"sound"), (AUDIO, 8, b"more")]
 
 
-@pytest.mark.parametrize("start", [0, 5, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0xFFFFFFF0])
-def test_times_of_all_lengths_survive(start: int) -> None:
+@pytest.mark.parametrize("start", [0, 5, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0x7FFFFFFC, 0xFFFFFFFB])
+@pytest.mark.parametrize("bits", [31, 32])
+def test_a_clock_may_begin_anywhere_and_start_again(start: int, bits: int) -> None:
+    """FFmpeg keeps 31 bits of the time, OBS 32."""
     chunker = Chunker()
     protocol = published(chunker)
-    times = [min(start + step, 0xFFFFFFFF) for step in (0, 5, 10, 15, 15, 15)]
-    sent = [Sent(6, AUDIO, 1, time, bytes([i]) * 300) for i, time in enumerate(times)]
+    steps = 0, 5, 10, 15, 15, 35, 35
+    sent = [
+        Sent(6, AUDIO, 1, (start + step) % (1 << bits), bytes([i]) * 300)
+        for i, step in enumerate(steps)
+    ]
     found = tags(media(feed(protocol, chunker.bytes(*sent))))
-    assert [time for _, time, _ in found] == times
     assert [body for _, _, body in found] == [message.body for message in sent]
+    passed = [time - found[0][1] for _, time, _ in found]
+    if start + steps[-1] < 1 << bits or bits == 32:
+        assert passed == list(steps)
+    else:  # 20 ms take the place of the one interval in which the clock was set
+        assert passed == sorted(passed)
+        assert passed[-1] <= steps[-1] + 20
 
 
-def test_times_go_on_after_32_bits() -> None:
+def test_times_far_apart_are_a_clock_that_was_set() -> None:
     chunker = Chunker()
     protocol = published(chunker)
-    first = chunker.bytes(Sent(6, AUDIO, 1, 0xFFFFFFF0, b"a"))
-    second = b"\x86" + (0x20).to_bytes(3, "big") + b"b"
-    assert [time for _, time, _ in tags(media(feed(protocol, first, second)))] == [0xFFFFFFF0, 0x10]
+    times = [0, 10_000, 9_990, 90_000_000, 90_000_010, 5, 25, 4_000_000_000, 4_000_000_100]
+    sent = [Sent(6, AUDIO, 1, time, b"x") for time in times]
+    assert [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))] == [
+        0, 10_000, 9_990, 10_010, 10_020, 10_040, 10_060, 10_080, 10_180,
+    ]  # fmt: skip
+
+
+def test_descriptions_sent_again_with_time_zero_do_not_set_the_clock() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    sent = [
+        Sent(6, AUDIO, 1, 600_000, b"\xaf\x01abc"),
+        Sent(6, DATA, 1, 0, amf0.encode(["onMetaData", {}])),
+        Sent(6, AUDIO, 1, 0, b"\xaf\x00\x12\x10"),
+        Sent(6, VIDEO, 1, 0, b"\x17\x00config"),
+        Sent(6, VIDEO, 1, 0, b"\x90hvc1config"),
+        Sent(6, VIDEO, 1, 600_040, b"\x17\x01picture"),
+    ]
+    found = [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))]
+    assert found == [20, -FIRST, 20, 20, 20, 60]
+
+
+def test_what_is_a_little_older_than_the_first_keeps_its_time() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    sent = [Sent(6, AUDIO, 1, time, b"x") for time in (600_000, 599_500, 599_000, 600_000)]
+    found = [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))]
+    assert found == [20, -480, -980, 20]
 
 
 def test_codecs_named_by_fourcc_pass_untouched() -> None:
     chunker = Chunker()
     protocol = published(chunker)
-    body = b"\x90hvc1" + bytes(100)
+    body = b"\x91hvc1" + bytes(100)
     assert tags(media(feed(protocol, chunker.bytes(Sent(6, VIDEO, 1, 40, body))))) == [
         (VIDEO, 40, body)
     ]
@@ -238,7 +281,7 @@ def test_commands_and_metadata_in_amf3_are_understood() -> None:
     assert Publish("live", "KEY", "") in events
     data = b"\0" + amf0.encode(["@setDataFrame", "onMetaData", {}])
     found = tags(media(feed(protocol, chunker.bytes(Sent(6, 15, 1, 0, data)))))
-    assert found == [(DATA, 0, amf0.encode(["onMetaData", {}]))]
+    assert found == [(DATA, -FIRST, amf0.encode(["onMetaData", {}]))]
 
 
 def test_an_aborted_message_is_forgotten() -> None:
@@ -326,10 +369,17 @@ def test_what_is_wrong_is_said_in_a_sentence(data: bytes, message: str) -> None:
 def test_only_so_much_is_read_before_somebody_publishes() -> None:
     protocol = RtmpProtocol()
     protocol.receive_data(HELLO)
-    ping = Chunker(compress=False).bytes(control(4, b"\x00\x03" + bytes(8)))
-    with pytest.raises(RtmpError, match="nothing was published"):
-        for _ in range(PREAMBLE):
-            protocol.receive_data(ping)
+    buffer_length = Chunker(compress=False).bytes(control(4, b"\x00\x03" + bytes(8)))
+    for _ in range(PREAMBLE_MESSAGES):
+        protocol.receive_data(buffer_length)
+    with pytest.raises(RtmpError, match="nothing was published in 64 messages"):
+        protocol.receive_data(buffer_length)
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO)
+    long = b"".join(Chunker().chunks(Sent(3, 20, 0, 0, bytes(MAX_OTHER))))
+    with pytest.raises(RtmpError, match="nothing was published in the first"):
+        for start in range(0, PREAMBLE, 1000):
+            protocol.receive_data(long[start : start + 1000])
 
 
 def test_only_so_much_is_held_while_the_application_decides() -> None:
@@ -395,7 +445,7 @@ def test_any_cut_and_any_interleaving_gives_the_same_messages(
     flv = media(feed(RtmpProtocol(), *parts))
     assert flv == media(feed(RtmpProtocol(), data))
     found = tags(flv[13:])
-    assert sorted(found) == sorted((m.kind, m.time, m.body) for m in sent)
+    assert sorted((kind, body) for kind, _, body in found) == sorted((m.kind, m.body) for m in sent)
     for channel in {message.channel for message in sent}:
         numbers = {m.body[0] for m in sent if m.channel == channel}
         got = [body[0] for _, _, body in found if body[0] in numbers]
