@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+from server.rtmp import SOURCE_OPTIONS
 from stream.byte_pipe import BytePipe
 from stream.live_source import LAYOUT, Connection, LiveBatch, MediaConnection
 from stream.source import MediaSource, SourceError
@@ -15,6 +16,9 @@ from stream.worker import Worker
 
 SILENCE = 10.0
 """Seconds without an answer after which a pulled source is taken for gone."""
+
+LEAVING = 3.0
+"""Seconds that a new publisher waits for the last one to have left."""
 
 PROBE = {"probesize": "65536", "analyzeduration": "1500000"}
 """A live stream is understood from its first second or two (microseconds, bytes)."""
@@ -27,27 +31,25 @@ class PublishPoint:
 
     def __init__(self) -> None:
         self._offered: asyncio.Queue[Connection] = asyncio.Queue(1)
-        self._busy = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether somebody publishes."""
-        return self._busy
+        self._free = asyncio.Event()
+        self._free.set()
 
     async def connect(self) -> Connection:
         """The next publisher's connection."""
         return await self._offered.get()
 
-    def offer(self, connection: Connection) -> bool:
-        """Let a publisher in, unless there is one already."""
-        if self._busy:
-            return False
-        self._busy = True
-        self._offered.put_nowait(_Stay(connection, self._leave))
-        return True
+    async def offer(self, connection: Connection) -> bool:
+        """Let a publisher in, unless there is one already.
 
-    def _leave(self) -> None:
-        self._busy = False
+        One who returns at once may meet what is left of the last stay: it is waited for.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._free.wait(), LEAVING)
+        if not self._free.is_set():
+            return False
+        self._free.clear()
+        self._offered.put_nowait(_Stay(connection, self._free.set))
+        return True
 
 
 class _Stay:
@@ -76,7 +78,7 @@ class FlvConnection:
         try:
             source = await worker.run(
                 lambda: MediaSource(
-                    self._name, layout=LAYOUT, file=self.pipe, format="flv", options=PROBE
+                    self._name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
                 )
             )
         except BaseException:

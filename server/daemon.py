@@ -277,17 +277,18 @@ class Daemon:
                 found = session
         return found
 
-    def admit(self, session: RunningSession, connection: Connection) -> bool:
+    async def admit(self, session: RunningSession, connection: Connection) -> bool:
         """Let a publisher in, if the session waits for one."""
-        publishable = session.spec.source == PUBLISH and session.state in ("waiting", "starting")
-        return publishable and session.points.offer(connection)
+        if session.spec.source != PUBLISH or session.state not in ("waiting", "starting", "live"):
+            return False
+        return await session.points.offer(connection)
 
     async def _publisher(self, app: str, key: str) -> Publication | None:
         session = self.find(key)
         if session is None or app != APP:
             return None
         connection = FlvConnection(f"RTMP to session {session.id}")
-        if not self.admit(session, connection):
+        if not await self.admit(session, connection):
             return None
         log.info("session %s: a publisher came by RTMP", session.id)
         pipe: BytePipe = connection.pipe

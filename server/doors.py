@@ -105,7 +105,7 @@ class Doors:
 
     async def _whip(self, id_: str, source: WhipSource) -> None:
         session = self._daemon.sessions[id_]
-        if not self._daemon.admit(session, WhipConnection(source)):
+        if not await self._daemon.admit(session, WhipConnection(source)):
             raise HTTPException(409, f"session '{id_}' takes no publisher now")
         log.info("session %s: a publisher came by WebRTC", id_)
 
@@ -114,7 +114,7 @@ class Doors:
         if session is None:
             raise ProtocolError(NOT_FOUND, f"there is no session '{id_[:40]}'")
         connection = SocketConnection(source)
-        if not self._daemon.admit(session, connection):
+        if not await self._daemon.admit(session, connection):
             raise ProtocolError(CONFLICT, f"session '{id_}' takes no publisher now")
         log.info("session %s: a publisher came by WebSocket", id_)
         await connection.ended.wait()
