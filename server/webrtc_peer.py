@@ -189,10 +189,9 @@ class Peer:
         return sum(s.packetsReceived for s in stats.values() if s.type == "transport")
 
     async def _release(self) -> None:
-        try:
+        async with contextlib.AsyncExitStack() as steps:  # each is taken, whatever fails
+            steps.callback(self.closed.set)
+            steps.push_async_callback(self.released)
             # A connection that hangs in closing must not keep its owner.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.connection.close(), CLOSING)
-            await self.released()
-        finally:
-            self.closed.set()
