@@ -121,13 +121,13 @@ async def site(feed: Feed) -> AsyncIterator[Site]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return flashes(tmp_path_factory.mktemp("browser") / "flash.mkv", length=20, extra=HIGH)
+    return flashes(tmp_path_factory.mktemp("browser") / "flash.mkv", length=30, extra=HIGH)
 
 
 @pytest.fixture(scope="module")
 def reordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("browser") / "b.mkv"
-    return flashes(path, length=20, extra=("-preset", "fast", "-bf", "2"))
+    return flashes(path, length=30, extra=("-preset", "fast", "-bf", "2"))
 
 
 async def bright(page: Page) -> bool:
