@@ -27,7 +27,7 @@ class WhepPeer(Peer):
     @property
     def track(self) -> str:
         """Name of the sound track that is heard."""
-        return self._sound.name
+        return self._sound.listener.name
 
     def select(self, track: str) -> None:
         """Go on with another sound track of the feed, from its next packet.
@@ -35,7 +35,7 @@ class WhepPeer(Peer):
         Raises:
             KeyError: if there is no such track.
         """
-        self._sound.select(track)
+        self._sound.listener.select(track)
 
     async def released(self) -> None:
         """Stop reading the feed."""

@@ -13,10 +13,9 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from stream.broadcast import Subscription
 from stream.feed import Feed, PicturePacket
 from stream.h264 import AnnexB
-from stream.opus import OpusPacket, opus_packets
+from stream.opus_listener import OpusListener
 from stream.picture_transcode import from_key, transcoded
 from stream.timeline import TICK, TICK_RATE, rescale
 
@@ -39,7 +38,7 @@ class FeedTrack(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._time = -TICK_RATE  # before anything
+        self._time = 0
 
     def sent(self) -> int:
         """Media time of the newest packet given out, ticks."""
@@ -65,39 +64,15 @@ class SoundTrack(FeedTrack):
 
     def __init__(self, feed: Feed, name: str, on_end: Callable[[], None]) -> None:
         super().__init__()
-        feed.tracks[name]  # an unknown name is an error now, not when it plays
-        self.name = name
-        self._feed = feed
+        self.listener = OpusListener(feed, name, capacity=BEHIND)
         self._on_end = on_end
-        self._reader: Subscription[OpusPacket] | None = None
-        self._reading = ""
-        self._stack = contextlib.AsyncExitStack()
-
-    def select(self, name: str) -> None:
-        """Change to another track.
-
-        Raises:
-            KeyError: if there is no such track.
-        """
-        self._feed.tracks[name]
-        self.name = name
-        if self._reader is not None and name != self._reading:
-            self._reader.close()  # wakes recv, if it waits
 
     async def recv(self) -> Any:
         """The next packet of the track that is selected."""
-        while True:
-            if self._reader is None or self._reading != self.name:
-                await self._open()
-            assert self._reader is not None
-            packet = await anext(self._reader, None)
-            if self._reading != self.name:
-                continue
-            if packet is None:
-                self._on_end()
-                raise MediaStreamError("the feed has ended")
-            if packet.time > self._time:
-                break
+        packet = await self.listener.next()
+        if packet is None:
+            self._on_end()
+            raise MediaStreamError("the feed has ended")
         self._time = packet.time
         coded = av.Packet(packet.data)
         coded.pts = coded.dts = packet.time
@@ -106,16 +81,7 @@ class SoundTrack(FeedTrack):
 
     async def aclose(self) -> None:
         """Stop listening."""
-        await self._stack.aclose()
-
-    async def _open(self) -> None:
-        name = self.name
-        # The old track goes on until the new one is there: its encoder may be shared again.
-        old, self._stack = self._stack, contextlib.AsyncExitStack()
-        packets = opus_packets(self._feed, name, capacity=BEHIND)
-        self._reader = await self._stack.enter_async_context(packets)
-        self._reading = name
-        await old.aclose()
+        await self.listener.aclose()
 
 
 class PictureTrack(FeedTrack):

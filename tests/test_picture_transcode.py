@@ -1,6 +1,7 @@
 """Sound and picture coded once for all viewers."""
 
 import asyncio
+import random
 import shutil
 import threading
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from stream.broadcast import Broadcast
 from stream.feed import Feed, PictureFormat, PicturePacket, SoundBlock
 from stream.opus import OpusEncoder, opus_packets
+from stream.opus_listener import OpusListener
 from stream.picture_transcode import PictureTranscoder, from_key, transcoded
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
 from tests.feeds import file_feed
-from tests.rtc import brightenings, flashes, nothing_left
+from tests.rtc import brightenings, flashes, nothing_left, until
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -155,14 +157,55 @@ def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
     async def run() -> None:
         source = Broadcast[SoundBlock]()
         feed = Feed(lambda _: 0.0, 1, {"original": source})
+        async with opus_packets(feed, "original"):
+            pass  # left before anything ran
+        assert source.readers == 0
         async with opus_packets(feed, "original") as packets:
             for n in range(3):
                 source.publish(SoundBlock(n * FRAME, np.zeros((FRAME, 1), np.float32)))
-            source.close()
-            assert len([packet async for packet in packets]) == 3
+            await until(lambda: len(packets) == 3)
+        assert source.readers == 0
         with pytest.raises(KeyError):
             async with opus_packets(feed, "fr"):
                 pass
+        source.close()
+        async with opus_packets(feed, "original") as packets:
+            assert [packet async for packet in packets] == []
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_changing_tracks_leaves_no_gap_however_the_encoders_hurry() -> None:
+    async def run() -> None:
+        sources = {name: Broadcast[SoundBlock]() for name in ("original", "pt", "fr")}
+        feed = Feed(lambda _: 0.0, 1, sources)
+        listener = OpusListener(feed, "original")
+        chance = random.Random(3)
+        times: list[int] = []
+
+        async def listen() -> None:
+            while (packet := await listener.next()) is not None:
+                times.append(packet.time)
+
+        listening = asyncio.create_task(listen())
+        await asyncio.sleep(0)
+        for n in range(150):
+            for source in sources.values():
+                source.publish(SoundBlock(n * FRAME, np.zeros((FRAME, 1), np.float32)))
+            if n % 7 == 6:
+                listener.select(chance.choice(list(sources)))
+            if chance.random() < 0.5:
+                await asyncio.sleep(chance.choice([0, 0.001, 0.02]))
+            while len(times) < n - 20:  # no farther behind than an encoder may be  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        await until(lambda: len(times) == 150, 5)
+        for source in sources.values():
+            source.close()
+        await listening
+        assert set(np.diff(times)) == {FRAME}
+        await listener.aclose()
+        assert not any(source.readers for source in sources.values())
         await nothing_left()
 
     asyncio.run(run())
