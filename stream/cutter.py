@@ -171,9 +171,9 @@ class Cutter:
         if not pictures and self._key is not None:
             # Pictures that refer to others before the repeated one could not be decoded.
             pictures = [self._key]
-            self._wait_for_key = True
             while self._pictures and not self._pictures[0].key:
                 self._pictures.pop(0)
+            self._wait_for_key = not self._pictures
         if pictures and self._shown(pictures[0]) != self.start:
             at = self.start - self._reorder
             pictures[0] = replace(pictures[0], time=at, shown=self.start)

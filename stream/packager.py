@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.aac import AacEncoder, AacPacket
@@ -19,13 +18,8 @@ from stream.cutter import Cut, Cutter
 from stream.feed import ORIGINAL, SoundBlock
 from stream.fragment import Fragment, codec_name, picture_fragment, sound_fragment
 from stream.live_cues import LiveCues
-from stream.playlist import (
-    Rendition,
-    Segment,
-    Variant,
-    master_playlist,
-    media_playlist,
-)
+from stream.playlist import Rendition, Segment, Variant, master_playlist
+from stream.rendition_files import RenditionFiles, put
 from stream.tap import Batch
 from stream.timeline import Interval, seconds, ticks
 
@@ -39,22 +33,6 @@ class Language:
 
     code: str
     label: str
-
-
-@dataclass(slots=True)
-class _Window:
-    """The segments of one rendition; files outlive their place in the playlist for a while."""
-
-    name: str
-    segments: deque[Segment] = field(default_factory=deque)
-    leaving: deque[Segment] = field(default_factory=deque)
-    first: int = 0
-    discontinuities: int = 0
-    init: bytes = b""
-    init_name: str = ""
-    peak: float = 0.0
-    size: int = 0
-    length: float = 0.0
 
 
 @dataclass(slots=True)
@@ -95,16 +73,15 @@ class Packager:
         self._length = window
         self.wall_zero: float | None = None
         """Unix time of media time 0, set by the owner; ``None`` for playlists without dates."""
-        # A viewer's cache may still hold segments of an earlier session in the same place.
         self._token = secrets.token_hex(3)
         self._cutter = Cutter(ticks(segment))
         self._number = 0
         self._discontinuities = 0
         self._sounds = {name: _Sound(AacEncoder(channels)) for name in languages}
         self._cues = {name: LiveCues() for name in languages}
-        self._video: _Window | None = None
-        self._audio = {name: _Window(f"audio-{name}") for name in languages}
-        self._text = {name: _Window(f"text-{name}") for name in languages}
+        self._video: RenditionFiles | None = None
+        self._audio = {name: self._files(f"audio-{name}") for name in languages}
+        self._text = {name: self._files(f"text-{name}") for name in languages}
         self._codec = ""
         self._size: tuple[int, int] | None = None
         self._master = ""
@@ -136,8 +113,8 @@ class Packager:
             for sound in self._sounds.values():
                 sound.packets += sound.encoder.finish()
         self._write()
-        if self._number:
-            self._write_playlists(ended=True)
+        if self._number and self._cutter.target is not None:
+            self._write_playlists(self._cutter.target, ended=True)
 
     def _hear(self, sound: _Sound, block: SoundBlock) -> None:
         start = self._cutter.start
@@ -168,135 +145,96 @@ class Packager:
             self._write_segment(cut)
 
     def _write_segment(self, cut: Cut) -> None:
-        number = self._number
+        assert self._cutter.target is not None
+        target = self._cutter.target
+        self._folder.mkdir(parents=True, exist_ok=True)
         entry = self._entry(cut, cut.time)
         if cut.pictures is not None:
             if self._video is None:
-                self._video = _Window("video", first=number, discontinuities=self._discontinuities)
-            made = picture_fragment(cut.pictures, cut.until, number + 1)
+                self._video = self._files("video")
+            made = picture_fragment(cut.pictures, cut.until, self._number + 1)
             if not cut.key:
                 # The coding goes on, whatever can be told from a picture that is no key.
                 made = Fragment(self._video.init, made.media)
-            self._add_media(self._video, made, entry, number)
-            self._codec = codec_name(self._video.init) or self._codec
+            self._video.add_media(made, entry, target)
+            self._codec = codec_name(self._video.init)
             coded = cut.pictures[0].format
             self._size = (coded.width, coded.height)
         for name, sound in self._sounds.items():
             inside = [packet for packet in sound.packets if packet.time < cut.time.end]
             sound.packets = sound.packets[len(inside) :]
-            made = sound_fragment(inside, self._channels, number + 1)
+            made = sound_fragment(inside, self._channels, self._number + 1)
             heard = self._entry(cut, Interval(inside[0].time, inside[-1].end))
-            self._add_media(self._audio[name], made, heard, number)
-        for name, window in self._text.items():
-            self._add_file(window, entry, self._cues[name].segment(cut.time).encode(), "vtt")
+            self._audio[name].add_media(made, heard, target)
+        for name, files in self._text.items():
+            files.add_text(self._cues[name].segment(cut.time), entry, target)
         self._number += 1
         self._discontinuities += cut.discontinuity
-        self._write_playlists()
-        self._forget()
+        self._write_playlists(target)
+        for files in self._all_files():
+            files.forget()
+
+    def _write_playlists(self, target: int, *, ended: bool = False) -> None:
+        for files in self._all_files():
+            independent = files is not self._video
+            files.write_playlist(target=target, independent=independent, ended=ended)
+        master = self._master_playlist()
+        if master != self._master:
+            put(self._folder / MASTER, master.encode())
+            self._master = master
 
     def _entry(self, cut: Cut, time: Interval) -> Segment:
         date = None if self.wall_zero is None else self.wall_zero + seconds(time.start)
         return Segment("", seconds(time.duration), discontinuity=cut.discontinuity, date=date)
 
-    def _add_media(self, window: _Window, made: Fragment, entry: Segment, number: int) -> None:
-        if made.init != window.init:
-            window.init = made.init
-            window.init_name = f"{window.name}-{self._token}-{number}.mp4"
-            self._put(window.init_name, made.init)
-        self._add_file(window, replace(entry, init=window.init_name), made.media, "m4s")
+    def _files(self, name: str) -> RenditionFiles:
+        return RenditionFiles(
+            self._folder,
+            name,
+            self._token,
+            self._length,
+            first=self._number,
+            discontinuities=self._discontinuities,
+        )
 
-    def _add_file(self, window: _Window, entry: Segment, content: bytes, suffix: str) -> None:
-        name = f"{window.name}-{self._token}-{self._number}.{suffix}"
-        self._put(name, content)
-        window.segments.append(replace(entry, name=name))
-        window.peak = max(window.peak, len(content) * 8 / entry.duration)
-        window.size += len(content) * 8
-        window.length += entry.duration
-
-    def _write_playlists(self, *, ended: bool = False) -> None:
-        assert self._cutter.target is not None
-        for window in self._windows():
-            while len(window.segments) > self._length:
-                gone = window.segments.popleft()
-                window.leaving.append(gone)
-                window.first += 1
-                window.discontinuities += gone.discontinuity
-            text = media_playlist(
-                window.segments,
-                target=self._cutter.target,
-                first=window.first,
-                discontinuities=window.discontinuities,
-                independent=window is not self._video,
-                ended=ended,
-            )
-            self._put(f"{window.name}.m3u8", text.encode())
-        master = self._master_playlist()
-        if master != self._master:
-            self._put(MASTER, master.encode())
-            self._master = master
+    def _all_files(self) -> list[RenditionFiles]:
+        video = [] if self._video is None else [self._video]
+        return [*video, *self._audio.values(), *self._text.values()]
 
     def _master_playlist(self) -> str:
         dubs = [name for name in self._languages if name != ORIGINAL]
         ordered = [*dubs, *(name for name in self._languages if name == ORIGINAL)]
-        renditions = []
-        for name in ordered:
-            language = self._languages[name]
-            shown = {"name": language.label, "language": language.code}
-            renditions.append(
-                Rendition(
-                    "AUDIO",
-                    playlist=f"{self._audio[name].name}.m3u8",
-                    default=name == ordered[0],
-                    channels=self._channels,
-                    **shown,
-                )
+        renditions = [
+            Rendition(
+                "AUDIO",
+                self._languages[name].label,
+                self._languages[name].code,
+                self._audio[name].playlist,
+                default=name == ordered[0],
+                channels=self._channels,
             )
-        for name in ordered:
-            language = self._languages[name]
-            renditions.append(
-                Rendition(
-                    "SUBTITLES",
-                    language.label,
-                    language.code,
-                    f"{self._text[name].name}.m3u8",
-                )
+            for name in ordered
+        ]
+        renditions += [
+            Rendition(
+                "SUBTITLES",
+                self._languages[name].label,
+                self._languages[name].code,
+                self._text[name].playlist,
             )
-        loudest = max(self._audio.values(), key=lambda window: window.peak)
+            for name in ordered
+        ]
+        loudest = max(self._audio.values(), key=lambda files: files.peak)
         playing = [loudest] if self._video is None else [self._video, loudest]
         main = self._audio[ordered[0]] if self._video is None else self._video
         variant = Variant(
-            f"{main.name}.m3u8",
-            (*([self._codec] if self._video is not None and self._codec else []), "mp4a.40.2"),
-            _rounded_up(sum(window.peak for window in playing)),
-            _rounded_up(sum(window.size / window.length for window in playing)),
+            main.playlist,
+            (*([self._codec] if self._codec else []), "mp4a.40.2"),
+            _rounded_up(sum(files.peak for files in playing)),
+            _rounded_up(sum(files.average for files in playing)),
             self._size,
         )
         return master_playlist(variant, renditions)
-
-    def _forget(self) -> None:
-        """Delete files that no player can still ask for."""
-        for window in self._windows():
-            while len(window.leaving) > self._length:
-                gone = window.leaving.popleft()
-                (self._folder / gone.name).unlink(missing_ok=True)
-                held = (window.leaving or window.segments)[0]
-                if gone.init != held.init:
-                    (self._folder / gone.init).unlink(missing_ok=True)
-
-    def _windows(self) -> list[_Window]:
-        video = [] if self._video is None else [self._video]
-        return [*video, *self._audio.values(), *self._text.values()]
-
-    def _put(self, name: str, content: bytes) -> None:
-        """Write a file so that nobody sees half of it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._folder / f".{name}.part"
-        try:
-            part.write_bytes(content)
-            part.replace(self._folder / name)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
 
 
 def _rounded_up(rate: float) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import server.push
+import server.push_link
 from server.push import RtmpPush
 from stream.timeline import TICK_RATE
 from tests.bare_feed import bare_feed, play
@@ -212,7 +213,7 @@ def test_a_server_that_takes_nothing_holds_nobody_up(
             assert loop.time() - began < 1.0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server.push, "STALLED", 1.0)
+        patch.setattr(server.push_link, "STALLED", 1.0)
         asyncio.run(asyncio.wait_for(run(), 20))
     assert "the server took nothing for 1 s" in caplog.text
 
@@ -231,6 +232,24 @@ def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
 
     asyncio.run(run())
     check_in_sync(source, tmp_path / "udp.mkv")
+
+
+def test_sound_without_picture(tmp_path: Path) -> None:
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+
+    async def run() -> None:
+        async with bare_feed() as feed:
+            push = RtmpPush(feed, "pt", url)
+            running = asyncio.create_task(push.run())
+            playing = asyncio.create_task(play(feed, [], 0, 60, pace=4))
+            await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
+            playing.cancel()
+            await push.aclose()
+            await running
+
+    asyncio.run(run())
+    (stream,) = probe(tmp_path / "udp.mkv", "-show_streams")["streams"]
+    assert stream["codec_name"] == "aac"
 
 
 @pytest.mark.parametrize("url", ["http://x/y", "rtmp://", "file:///etc/passwd", "x"])
