@@ -16,15 +16,13 @@ from server.ws_frames import (
     INTERNAL,
     TOO_SLOW,
     UNSUPPORTED,
-    ListenRequest,
     ProtocolError,
-    TrackCommand,
     discontinuous,
-    message,
-    parse_command,
 )
 from server.ws_gate import Gate, receive
-from server.ws_programme import Programme, Programmes, Rendition, going_away
+from server.ws_programme import Programme, Programmes, going_away
+from server.ws_rendition import Rendition
+from server.ws_requests import ListenRequest, TrackCommand, message, parse_command
 from stream.broadcast import Subscription
 from stream.timeline import TICK_RATE
 
