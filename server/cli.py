@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -80,6 +81,26 @@ def _doctor(options: argparse.Namespace) -> int:
     return run_doctor(Console(), as_json=options.json)
 
 
+def _serve(options: argparse.Namespace) -> int:
+    _require("aiortc", "fastapi", "prometheus_client", "uvicorn", "websockets")
+    from server.serve import run_serve
+
+    return run_serve(options, Console(stderr=True))
+
+
+def _listen(options: argparse.Namespace) -> int:
+    _require("websockets")
+    from server.listen import run_listen
+
+    return run_listen(options, Console(stderr=True))
+
+
+def _require(*modules: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"this needs {', '.join(missing)}: pip install 'livedub[serve]'")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="livedub", description="Dub speech into another language, in sync with its picture."
@@ -125,6 +146,32 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
+
+    serve = commands.add_parser("serve", help="dub live streams: the daemon")
+    serve.add_argument("--config", type=Path, help="a YAML file like config.yaml")
+    serve.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable"
+    )
+    serve.add_argument("--key", help="stream key of the session that is made if none is configured")
+    serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
+    serve.set_defaults(run=_serve)
+
+    listen = commands.add_parser("listen", help="hear a live dub: play it, or write it to a file")
+    listen.add_argument("url", help="ws://HOST/sessions/ID/listen")
+    listen.add_argument("--track", help="a language code, or original; the first dub by default")
+    listen.add_argument(
+        "--format",
+        choices=("pcm_s16le", "pcm_f32le", "opus"),
+        default="pcm_s16le",
+        help="on the wire",
+    )
+    listen.add_argument(
+        "--out", metavar="FILE", help="write the sound; - is standard output, 16-bit samples"
+    )
+    listen.add_argument("--play", action="store_true", help="play it with ffplay, paplay or aplay")
+    listen.add_argument("--no-captions", action="store_true", help="do not show what is said")
+    listen.add_argument("--token", help="sent as a bearer token")
+    listen.set_defaults(run=_listen)
     return parser
 
 

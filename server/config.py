@@ -93,6 +93,27 @@ class OutputConfig(BaseModel):
     replace: bool = False
 
 
+class ServeConfig(BaseModel):
+    """The daemon."""
+
+    model_config = STRICT
+    host: str = "127.0.0.1"
+    port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
+    rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
+    token: str | None = None
+    origins: list[str] = []
+    hosts: list[str] = []
+    files: Path | None = None
+    recordings: Path = Path("recordings")
+    max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
+    max_viewers: Annotated[int, at.Ge(1), at.Le(100_000)] = 200
+    min_delay: Annotated[float, at.Ge(1), at.Le(60)] = 3.0
+    max_delay: Annotated[float, at.Ge(1), at.Le(60)] = 15.0
+    drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
+    ice_servers: list[str] = []
+    sessions: list[dict[str, Any]] = []
+
+
 class Config(BaseModel):
     """Every knob of livedub; each section configures one part."""
 
@@ -105,6 +126,7 @@ class Config(BaseModel):
     fit: FitOptions = FitOptions()
     playout: PlayoutOptions = PlayoutOptions()
     output: OutputConfig = OutputConfig()
+    serve: ServeConfig = ServeConfig()
 
     @property
     def target(self) -> str:
@@ -141,6 +163,29 @@ def load(
             raise ConfigError(f"--set takes section.key=value, not '{assignment}'")
         section, key = name.split(".")
         _assign(values, (section, key), value)
+    return _checked(values, where)
+
+
+def amend(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A configuration with some values changed, checked like a file's.
+
+    Args:
+        config: to begin with.
+        changes: new values by ``section.key``.
+
+    Raises:
+        ConfigError: in one sentence.
+    """
+    values = config.model_dump()
+    for name, value in changes.items():
+        section, _, key = name.partition(".")
+        if section not in values or not key:
+            raise ConfigError(f"settings are named section.key, not '{name}'")
+        values[section][key] = value
+    return _checked(values, "settings")
+
+
+def _checked(values: dict[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -156,6 +201,11 @@ def load(
         raise ConfigError(
             f"{where}: segment.offset is {segment.offset}, but must not exceed segment.onset "
             f"({segment.onset})"
+        )
+    if config.serve.min_delay > config.serve.max_delay:
+        raise ConfigError(
+            f"{where}: serve.min_delay is {config.serve.min_delay}, but must not exceed "
+            f"serve.max_delay ({config.serve.max_delay})"
         )
     return config
 

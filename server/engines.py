@@ -15,6 +15,9 @@ from stages.registry import create
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
 
+PHRASE = "1, 2, 3, 4, 5, 6, 7, 8."
+"""What a voice speaks to show its pace, in any language."""
+
 
 @dataclass(frozen=True, slots=True)
 class Engines:
@@ -43,7 +46,7 @@ class Engines:
         await self.translator.translate("Hello.")
         await self._count("1.")
         began = time.perf_counter()
-        spoken = await self._count("1, 2, 3, 4, 5, 6, 7, 8.")
+        spoken = await self._count(PHRASE)
         return (time.perf_counter() - began) / max(spoken, 0.1)
 
     async def _count(self, text: str) -> float:
@@ -66,30 +69,13 @@ async def load_engines(config: Config) -> Engines:
         EngineError: if one is missing something or does not know the languages.
     """
 
-    def load(kind: str, **options: Any) -> asyncio.Future[Any]:
-        section = getattr(config, kind)
-        return asyncio.ensure_future(
-            asyncio.to_thread(create, kind, section.engine, threads=section.threads, **options)
-        )
+    def load(kind: str) -> asyncio.Future[Any]:
+        name, options = options_of(kind, config)
+        return asyncio.ensure_future(asyncio.to_thread(create, kind, name, **options))
 
-    languages = config.languages
     loading = [
         asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
-        load(
-            "asr",
-            model=config.asr.model,
-            language=languages.source,
-            beam_size=config.asr.beam_size,
-            compute_type=config.asr.compute_type,
-        ),
-        load(
-            "mt",
-            model=config.mt.model,
-            source=languages.source,
-            target=config.target,
-            beam_size=config.mt.beam_size,
-        ),
-        load("tts", voice=config.tts.voice, model=config.tts.model, language=config.target),
+        *map(load, ("asr", "mt", "tts")),
     ]
     results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
@@ -100,3 +86,24 @@ async def load_engines(config: Config) -> Engines:
         raise failed[0]
     detector, recogniser, translator, synthesiser = results
     return Engines(detector, recogniser, translator, synthesiser)
+
+
+def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
+    """Name and options with which the registry makes the engine of a kind."""
+    section = getattr(config, kind)
+    options: dict[str, Any] = {"model": section.model, "threads": section.threads}
+    if kind == "asr":
+        options |= {
+            "language": config.languages.source,
+            "beam_size": section.beam_size,
+            "compute_type": section.compute_type,
+        }
+    elif kind == "mt":
+        options |= {
+            "source": config.languages.source,
+            "target": config.target,
+            "beam_size": section.beam_size,
+        }
+    else:
+        options |= {"voice": section.voice, "language": config.target}
+    return section.engine, options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from server.report import Report, describe, summarise
 from stages.vad import SileroDetector
 from stream.activity import speech_intervals
 from stream.deliver import Delivery, Voice
-from stream.frames import SPEECH_RATE, Fate, Samples, Word
+from stream.frames import SPEECH_RATE, CopiedPacket, Fate, Samples, Word
 from stream.job import DubJob, StageFault
 from stream.pacing import Offline, Pacing, RealTime
-from stream.pipeline import Listening, Pipeline, Stage
+from stream.pipeline import Lane, Listening, Pipeline, Stage, batches
 from stream.playout import Block, Playout
 from stream.resample import Resampler
-from stream.segment import Segmenter, SegmentOptions
+from stream.segment import Segmenter, within_delay
 from stream.sink import FileSink
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval
@@ -79,13 +79,13 @@ class FileSession:
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
-        segment = _lengths(config.segment, options.delay, pace) if realtime else config.segment
+        segment = within_delay(config.segment, options.delay, pace) if realtime else config.segment
         self._playout = Playout(
             info.channels,
             info.centre,
             options,
             self._pacing,
-            lambda played: self._pipeline.played(played),
+            lambda played: self._lane.played(played),
             LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
         )
         synthesiser = engines.synthesiser
@@ -101,8 +101,18 @@ class FileSession:
             config.fit,
             options.max_late,
         )
+        self._lane = Lane(
+            config.target,
+            [
+                Stage("mt", self._translate, config.mt.deadline),
+                Stage("tts", self._delivery.deliver, config.tts.deadline),
+            ],
+            self._playout,
+            self._emit,
+        )
         self._pipeline = Pipeline(
-            source,
+            batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
+            info.centre,
             Segmenter(segment, engines.detector.window),
             Listening(
                 engines.detector.probabilities,
@@ -110,14 +120,9 @@ class FileSession:
                 self._words,
                 config.asr.deadline,
             ),
-            [
-                Stage("asr", self._recognise, config.asr.deadline),
-                Stage("mt", self._translate, config.mt.deadline),
-                Stage("tts", self._delivery.deliver, config.tts.deadline),
-            ],
-            self._playout,
+            Stage("asr", self._recognise, config.asr.deadline),
+            [self._lane],
             self._pacing,
-            self._emit,
             options.max_late,
         )
 
@@ -129,7 +134,7 @@ class FileSession:
     @property
     def jobs(self) -> list[DubJob]:
         """Every utterance so far."""
-        return self._pipeline.jobs
+        return list(self._lane.jobs.values())
 
     async def stop(self) -> None:
         """End early; the file keeps everything dubbed by now."""
@@ -177,6 +182,7 @@ class FileSession:
     async def _emit(self, block: Block) -> None:
         def write() -> None:
             for packet in block.packets:
+                assert isinstance(packet, CopiedPacket)
                 self._sink.write_packet(packet)
             if len(block.audio):
                 self._sink.write_audio(block.audio)
@@ -250,20 +256,6 @@ class _DubMonitor:
         self._pending = [audio[whole:]]
         self._length = len(audio) - whole
         self._probabilities.append(await self._detector.probabilities(audio[:whole]))
-
-
-def _lengths(options: SegmentOptions, delay: float, pace: float) -> SegmentOptions:
-    """Utterance lengths that leave the stages time to work within the delay.
-
-    An utterance of length L is known to have ended ``pause`` after its end. Recognition and
-    translation then take about half a second and synthesis ``pace`` L, more while
-    recognition of the next utterance has the other core; all that must stay below the delay.
-    """
-    longest = max((delay - options.pause - 0.5) / (1 + 1.25 * pace), 1.5)
-    if options.max_length <= longest:
-        return options
-    soft = max(1.0, min(options.soft_length, 0.7 * longest))
-    return replace(options, max_length=longest, soft_length=soft)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -25,6 +25,9 @@ from stream.worker import Worker
 COMMIT_MARGIN = 0.4
 """Wall seconds before its time at which an unfinished dub is placed by its expected length."""
 
+PATIENCE = 0.5
+"""Wall seconds of silence inside a dub after which no more of it is expected."""
+
 FADE = TICK_RATE // 100
 """Ticks over which a truncated dub fades out."""
 
@@ -98,12 +101,16 @@ class Delivery:
         rate = speaking_rate(expected, job.slot, self._options)
         job.rate = min(max(rate, slowest), fastest)
         take = _Take(job)
+        broke_off = True
         try:
             await self._speak(take, round(expected / job.rate))
+            broke_off = False
         finally:
             if take.placement is not None:
-                self._cursor = take.placement.interval.start + take.scheduled
-                await self._playout.finish(job.utterance.id)
+                start = take.placement.interval.start
+                self._cursor = start + take.scheduled
+                played = Interval(start, self._cursor)
+                await self._playout.finish(job.utterance.id, job.slot, played, broke_off=broke_off)
 
     async def aclose(self) -> None:
         """End the worker thread."""
@@ -140,6 +147,12 @@ class Delivery:
                 if not making.done():
                     take.job.streamed = True
                     await self._place(take, max(expected, take.length))
+            if take.placement is not None and not making.done():
+                dry = take.placement.interval.start + take.scheduled
+                patience = max(self._pacing.time_left(dry), 0.0) + PATIENCE
+                await asyncio.wait({making}, timeout=patience)
+                if not making.done():
+                    raise StageFault("speech broke off in the middle")
             return await making
         finally:
             if not making.done():
@@ -192,6 +205,8 @@ class Delivery:
         take.gain = 10 ** (decibels / 20)
         job.loudness = (theirs, ours + decibels)
         job.placement = take.placement = placement
+        if job.timeout is not None:
+            job.timeout.reschedule(None)  # from here on patience with each piece is the limit
         job.available = self._pacing.since(slot.start)
         await self._playout.schedule(job.utterance.id, slot, placement.interval)
         await self._schedule_pieces(take)

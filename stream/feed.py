@@ -51,6 +51,11 @@ class PicturePacket:
     key: bool
     data: bytes
 
+    @property
+    def end(self) -> int:
+        """When it is decoded; how long it is shown only the next packet tells."""
+        return self.time
+
 
 @dataclass(frozen=True, slots=True)
 class SoundBlock:

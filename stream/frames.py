@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.timeline import Interval
+from stream.timeline import TICK, Interval, rescale
 
 Samples = NDArray[np.float32]
 """PCM, float32 in [-1, 1]: ``(n,)`` mono or ``(n, channels)`` interleaved."""
@@ -49,6 +49,11 @@ class CopiedPacket:
     stream: int
     time: int
     packet: Any
+
+    @property
+    def end(self) -> int:
+        """Media time at which the packet's own duration is over, ticks."""
+        return self.time + rescale(self.packet.duration or 0, self.packet.time_base, TICK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class JitterBuffer:
         on_played: called when a dub has ended.
     """
 
-    def __init__(self, on_played: Callable[[Played], None]) -> None:
+    def __init__(self, on_played: Callable[[Played], object]) -> None:
         self._dubs: deque[_Dub] = deque()
         self._on_played = on_played
         self.position = 0

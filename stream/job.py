@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from stream.fit import Placement
@@ -19,6 +20,7 @@ class DubJob:
 
     Attributes:
         utterance: what was said, and when.
+        known: event-loop time at which the utterance had ended.
         transcript: what the recogniser heard.
         translation: text to be spoken.
         rate: speaking rate asked of the engine.
@@ -34,9 +36,11 @@ class DubJob:
         fate: what became of it; ``None`` while it is under way.
         fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
         latency: wall seconds spent in each stage, and in all since the utterance ended.
+        timeout: of the stage under way, which may lift it.
     """
 
     utterance: Utterance
+    known: float = 0.0
     transcript: Transcript | None = None
     translation: str = ""
     rate: float = 1.0
@@ -51,6 +55,7 @@ class DubJob:
     fate: Fate | None = None
     fault: str | None = None
     latency: dict[str, float] = field(default_factory=dict)
+    timeout: asyncio.Timeout | None = None
 
     @property
     def slot(self) -> Interval:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -45,38 +44,48 @@ class Ducker:
         self._attack = ticks(options.attack)
         self._hold = ticks(options.hold)
         self._release = ticks(options.release)
-        self._ramps: deque[tuple[int, int, int, int]] = deque()
+        self._ramps: dict[int, tuple[int, int, int, int]] = {}
 
-    def dubbed(self, interval: Interval, now: int) -> None:
+    def dubbed(self, id_: int, interval: Interval, now: int) -> None:
         """A dub plays over ``interval``; a ramp that would have begun before ``now`` begins now."""
         if self._bed == "duck":
-            self._add(interval, now)
+            self._add(id_, interval, now)
+        elif self._bed == "mute":
+            self.ended(id_, now)
 
-    def fell_back(self, interval: Interval, now: int) -> None:
-        """The original is to be heard over ``interval``."""
-        if self._bed == "mute":
-            self._add(interval, now)
+    def fell_back(self, id_: int, interval: Interval, now: int) -> None:
+        """The original is to be heard over ``interval``; saying it again changes nothing."""
+        if self._bed == "mute" and id_ not in self._ramps:
+            self._add(id_, interval, now)
+
+    def ended(self, id_: int, time: int, *, at_once: bool = False) -> None:
+        """What was announced for ``id_`` is over by ``time`` already."""
+        if id_ in self._ramps:
+            down, flat, up, _ = self._ramps[id_]
+            up = max(flat, min(up, time if at_once else time + self._hold))
+            self._ramps[id_] = (down, flat, up, up + self._release)
 
     def gain(self, start: int, length: int) -> Samples | float:
         """Gain for ``length`` ticks from ``start``: shape ``(length, 1)``, or one number."""
-        while self._ramps and self._ramps[0][3] <= start:
-            self._ramps.popleft()
-        if not self._ramps or self._ramps[0][0] >= start + length:
+        over = [id_ for id_, ramp in self._ramps.items() if ramp[3] <= start]
+        for id_ in over:
+            del self._ramps[id_]
+        if all(ramp[0] >= start + length for ramp in self._ramps.values()):
             return self._rest
         time = np.arange(start, start + length)
         depth = np.zeros(length)
-        for ramp in self._ramps:
+        for ramp in self._ramps.values():
             if ramp[0] >= start + length:
                 continue
             depth = np.maximum(depth, np.interp(time, ramp, (0.0, 1.0, 1.0, 0.0)))
         gain = self._rest + depth * (self._other - self._rest)
         return gain.astype(np.float32)[:, None]
 
-    def _add(self, interval: Interval, now: int) -> None:
+    def _add(self, id_: int, interval: Interval, now: int) -> None:
         down = max(interval.start - self._attack, now)
         flat = down + self._attack
         up = max(interval.end + self._hold, flat)
-        self._ramps.append((down, flat, up, up + self._release))
+        self._ramps[id_] = (down, flat, up, up + self._release)
 
 
 def add_dub(bed: Samples, dub: Samples, centre: int | None) -> Samples:

@@ -14,6 +14,8 @@ class Pacing(Protocol):
 
     live: bool
     """Whether playout keeps to the clock, so that a dub can be late."""
+    running: bool
+    """Whether playout goes on even where the source has delivered nothing."""
 
     def start(self) -> None:
         """Media time 0 is now."""
@@ -36,6 +38,7 @@ class Offline:
     """As fast as the machine allows: playout waits for every dub, and none is late."""
 
     live = False
+    running = False
 
     def start(self) -> None:
         """Nothing to anchor."""
@@ -55,6 +58,7 @@ class RealTime:
     """The source at its own pace, the viewer ``delay`` seconds behind it."""
 
     live = True
+    running = False
 
     def __init__(self, delay: float) -> None:
         self._delay = delay

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from stream.frames import SPEECH_RATE, AudioChunk, CopiedPacket, Fate, Samples, 
 from stream.jitter import Played
 from stream.job import DubJob
 from stream.pacing import Pacing
-from stream.playout import Block, Playout
+from stream.playout import Block, Packet, Playout
 from stream.resample import Resampler
 from stream.segment import Segmenter, choose_cut
 from stream.source import MediaSource
@@ -27,7 +27,18 @@ ON_TIME = ticks(0.08)
 """A dub is on time if its first sample is heard within this of its utterance's start."""
 
 QUEUED_JOBS = 4
-"""Utterances that may wait before each stage."""
+"""Utterances that may wait before each stage of a source that can be held back."""
+
+QUEUED_LIVE = 32
+"""The same where it cannot: more than are ever worth dubbing by the time their turn comes."""
+
+QUEUED_BLOCKS = 4
+
+DEAF = 5.0
+"""Seconds for which a live source is not listened to after its detector hung."""
+
+Batch = Sequence[AudioChunk | Packet]
+"""Media of one source in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,100 +74,141 @@ class Listening:
     deadline: float
 
 
-class Pipeline:
-    """Dubs one source.
+@dataclass(slots=True)
+class Lane:
+    """One dubbed track on its way: what differs between target languages.
 
-    A fault in a stage costs the utterance its dub: the original is heard in its place, and
-    the stream goes on. Faults of the sink end the run, since there is nowhere to go on to.
-
-    Args:
-        source: what is dubbed.
-        segmenter: fresh; cuts the speech.
-        listening: the models that hear.
-        stages: in order; the last one hands the dub to ``playout``.
-        playout: plays the dubs; the pipeline must get its ``on_played`` as ``played``.
-        pacing: wall time.
+    Attributes:
+        name: of the track.
+        stages: in order, after recognition; the last one hands the dub to ``playout``.
+        playout: plays the dubs; it must get the pipeline's ``played`` for this lane.
         emit: writes a block of output.
-        max_late: seconds after its time at which a dub is not worth making any more.
+        jobs: every utterance so far by id, or the newest ones of an endless source.
     """
 
-    def __init__(
-        self,
-        source: MediaSource,
-        segmenter: Segmenter,
-        listening: Listening,
-        stages: Sequence[Stage],
-        playout: Playout,
-        pacing: Pacing,
-        emit: Callable[[Block], Awaitable[None]],
-        max_late: float,
-    ) -> None:
-        self._source = source
-        self._segmenter = segmenter
-        self._listening = listening
-        self._stages = stages
-        self._playout = playout
-        self._pacing = pacing
-        self._emit = emit
-        self._max_late = max_late
-        self._stopping = False
-        self._ended_at: dict[int, float] = {}
-        self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
-        self._unclassified = np.zeros(0, np.float32)
-        self.jobs: list[DubJob] = []
-        """Every utterance so far, in order."""
-        self.speech: list[Samples] = []
-        """Speech probabilities of the source so far, one per window."""
-        self.deaf = 0
-        """Windows whose voice activity could not be told."""
+    name: str
+    stages: Sequence[Stage]
+    playout: Playout
+    emit: Callable[[Block], Awaitable[None]]
+    jobs: dict[int, DubJob] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        """Run until the source has been played out, or until ``stop``."""
-        self._pacing.start()
-        channels = [Channel[DubJob](QUEUED_JOBS) for _ in self._stages]
-        blocks = Channel[Block](QUEUED_JOBS)
-        async with asyncio.TaskGroup() as group:
-            working = [group.create_task(self._listen(channels[0]), name="listen")]
-            for stage, inbox, outbox in zip(
-                self._stages, channels, [*channels[1:], None], strict=True
-            ):
-                work = self._run_stage(stage, inbox, outbox)
-                working.append(group.create_task(work, name=stage.name))
-            writing = group.create_task(self._write(blocks), name="write")
-            await self._playout.run(blocks.send)
-            await blocks.close()
-            await writing
-            for task in working:
-                task.cancel()
-
-    async def stop(self) -> None:
-        """End early: what is dubbed by now is played, the rest is left."""
-        self._stopping = True
-        await self._playout.stop()
-
-    def played(self, dub: Played) -> None:
+    def played(self, dub: Played) -> DubJob:
         """A dub was heard to its end."""
         job = self.jobs[dub.id]
         start = min(dub.interval.start + job.lead, dub.interval.end)
         job.dub, job.starved = Interval(start, dub.interval.end), dub.starved
         onset = start - job.slot.start
         job.fate = Fate.ON_TIME if abs(onset) <= ON_TIME else Fate.LATE
+        return job
+
+
+class Pipeline:
+    """Dubs one source into one or several tracks.
+
+    A fault in a stage costs the utterance its dub: the original is heard in its place, and
+    the stream goes on. Faults of the sink end the run, since there is nowhere to go on to.
+
+    Args:
+        media: of the source, in order.
+        centre: index of its centre channel, if it has one.
+        segmenter: fresh; cuts the speech.
+        listening: the models that hear.
+        recognition: the stage that all lanes share.
+        lanes: the first one carries the picture.
+        pacing: wall time.
+        max_late: seconds after its time at which a dub is not worth making any more.
+        watch: called with a stage's name, or ``fate``, after it has dealt with a job; the lane
+            is ``None`` for recognition.
+        keep: newest jobs kept in each lane; all where it is ``None``.
+    """
+
+    def __init__(
+        self,
+        media: AsyncGenerator[Batch, None],
+        centre: int | None,
+        segmenter: Segmenter,
+        listening: Listening,
+        recognition: Stage,
+        lanes: Sequence[Lane],
+        pacing: Pacing,
+        max_late: float,
+        watch: Callable[[str, Lane | None, DubJob], None] | None = None,
+        keep: int | None = None,
+    ) -> None:
+        self._media = media
+        self._centre = centre
+        self._segmenter = segmenter
+        self._listening = listening
+        self._recognition = recognition
+        self.lanes = lanes
+        self._pacing = pacing
+        self._max_late = max_late
+        self._watch = watch or (lambda stage, lane, job: None)
+        self._keep = keep
+        self._stopping = False
+        self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
+        self._unclassified = np.zeros(0, np.float32)
+        self.speech: list[Samples] = []
+        """Speech probabilities of the source so far, one per window; none of an endless one."""
+        self._deaf_until = 0.0
+        self._heard: Channel[DubJob] | None = None
+        self.deaf = 0
+        """Windows whose voice activity could not be told."""
+
+    async def run(self) -> None:
+        """Run until the source has been played out, or until ``stop``."""
+        self._pacing.start()
+        capacity = QUEUED_LIVE if self._pacing.running else QUEUED_JOBS
+        heard = self._heard = Channel[DubJob](capacity)
+        entries = [Channel[DubJob](capacity) for _ in self.lanes]
+        async with asyncio.TaskGroup() as group:
+            working = [
+                group.create_task(self._listen(heard), name="listen"),
+                group.create_task(self._recognise(heard, entries), name="recognise"),
+            ]
+            playing = []
+            for lane, entry in zip(self.lanes, entries, strict=True):
+                channels = [entry, *(Channel[DubJob](capacity) for _ in lane.stages[1:]), None]
+                for stage, inbox, outbox in zip(
+                    lane.stages, channels[:-1], channels[1:], strict=True
+                ):
+                    assert inbox is not None
+                    work = self._run_stage(lane, stage, inbox, outbox)
+                    working.append(group.create_task(work, name=f"{lane.name} {stage.name}"))
+                playing.append(group.create_task(self._play(lane), name=f"{lane.name} playout"))
+            await asyncio.wait(playing)
+            for task in working:
+                task.cancel()
+
+    @property
+    def unheard(self) -> int:
+        """Utterances that wait for recognition."""
+        return len(self._heard) if self._heard is not None else 0
+
+    async def stop(self) -> None:
+        """End early: what is dubbed by now is played, the rest is left."""
+        self._stopping = True
+        for lane in self.lanes:
+            await lane.playout.stop()
+
+    async def _play(self, lane: Lane) -> None:
+        blocks = Channel[Block](QUEUED_BLOCKS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_write(blocks, lane.emit))
+            await lane.playout.run(blocks.send)
+            await blocks.close()
 
     async def _listen(self, outbox: Channel[DubJob]) -> None:
-        span = TICK_RATE // 25 if self._pacing.live else TICK_RATE // 2
-        worker = Worker("source")
         try:
-            batches = worker.stream(lambda: _batches(self._source, span))
-            async for items in batches:
+            async for items in self._media:
                 if self._stopping:
                     return
-                await self._pacing.source(_last_time(items))
-                await self._playout.feed(items)
-                mono = [
-                    _downmix(i, self._source.info.centre)
-                    for i in items
-                    if isinstance(i, AudioChunk)
-                ]
+                await self._pacing.source(max(item.end for item in items))
+                for lane in self.lanes:
+                    first = lane is self.lanes[0]
+                    sound = [item for item in items if isinstance(item, AudioChunk)]
+                    await lane.playout.feed(items if first else sound)
+                mono = [_downmix(i, self._centre) for i in items if isinstance(i, AudioChunk)]
                 if mono:
                     await self._hear(self._analysis.push(np.concatenate(mono)), outbox)
             rest = self._analysis.flush()
@@ -166,10 +218,11 @@ class Pipeline:
             await self._hear(filled, outbox)
             last = self._segmenter.finish()
             await self._announce(last)
-            await self._playout.end_source()
+            for lane in self.lanes:
+                await lane.playout.end_source()
             await self._send(last, outbox)
         finally:
-            await worker.aclose()
+            await self._media.aclose()
         await outbox.close()
 
     async def _hear(self, audio: Samples, outbox: Channel[DubJob]) -> None:
@@ -180,19 +233,28 @@ class Pipeline:
         audio, self._unclassified = audio[:whole], audio[whole:]
         if not whole:
             return
-        try:
-            async with asyncio.timeout(self._listening.deadline):
-                probabilities = await self._listening.probabilities(audio)
-        except Exception as error:
-            log.warning("voice activity detection failed: %s", error or type(error).__name__)
+        probabilities = np.zeros(whole // window, np.float32)
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._deaf_until:
             self.deaf += whole // window
-            probabilities = np.zeros(whole // window, np.float32)
-        self.speech.append(probabilities)
+        else:
+            try:
+                async with asyncio.timeout(self._listening.deadline):
+                    probabilities = await self._listening.probabilities(audio)
+            except Exception as error:
+                log.warning("voice activity detection failed: %s", error or type(error).__name__)
+                self.deaf += whole // window
+                if self._pacing.running and isinstance(error, TimeoutError):
+                    # Media keeps coming: it cannot wait for a detector that hangs.
+                    self._deaf_until = loop.time() + DEAF
+        if not self._pacing.running:
+            self.speech.append(probabilities)
         utterances = self._segmenter.push(audio, probabilities)
         while self._segmenter.wants_cut():
             utterances.append(await self._cut())
         await self._announce(utterances)
-        await self._playout.settle(self._segmenter.settled)
+        for lane in self.lanes:
+            await lane.playout.settle(self._segmenter.settled)
         await self._send(utterances, outbox)
 
     async def _cut(self) -> Utterance:
@@ -207,29 +269,40 @@ class Pipeline:
 
     async def _announce(self, utterances: list[Utterance]) -> None:
         for utterance in utterances:
-            await self._playout.announce(utterance.id, utterance.slot)
+            for lane in self.lanes:
+                await lane.playout.announce(utterance.id, utterance.slot)
 
     async def _send(self, utterances: list[Utterance], outbox: Channel[DubJob]) -> None:
         for utterance in utterances:
-            job = DubJob(utterance)
-            self.jobs.append(job)
-            self._ended_at[utterance.id] = asyncio.get_running_loop().time()
-            await outbox.send(job)
+            now = asyncio.get_running_loop().time()
+            await outbox.send(DubJob(utterance, known=now))
+
+    async def _recognise(self, inbox: Channel[DubJob], entries: list[Channel[DubJob]]) -> None:
+        async for heard in inbox:
+            await self._attempt(self._recognition, None, heard)
+            for lane, entry in zip(self.lanes, entries, strict=True):
+                job = replace(heard, latency=dict(heard.latency))
+                lane.jobs[job.utterance.id] = job
+                if self._keep is not None and len(lane.jobs) > self._keep:
+                    del lane.jobs[next(iter(lane.jobs))]
+                await entry.send(job)
+        for entry in entries:
+            await entry.close()
 
     async def _run_stage(
-        self, stage: Stage, inbox: Channel[DubJob], outbox: Channel[DubJob] | None
+        self, lane: Lane, stage: Stage, inbox: Channel[DubJob], outbox: Channel[DubJob] | None
     ) -> None:
         async for job in inbox:
             if job.fate is None:
-                await self._attempt(stage, job)
+                await self._attempt(stage, lane, job)
             if outbox is not None:
                 await outbox.send(job)
             else:
-                self._complete(job)
+                await self._complete(lane, job)
         if outbox is not None:
             await outbox.close()
 
-    async def _attempt(self, stage: Stage, job: DubJob) -> None:
+    async def _attempt(self, stage: Stage, lane: Lane | None, job: DubJob) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
         worth = self._pacing.time_left(job.slot.start) + self._max_late
@@ -237,7 +310,7 @@ class Pipeline:
         try:
             if deadline <= 0:
                 raise TimeoutError
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(deadline) as job.timeout:
                 await stage.work(job)
         except TimeoutError:
             if job.placement is None:
@@ -249,37 +322,60 @@ class Pipeline:
             job.fault = reason
             if job.placement is None:
                 job.fate = Fate.FAILED
+        job.timeout = None
         job.latency[stage.name] = clock() - began
-        if job.fate is not None and job.placement is None:
-            await self._playout.give_up(job.utterance.id, job.slot)
+        self._watch(stage.name, lane, job)
 
-    def _complete(self, job: DubJob) -> None:
-        ended = self._ended_at.pop(job.utterance.id)
-        job.latency["total"] = asyncio.get_running_loop().time() - ended
+    async def _complete(self, lane: Lane, job: DubJob) -> None:
+        job.latency["total"] = asyncio.get_running_loop().time() - job.known
         job.utterance = replace(job.utterance, audio=np.zeros(0, np.float32))
+        if job.fate is not None and job.placement is None:
+            await lane.playout.give_up(job.utterance.id, job.slot)
+            self._watch("fate", lane, job)
 
-    async def _write(self, blocks: Channel[Block]) -> None:
-        async for block in blocks:
-            await self._emit(block)
+
+async def _write(blocks: Channel[Block], emit: Callable[[Block], Awaitable[None]]) -> None:
+    async for block in blocks:
+        await emit(block)
 
 
-def _batches(source: MediaSource, span: int) -> Iterator[list[AudioChunk | CopiedPacket]]:
-    """Media in lists of about ``span`` ticks: fewer hand-overs between threads."""
+async def batches(
+    source: MediaSource, span: int, *, close: bool = False
+) -> AsyncGenerator[Batch, None]:
+    """The media of a source, read in a thread of its own, in lists of about ``span`` ticks.
+
+    With ``close`` the source is closed by whoever reads it last, which is the thread itself
+    where it hangs in the network.
+    """
+    worker = Worker("source")
+    reading = worker.stream(lambda: _batches(source, span, close=close))
+    try:
+        async for items in reading:
+            yield items
+    finally:
+        await reading.aclose()
+        await worker.aclose()
+
+
+def _batches(
+    source: MediaSource, span: int, *, close: bool
+) -> Iterator[list[AudioChunk | CopiedPacket]]:
+    """Fewer hand-overs between threads."""
     batch: list[AudioChunk | CopiedPacket] = []
     begin: int | None = None
-    for item in source:
-        batch.append(item)
-        time = item.end if isinstance(item, AudioChunk) else item.time
-        begin = time if begin is None else begin
-        if time - begin >= span:
+    try:
+        for item in source:
+            batch.append(item)
+            time = item.end if isinstance(item, AudioChunk) else item.time
+            begin = time if begin is None else begin
+            if time - begin >= span:
+                yield batch
+                batch, begin = [], None
+        if batch:
             yield batch
-            batch, begin = [], None
-    if batch:
-        yield batch
-
-
-def _last_time(items: list[AudioChunk | CopiedPacket]) -> int:
-    return max(item.end if isinstance(item, AudioChunk) else item.time for item in items)
+    finally:
+        if close:
+            source.close()
 
 
 def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:

@@ -6,23 +6,27 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from stream.feed import PicturePacket
 from stream.frames import AudioChunk, CopiedPacket, Samples
 from stream.jitter import JitterBuffer, Played
 from stream.limiter import Limiter
 from stream.mix import Ducker, MixOptions, add_dub
 from stream.pacing import Pacing
-from stream.timeline import END_OF_TIME, FRAME, TICK, TICK_RATE, Interval, rescale, ticks
+from stream.timeline import END_OF_TIME, FRAME, TICK_RATE, Interval, ticks
+
+Packet = CopiedPacket | PicturePacket
+"""What passes through in decoding order."""
 
 LONGEST_LEAD = ticks(0.05)
 """A dub may begin this long before its slot, with sound too quiet to be noticed."""
 
 BATCH = 10 * FRAME
-"""Ticks handed to the sink at a time."""
+"""Ticks handed to a sink that nobody watches, at a time."""
 
 
 @dataclass(slots=True)
@@ -31,15 +35,18 @@ class Block:
 
     Attributes:
         start: media time of the first sample, ticks.
-        audio: the mix, shape ``(n, channels)``.
-        dub: the dub alone before mixing, shape ``(n,)``.
+        audio: the mix, shape ``(n, channels)``; behind by the limiter's latency, so that the
+            first block is a little shorter and the last one longer than the stretch.
+        bed: the source's own sound, shape ``(m, channels)``.
+        dub: the dub alone before mixing, shape ``(m,)``.
         packets: those due in this stretch.
     """
 
     start: int
     audio: Samples
+    bed: Samples
     dub: Samples
-    packets: list[CopiedPacket] = field(default_factory=list)
+    packets: list[Packet] = field(default_factory=list)
 
 
 class Playout:
@@ -60,7 +67,7 @@ class Playout:
         centre: int | None,
         options: MixOptions,
         pacing: Pacing,
-        on_played: Callable[[Played], None],
+        on_played: Callable[[Played], object],
         capacity: int,
     ) -> None:
         self._centre = centre
@@ -74,13 +81,14 @@ class Playout:
         self._limiter = Limiter(channels, ceiling_db=options.ceiling)
         self._priming = self._limiter.latency
         self._chunks: deque[AudioChunk] = deque()
-        self._packets: deque[CopiedPacket] = deque()
+        self._packets: deque[Packet] = deque()
+        self._batch = FRAME if pacing.running else BATCH
         self._audio_end = 0
         self._media_end = 0
         self._ended = False
         self._stop = asyncio.Event()
         self._settled = 0
-        self._open: dict[int, int] = {}
+        self._open: dict[int, Interval] = {}
         self._onsets: deque[int] = deque()
         self._changed = asyncio.Condition()
 
@@ -94,7 +102,7 @@ class Playout:
         """Media time at which the source ends, as far as it was read."""
         return self._media_end
 
-    async def feed(self, items: list[AudioChunk | CopiedPacket]) -> None:
+    async def feed(self, items: Sequence[AudioChunk | Packet]) -> None:
         """Put source media into the delay line; waits while it is full."""
         async with self._changed:
             await self._changed.wait_for(
@@ -104,12 +112,9 @@ class Playout:
                 if isinstance(item, AudioChunk):
                     self._chunks.append(item)
                     self._audio_end = item.end
-                    end = item.end
                 else:
                     self._packets.append(item)
-                    packet = item.packet
-                    end = item.time + rescale(packet.duration or 0, packet.time_base, TICK)
-                self._media_end = max(self._media_end, end)
+                self._media_end = max(self._media_end, item.end)
             self._changed.notify_all()
 
     async def end_source(self) -> None:
@@ -128,7 +133,7 @@ class Playout:
     async def announce(self, id_: int, slot: Interval) -> None:
         """An utterance was heard: its slot is played once its dub is known or given up."""
         async with self._changed:
-            self._open[id_] = slot.start
+            self._open[id_] = slot
             self._onsets.append(slot.start)
             while self._onsets[0] < self.position - self._capacity:
                 self._onsets.popleft()
@@ -138,7 +143,7 @@ class Playout:
         """There will be no dub: the original is heard."""
         async with self._changed:
             self._open.pop(id_, None)
-            self._ducker.fell_back(slot, self.position)
+            self._ducker.fell_back(id_, slot, self.position)
             self._changed.notify_all()
 
     async def schedule(self, id_: int, slot: Interval, interval: Interval) -> None:
@@ -146,11 +151,8 @@ class Playout:
         async with self._changed:
             self._open.pop(id_, None)
             self._dubs.add(id_, interval.start)
-            covered = Interval(
-                min(interval.start, slot.start),
-                max(interval.end, min(slot.end, interval.end + TICK_RATE)),
-            )
-            self._ducker.dubbed(covered, self.position)
+            covered = Interval(min(interval.start, slot.start), _covered_until(slot, interval))
+            self._ducker.dubbed(id_, covered, self.position)
             self._changed.notify_all()
 
     async def append(self, id_: int, samples: Samples) -> None:
@@ -159,10 +161,19 @@ class Playout:
             self._dubs.append(id_, samples)
             self._changed.notify_all()
 
-    async def finish(self, id_: int) -> None:
-        """The dub is complete."""
+    async def finish(
+        self, id_: int, slot: Interval, interval: Interval, *, broke_off: bool = False
+    ) -> None:
+        """The dub is complete, and takes ``interval`` after all.
+
+        One that broke off gives the original back as soon as what there is of it was heard.
+        """
         async with self._changed:
             self._dubs.finish(id_)
+            if broke_off:
+                self._ducker.ended(id_, max(interval.end, self.position), at_once=True)
+            else:
+                self._ducker.ended(id_, max(_covered_until(slot, interval), self.position))
             self._changed.notify_all()
 
     def free_until(self, slot: Interval) -> int:
@@ -191,14 +202,15 @@ class Playout:
 
     async def run(self, emit: Callable[[Block], Awaitable[None]]) -> None:
         """Play the source out block by block, until it ends or is stopped."""
-        block: list[tuple[Samples, Samples]] = []
+        block: list[_Frame] = []
         start = self.position
         while length := await self._next_frame():
             block.append(self._mix(length))
-            if self.position - start >= BATCH:
+            if self.position - start >= self._batch:
                 await self._emit(emit, start, block)
                 block, start = [], self.position
-        block.append((self._limiter.flush(), np.zeros(0, np.float32)))
+        silence = np.zeros((0, self._channels), np.float32)
+        block.append((self._limiter.flush(), silence, silence[:, 0]))
         await self._emit(emit, start, block, last=True)
 
     async def _next_frame(self) -> int:
@@ -209,62 +221,76 @@ class Playout:
             if not self._ready(until):
                 return 0
         await self._until_due()
+        if self._pacing.running and not (self._ended or self._stop.is_set()):
+            self._open_late_slots()
+            return FRAME
         if self.position < self._audio_end:
             return min(FRAME, self._audio_end - self.position)
         # The source's audio is over, but a dub may end on the picture that still runs.
         return min(FRAME, self._media_end - self.position) if self._dubs.waiting else 0
 
     async def _until_due(self) -> None:
-        left = self._pacing.time_left(self.position)
+        # The limiter holds back less than a frame: mixed a frame early, sound leaves in time.
+        early = FRAME if self._pacing.running else 0
+        left = self._pacing.time_left(self.position - early)
         if math.isfinite(left) and left > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._stop.wait()
 
-    def _mix(self, length: int) -> tuple[Samples, Samples]:
+    def _open_late_slots(self) -> None:
+        """Where nobody knows yet whether there will be a dub, the original is heard."""
+        for id_, slot in self._open.items():
+            if slot.start <= self.position < slot.end:
+                self._ducker.fell_back(id_, slot, self.position)
+
+    def _mix(self, length: int) -> _Frame:
         start = self.position
-        bed = self._take(length) * self._ducker.gain(start, length)
+        bed = self._take(start, length)
         dub = self._dubs.pull(length)
-        audible = add_dub(bed, dub, self._centre) if dub.any() else bed
+        audible = bed * self._ducker.gain(start, length)
+        if dub.any():
+            audible = add_dub(audible, dub, self._centre)
         out = self._limiter.process(audible)
         priming = min(self._priming, length)
         self._priming -= priming
-        return out[priming:], dub
+        return out[priming:], bed, dub
 
-    def _take(self, length: int) -> Samples:
-        """The next ``length`` ticks of the bed, shape ``(length, channels)``."""
-        parts: list[Samples] = []
-        missing = length
-        while missing and self._chunks:
+    def _take(self, start: int, length: int) -> Samples:
+        """The bed from ``start``, silence where it has not come, shape ``(length, channels)``."""
+        out = np.zeros((length, self._channels), np.float32)
+        end = start + length
+        while self._chunks and self._chunks[0].start < end:
             chunk = self._chunks.popleft()
-            if len(chunk.samples) > missing:
-                self._chunks.appendleft(AudioChunk(chunk.start + missing, chunk.samples[missing:]))
-            parts.append(chunk.samples[:missing])
-            missing -= len(parts[-1])
-        if missing:
-            parts.append(np.zeros((missing, self._channels), np.float32))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            late = max(0, start - chunk.start)
+            usable = chunk.samples[late : end - chunk.start]
+            out[chunk.start + late - start :][: len(usable)] = usable
+            if chunk.end > end:
+                self._chunks.appendleft(AudioChunk(end, chunk.samples[end - chunk.start :]))
+                break
+        return out
 
     async def _emit(
         self,
         emit: Callable[[Block], Awaitable[None]],
         start: int,
-        frames: list[tuple[Samples, Samples]],
+        frames: list[_Frame],
         *,
         last: bool = False,
     ) -> None:
         until = END_OF_TIME if last and not self._stop.is_set() else self.position
-        packets: list[CopiedPacket] = []
+        packets: list[Packet] = []
         while self._packets and self._packets[0].time < until:
             packets.append(self._packets.popleft())
-        audio = np.concatenate([frame[0] for frame in frames])
-        dub = np.concatenate([frame[1] for frame in frames])
-        await emit(Block(start, audio, dub, packets))
+        audio, bed, dub = (np.concatenate(parts) for parts in zip(*frames, strict=True))
+        await emit(Block(start, audio, bed, dub, packets))
         async with self._changed:
             self._changed.notify_all()
         await asyncio.sleep(0)
 
     def _ready(self, until: int) -> bool:
+        if self._pacing.running:
+            return self._audio_end > 0 or self._ended
         if self._audio_end < until and not self._ended:
             return False
         if self._pacing.live and not self._stop.is_set():
@@ -272,6 +298,15 @@ class Playout:
         lead = until + self._lead
         return (
             self._settled >= lead
-            and all(start >= lead for start in self._open.values())
+            and all(slot.start >= lead for slot in self._open.values())
             and not self._dubs.incomplete_before(lead)
         )
+
+
+_Frame = tuple[Samples, Samples, Samples]
+"""Mix, bed and dub of one frame."""
+
+
+def _covered_until(slot: Interval, dub: Interval) -> int:
+    """Media time until which the original gives way: a short dub leaves it a second at most."""
+    return max(dub.end, min(slot.end, dub.end + TICK_RATE))

@@ -8,7 +8,7 @@ wait for, it asks for a cut (``wants_cut``) and is told where (``cut``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import annotated_types as at
@@ -225,3 +225,22 @@ def _quietest(audio: Samples, first: int, last: int) -> int:
 
 def _samples(seconds: float) -> int:
     return round(seconds * SPEECH_RATE)
+
+
+def within_delay(options: SegmentOptions, delay: float, pace: float) -> SegmentOptions:
+    """Utterance lengths that leave the stages time to work within the delay.
+
+    An utterance of length L is known to have ended ``pause`` after its end. Recognition and
+    translation then take about half a second and synthesis ``pace`` L, more while
+    recognition of the next utterance has the other core; all that must stay below the delay.
+
+    Args:
+        options: as configured; lengths are only ever shortened.
+        delay: seconds that the viewer is behind.
+        pace: seconds that the synthesiser takes for a second of speech.
+    """
+    longest = max((delay - options.pause - 0.5) / (1 + 1.25 * pace), 1.5)
+    if options.max_length <= longest:
+        return options
+    soft = max(1.0, min(options.soft_length, 0.7 * longest))
+    return replace(options, max_length=longest, soft_length=soft)

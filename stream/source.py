@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import av.error
@@ -20,6 +20,14 @@ KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)", "7.1")
 
 GAP = TICK_RATE // 25
 """Audio this far (40 ms) from where the sample count says it is has lost or repeated samples."""
+
+
+class Readable(Protocol):
+    """A source of bytes that is no file: a pipe, say."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at least one and at most ``size``; none at the end."""
+        ...
 
 
 class SourceError(Exception):
@@ -59,16 +67,38 @@ class MediaSource:
     are, on a timeline whose zero is the first timestamp of the source.
 
     Args:
-        url: path or URL.
+        url: path or URL; only a name where ``file`` is given.
         audio_track: which audio track to dub, counted from 0; by default FFmpeg's choice.
+        layout: channel layout of the chunks; by default the track's own, if it is a common one.
+        file: where to read instead; it stays the caller's to close.
+        options: for FFmpeg's demultiplexer and protocol.
+        format: FFmpeg's name of the container, so that it is not guessed.
+        timeout: seconds without an answer from the network after which reading fails.
 
     Raises:
         SourceError: if the source cannot be opened or has no audio.
     """
 
-    def __init__(self, url: str, *, audio_track: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        audio_track: int | None = None,
+        layout: str | None = None,
+        file: Readable | None = None,
+        options: dict[str, str] | None = None,
+        format: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
         try:
-            self._container = av.open(url, metadata_errors="replace")
+            self._container = av.open(
+                url if file is None else file,
+                "r",
+                format=format,
+                options=options,
+                timeout=timeout,
+                metadata_errors="replace",
+            )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise SourceError(_reason(url, error)) from error
         try:
@@ -76,7 +106,7 @@ class MediaSource:
         except SourceError:
             self._container.close()
             raise
-        layout = self._audio.layout.name
+        layout = layout or self._audio.layout.name
         if layout not in KEPT_LAYOUTS:
             layout = "mono" if self._audio.channels == 1 else "stereo"
         self._layout = av.AudioLayout(layout)

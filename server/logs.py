@@ -1,0 +1,51 @@
+"""Logs of the daemon: a line of text each, or of JSON, with the session they belong to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+
+SESSION: ContextVar[str | None] = ContextVar("session", default=None)
+"""Id of the session that the running task works for."""
+
+_FIELDS = ("utterance", "stage", "track", "peer")
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.__dict__.get("session"):
+            entry["session"] = record.__dict__["session"]
+        entry |= {name: record.__dict__[name] for name in _FIELDS if name in record.__dict__}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def _note_session(record: logging.LogRecord) -> bool:
+    record.session = SESSION.get() or ""
+    return True
+
+
+def configure(*, as_json: bool, verbose: bool) -> None:
+    """Log to standard error from here on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_note_session)
+    if as_json:
+        handler.setFormatter(_Json())
+    else:
+        handler.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)-7s %(session)s %(name)s: %(message)s")
+        )
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True
+    )
+    for noisy in ("aioice", "aiortc", "asyncio", "faster_whisper", "httpcore", "libav"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,140 @@
+"""What a live session is asked to be, as the API and ``config.yaml`` say it."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import secrets
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import annotated_types as at
+from pydantic import BaseModel, Field
+
+from server.config import STRICT, Config, ConfigError, amend
+
+PUBLISH = "publish"
+"""The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""
+
+SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+
+class SpecError(ValueError):
+    """A session cannot be as asked; the message says why."""
+
+
+class OutputSpec(BaseModel):
+    """Where else a session goes: pushed to a server, or recorded.
+
+    Exactly one of ``url`` (``rtmp://``, ``rtmps://`` or ``udp://``) and ``record`` (a file name
+    in the recordings folder, ending in .mp4 or .mkv) is given.
+    """
+
+    model_config = STRICT
+    url: str | None = None
+    record: Annotated[str | None, Field(pattern=r"^[\w-][\w.-]{0,100}\.(mp4|mkv)$")] = None
+    track: str | None = None
+
+
+class SessionSpec(BaseModel):
+    """One live session.
+
+    ``source`` is ``publish``, or a URL that is pulled. ``key`` is what a publisher must show
+    (made up if not given); ``play_token`` what viewers must, if anything. ``delay`` in seconds,
+    or ``auto``.
+    """
+
+    model_config = STRICT
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
+        default_factory=lambda: secrets.token_hex(4)
+    )
+    source: Annotated[str, Field(min_length=1, max_length=2000)] = PUBLISH
+    targets: Annotated[list[Language], at.Len(0, 8)] = []
+    delay: Annotated[float, at.Ge(1), at.Le(60)] | Literal["auto"] | None = None
+    key: Annotated[str, Field(pattern=r"^[\w-]{8,128}$")] = Field(
+        default_factory=lambda: secrets.token_urlsafe(18)
+    )
+    play_token: Annotated[str | None, Field(pattern=r"^[\w-]{8,128}$")] = None
+    hls: bool = True
+    outputs: Annotated[list[OutputSpec], at.Len(0, 8)] = []
+    settings: Annotated[dict[str, Any], at.Len(0, 50)] = {}
+
+    def configured(self, config: Config) -> Config:
+        """The daemon's configuration with this session's own settings.
+
+        Raises:
+            SpecError: for a setting, a language or a track that cannot be.
+        """
+        changes = dict(self.settings)
+        if self.targets:
+            changes["languages.target"] = self.targets[0]
+        if isinstance(self.delay, float):
+            changes["playout.delay"] = self.delay
+        if any(name.startswith("serve.") for name in changes):
+            raise SpecError("settings of the serve section belong to the daemon, not to a session")
+        try:
+            amended = amend(config, changes)
+        except ConfigError as error:
+            raise SpecError(str(error)) from None
+        if len(set(self.targets)) < len(self.targets):
+            raise SpecError("targets names a language twice")
+        tracks = ("original", *(self.targets or [amended.target]))
+        for output in self.outputs:
+            if (output.url is None) == (output.record is None):
+                raise SpecError("an output has either a url or a record, and not both")
+            if output.track is not None and output.track not in tracks:
+                raise SpecError(
+                    f"there is no track '{output.track}' to put out, only {', '.join(tracks)}"
+                )
+        return amended
+
+
+def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | None) -> None:
+    """Refuse what a stranger must not make the daemon open.
+
+    A session may pull from and push to public hosts, and to those that match ``allowed``
+    (shell patterns); files are readable below ``files`` only. Names are resolved here once; a
+    name server that answers differently later is outside of what this can see.
+
+    Raises:
+        SpecError: naming what is not allowed.
+    """
+    if spec.source != PUBLISH:
+        _check(spec.source, allowed, files)
+    for output in spec.outputs:
+        if output.url is not None:
+            _check(output.url, allowed, None)
+
+
+def _check(url: str, allowed: Sequence[str], files: Path | None) -> None:
+    parts = urlsplit(url)
+    if parts.scheme in ("", "file"):
+        if files is None:
+            raise SpecError("files are no source here: set serve.files to a folder of media")
+        path = Path(parts.path).resolve()
+        if not path.is_relative_to(files.resolve()):
+            raise SpecError("the file is outside of the folder in serve.files")
+        return
+    if parts.scheme not in SCHEMES:
+        raise SpecError(f"'{parts.scheme}:' is no source, only {', '.join(SCHEMES)}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise SpecError("the URL has no valid port") from None
+    if not host:
+        raise SpecError("the URL names no host")
+    if any(fnmatch.fnmatch(host, pattern) for pattern in allowed):
+        return
+    try:
+        found = socket.getaddrinfo(host, port or 0, proto=socket.IPPROTO_TCP)
+    except (OSError, UnicodeError):
+        raise SpecError(f"the host '{host}' is not known") from None
+    for *_, address in found:
+        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
+        if not ip.is_global or ip.is_multicast:
+            raise SpecError(f"the host '{host}' is private: allow it in serve.hosts if it is meant")

@@ -1,0 +1,125 @@
+"""WHEP: a viewer of a feed by WebRTC (draft-ietf-wish-whep)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+from aiortc import RTCIceServer
+
+from server.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
+from server.webrtc_peer import Peer, UnsupportedOfferError, prefer, read_offer
+from server.whep_tracks import FeedTrack, PictureTrack, SoundTrack
+from stream.feed import Feed
+from stream.timeline import TICK_RATE, ticks
+
+
+class WhepPeer(Peer):
+    """A viewer; made by :func:`watch`."""
+
+    def __init__(self, feed: Feed, track: str, ice_servers: Collection[RTCIceServer]) -> None:
+        super().__init__(ice_servers)
+        self._feed = feed
+        self._sound = SoundTrack(feed, track, self.end)
+        self._picture: PictureTrack | None = None
+
+    @property
+    def track(self) -> str:
+        """Name of the sound track that is heard."""
+        return self._sound.name
+
+    def select(self, track: str) -> None:
+        """Go on with another sound track of the feed, from its next packet.
+
+        Raises:
+            KeyError: if there is no such track.
+        """
+        self._sound.select(track)
+
+    async def released(self) -> None:
+        """Stop reading the feed."""
+        await self._sound.aclose()
+        if self._picture is not None:
+            await self._picture.aclose()
+
+    async def start(self, offer_sdp: str) -> None:
+        """Answer the offer with what the feed has."""
+        offer = read_offer(offer_sdp)
+        for kind, direction in offer.direction.items():
+            if direction not in ("recvonly", "sendrecv"):
+                raise UnsupportedOfferError(
+                    f"a viewer's {kind} section must be recvonly, not {direction}"
+                )
+        if "audio" in offer.codecs:
+            if "OPUS" not in offer.codecs["audio"]:
+                raise UnsupportedOfferError("the sound is Opus, which the offer does not have")
+            self._add(self._sound, "OPUS")
+        if "video" in offer.codecs and _has_picture(self._feed):
+            codec = _codec(self._feed, offer.codecs["video"])
+            self._picture = PictureTrack(self._feed, codec, self.end)
+            self._add(self._picture, codec)
+        if not self.connection.getSenders():
+            raise UnsupportedOfferError("the offer is for a picture alone, and there is none")
+        await self.negotiate(offer)
+        self._report_by_media_time()
+
+    def _add(self, track: FeedTrack, codec: str) -> None:
+        prefer(self.connection.addTransceiver(track, direction="sendonly"), [codec])
+
+    def _report_by_media_time(self) -> None:
+        now = asyncio.get_running_loop().time()
+        zero = ntp_now() + ntp_ticks(ticks(self._feed.due(0) - now))
+        for sender in self.connection.getSenders():
+            track = sender.track
+            if isinstance(track, FeedTrack):
+                sent = track.sent
+                transport: Any = ReportingTransport(
+                    sender.transport, sender._ssrc, track.rate, sent, zero
+                )
+                sender.setTransport(transport)
+
+
+async def watch(
+    feed: Feed, track: str, offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()
+) -> WhepPeer:
+    """Show a feed to the peer who made the offer.
+
+    Args:
+        feed: what is shown.
+        track: the sound track to begin with.
+        offer_sdp: with or without candidates; the answer has all of ours.
+        ice_servers: STUN or TURN servers, if the viewer is not to be reached directly.
+
+    Raises:
+        KeyError: if the feed has no such track.
+        OfferError: if the offer is malformed.
+        UnsupportedOfferError: if it wants something else than to watch, or cannot play what
+            there is.
+    """
+    peer = WhepPeer(feed, track, ice_servers)
+    try:
+        await peer.start(offer_sdp)
+    except BaseException:
+        await peer.aclose()
+        raise
+    return peer
+
+
+def _has_picture(feed: Feed) -> bool:
+    """Whether there is a picture, or the feed is too young to tell."""
+    now = asyncio.get_running_loop().time()
+    return feed.picture_format is not None or now < feed.due(TICK_RATE)
+
+
+def _codec(feed: Feed, offered: Collection[str]) -> str:
+    """What the viewer gets: the picture as it is, or H.264."""
+    format_ = feed.picture_format
+    untouched = format_ is not None and format_.codec == "vp8" and not format_.reordered
+    if untouched and "VP8" in offered:
+        return "VP8"
+    if "H264" not in offered:
+        raise UnsupportedOfferError(
+            "the picture is H.264, which the offer does not have: offer it, or sound alone"
+        )
+    return "H264"
