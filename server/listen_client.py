@@ -25,8 +25,8 @@ from server.ws_frames import (
     Frame,
     ProtocolError,
     decode_frame,
-    parse_message,
 )
+from server.ws_requests import parse_message
 from stream.timeline import TICK_RATE
 
 FIRST_DELAY = 0.25
@@ -51,12 +51,14 @@ class Hello:
         track: name of the track that is sent.
         language: ISO 639-1 code of the original.
         encoding: of all frames.
+        position: media time that is heard now, ticks.
     """
 
     feed: str
     track: str
     language: str
     encoding: Encoding
+    position: int = 0
 
 
 Received = Hello | Frame | dict[str, Any]
@@ -157,7 +159,10 @@ class ListenClient:
             close_timeout=1,
         ) as socket:
             # recv, not iteration: a server that goes away is no end either.
-            self._hello = hello = _hello(await socket.recv(), self._hello)
+            before = self._hello
+            self._hello = hello = _hello(await socket.recv(), before)
+            if before is None or before.feed != hello.feed:
+                self._at = hello.position  # should the line be cut before the first frame
             self._delay = FIRST_DELAY
             yield hello
             while True:
@@ -222,9 +227,10 @@ def _hello(received: str | bytes, before: Hello | None) -> Hello:
             "format": str(format_),
             "rate": int(rate),
             "channels": (1 | 2) as channels,
+            "position": int(position),
         } if format_ in FORMATS and rate > 0 and TICK_RATE % rate == 0:
             known: Format = next(name for name in FORMATS if name == format_)
-            hello = Hello(feed, track, language, Encoding(known, rate, channels))
+            hello = Hello(feed, track, language, Encoding(known, rate, channels), position)
             if before is not None and hello.encoding != before.encoding:
                 raise ProtocolError(BAD_REQUEST, "the encoding has changed")
             return hello
