@@ -1,0 +1,63 @@
+"""HLS over HTTP: the files of a session's folder, with what players and caches must know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(m3u8|m4s|mp4|vtt)")
+_TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/iso.segment",
+    ".mp4": "video/mp4",
+    ".vtt": "text/vtt; charset=utf-8",
+}
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Date"}
+
+
+def content_type(name: str) -> str:
+    """The media type of a file of HLS by its name.
+
+    Raises:
+        ValueError: for a name that no such file has.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name} is not the name of an HLS file")
+    return _TYPES[name[name.rindex(".") :]]
+
+
+def hls_routes(
+    folder_of: Callable[[str], Path], authorise: Callable[[Request], Awaitable[None]]
+) -> APIRouter:
+    """Routes that serve ``/sessions/{id}/hls/{name}``.
+
+    Args:
+        folder_of: the folder of a session; raises ``KeyError`` for one that does not exist.
+        authorise: raises ``HTTPException`` for a request that may not see the session.
+    """
+    router = APIRouter()
+
+    @router.api_route("/sessions/{session}/hls/{name}", methods=["GET", "HEAD"])
+    async def file(session: str, name: str, request: Request) -> Response:
+        await authorise(request)
+        try:
+            kind, path = content_type(name), folder_of(session) / name
+        except (KeyError, ValueError):
+            raise HTTPException(404, "there is no such HLS file") from None
+        if not path.is_file():
+            raise HTTPException(404, "there is no such HLS file")
+        # Segments never change and have names of their own; playlists are new every few seconds.
+        fresh = "no-cache" if name.endswith(".m3u8") else "public, max-age=31536000, immutable"
+        return FileResponse(path, media_type=kind, headers={**_CORS, "Cache-Control": fresh})
+
+    @router.options("/sessions/{session}/hls/{name}")
+    async def preflight(session: str, name: str) -> Response:
+        allowed = {"Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Max-Age": "86400"}
+        headers = {**_CORS, **allowed, "Access-Control-Allow-Headers": "Authorization, Range"}
+        return Response(status_code=204, headers=headers)
+
+    return router

@@ -1,0 +1,106 @@
+"""Sender reports that tell a receiver exactly which instants of sound and picture belong together.
+
+aiortc reports the wall time at which a packet happened to be sent, so every hiccup of a busy
+machine would move the picture against the sound. Here both streams are reported by media time:
+whatever leaves late, the two agree to the tick. A first report follows the first packet at
+once, so that one who joins late is in sync from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from aiortc import clock
+from aiortc.rtp import RtcpPacket, RtcpSenderInfo, RtcpSrPacket, is_rtcp
+
+from stream.timeline import TICK, TICK_RATE, rescale
+
+EARLY = (0, TICK_RATE // 4, TICK_RATE // 2, TICK_RATE)
+"""Ticks after the first packet at which reports are sent besides those every second or so.
+
+Browsers want two reports of a stream before they use them.
+"""
+
+
+def ntp_now() -> int:
+    """The wall clock in units of 2^-32 s since 1900."""
+    return clock.current_ntp_time()
+
+
+def ntp_ticks(ticks: int) -> int:
+    """A duration in ticks in NTP's units."""
+    return (ticks << 32) // TICK_RATE
+
+
+class ReportingTransport:
+    """Stands between one sender and its transport and sets the sender's reports right.
+
+    Args:
+        transport: aiortc's, to which everything else is passed on.
+        ssrc: of the sender.
+        rate: of its RTP clock, Hz.
+        sent: media time, ticks, of what the sender is sending.
+        zero: NTP time of media time 0; the same for all senders of a peer.
+    """
+
+    def __init__(
+        self, transport: Any, ssrc: int, rate: int, sent: Callable[[], int], zero: int
+    ) -> None:
+        self._transport = transport
+        self._ssrc = ssrc
+        self._unit = Fraction(1, rate)
+        self._sent = sent
+        self._zero = zero
+        self._origin: int | None = None  # RTP timestamp of media time 0
+        self._first = 0
+        self._early = list(EARLY)
+        self._packets = 0
+        self._octets = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    async def _send_rtp(self, data: bytes) -> None:
+        if is_rtcp(data):
+            if corrected := self._correct(data):
+                await self._transport._send_rtp(corrected)
+            return
+        await self._transport._send_rtp(data)
+        if int.from_bytes(data[8:12], "big") == self._ssrc:
+            await self._count(data)
+
+    async def _count(self, data: bytes) -> None:
+        now = self._sent()
+        if self._origin is None:
+            self._origin = int.from_bytes(data[4:8], "big") - rescale(now, TICK, self._unit)
+            self._first = now
+        self._packets += 1
+        self._octets += len(data) - 12
+        if self._early and now - self._first >= self._early[0]:
+            self._early.pop(0)
+            await self._transport._send_rtp(bytes(self._report(self._packets, self._octets)))
+
+    def _correct(self, data: bytes) -> bytes:
+        packets = RtcpPacket.parse(data)
+        for at, packet in enumerate(packets):
+            if isinstance(packet, RtcpSrPacket):
+                if self._origin is None:
+                    return b""  # nothing sent yet: a report would lie
+                info = packet.sender_info
+                packets[at] = self._report(info.packet_count, info.octet_count)
+        return b"".join(bytes(packet) for packet in packets)
+
+    def _report(self, packets: int, octets: int) -> RtcpSrPacket:
+        assert self._origin is not None
+        now = self._sent()
+        return RtcpSrPacket(
+            ssrc=self._ssrc,
+            sender_info=RtcpSenderInfo(
+                ntp_timestamp=(self._zero + ntp_ticks(now)) & (1 << 64) - 1,
+                rtp_timestamp=(self._origin + rescale(now, TICK, self._unit)) & 0xFFFFFFFF,
+                packet_count=packets & 0xFFFFFFFF,
+                octet_count=octets & 0xFFFFFFFF,
+            ),
+        )

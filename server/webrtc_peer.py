@@ -1,0 +1,196 @@
+"""One WebRTC peer: the offer checked, the answer made, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InternalError, InvalidStateError, OperationError
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.rtcrtpsender import RTCRtpSender
+from aiortc.sdp import SessionDescription
+
+MAX_SDP = 64 * 1024
+"""Bytes of the longest description that is read."""
+
+SILENCE = 15.0
+"""Seconds without a single packet from a peer after which it is taken for dead."""
+
+LOOK = 2.5
+"""Seconds between looks at whether anything came."""
+
+CLOSING = 5.0
+"""Seconds that closing a connection may take."""
+
+
+class OfferError(ValueError):
+    """The offer is not a description that can be answered; one sentence."""
+
+
+class UnsupportedOfferError(ValueError):
+    """The offer is well-formed, but nothing here can serve it; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer that has been read.
+
+    Attributes:
+        sdp: what is given to the connection.
+        codecs: of each kind offered (``audio``, ``video``), upper-case names.
+        direction: of each kind, as seen by the one who offers.
+    """
+
+    sdp: str
+    codecs: dict[str, frozenset[str]] = field(default_factory=dict)
+    direction: dict[str, str] = field(default_factory=dict)
+
+
+def read_offer(text: str) -> Offer:
+    """Check an offer before anything is set up for it.
+
+    Raises:
+        OfferError: if it is malformed or too long.
+        UnsupportedOfferError: if it is for more than one sound and one picture.
+    """
+    if len(text) > MAX_SDP:
+        raise OfferError("the offer is longer than 64 KiB")
+    lines = text.splitlines()
+    # Hidden (mDNS) addresses cannot be looked up across networks, and need not be: the peer's
+    # own checks show where it is. Without an end of candidates the connection waits for them.
+    kept = [
+        line
+        for line in lines
+        if not line.startswith("a=end-of-candidates")
+        and not (line.startswith("a=candidate:") and ".local " in line)
+    ]
+    sdp = "\r\n".join(kept) + "\r\n"
+    try:
+        parsed = SessionDescription.parse(sdp)
+        offer = Offer(sdp)
+        for media in parsed.media:
+            if media.kind not in ("audio", "video"):
+                raise UnsupportedOfferError(
+                    f"the offer has a section '{media.kind}': there is sound and picture alone"
+                )
+            if media.kind in offer.codecs:
+                raise UnsupportedOfferError(f"the offer has more than one {media.kind} section")
+            if not media.rtp.muxId:
+                raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
+            if media.dtls is None or not media.dtls.fingerprints:
+                raise OfferError(f"the {media.kind} section of the offer has no fingerprint")
+            names = (codec.name.upper() for codec in media.rtp.codecs)
+            offer.codecs[media.kind] = frozenset(names)
+            offer.direction[media.kind] = media.direction or "sendrecv"
+    except (OfferError, UnsupportedOfferError):
+        raise
+    except Exception as error:  # whatever a parser stumbles over in a stranger's text
+        raise OfferError("the offer is not a session description (SDP)") from error
+    if not offer.codecs:
+        raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
+    return offer
+
+
+def prefer(transceiver: RTCRtpTransceiver, names: Sequence[str]) -> None:
+    """Let a transceiver agree on these codecs alone, first wish first."""
+    known = RTCRtpSender.getCapabilities(transceiver.kind).codecs
+
+    def called(name: str) -> list[RTCRtpCodecCapability]:
+        return [codec for codec in known if codec.name.upper() == name]
+
+    wanted = [codec for name in names for codec in called(name)]
+    transceiver.setCodecPreferences([*wanted, *called("RTX")])
+
+
+class Peer:
+    """A connection with an owner, which ends by itself when the other side is gone.
+
+    Args:
+        ice_servers: URLs of STUN or TURN servers; none are used unless given.
+    """
+
+    def __init__(self, ice_servers: Collection[str] = ()) -> None:
+        servers = [RTCIceServer(url) for url in ice_servers]
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self.closed = asyncio.Event()
+        """Set once the peer is gone and all that served it."""
+        self.answer = ""
+        """The answering description, all candidates in it."""
+        self._stop = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+        self.connection.on("connectionstatechange", self._look_at_state)
+
+    async def negotiate(self, offer: Offer) -> None:
+        """Answer the offer; from then on the peer looks after itself.
+
+        After an error the owner still has to close it.
+
+        Raises:
+            OfferError: if the connection cannot make sense of the offer.
+            UnsupportedOfferError: if no codec is left to agree on.
+        """
+        try:
+            await self.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            await self.connection.setLocalDescription(await self.connection.createAnswer())
+        except OperationError:
+            raise UnsupportedOfferError("the offer has no codec that can be used here") from None
+        except (ValueError, InternalError, InvalidStateError, AssertionError) as error:
+            raise OfferError(f"the offer cannot be answered: {error}") from error
+        self.answer = self.connection.localDescription.sdp
+        self._life = asyncio.create_task(self._live())
+
+    async def aclose(self) -> None:
+        """End the connection; returns when nothing of it is left."""
+        self._stop.set()
+        if self._life is None:
+            await self._release()
+        else:
+            await asyncio.wait([self._life])
+
+    def end(self) -> None:
+        """Let the connection end soon, without waiting for it."""
+        self._stop.set()
+
+    async def released(self) -> None:
+        """What a kind of peer has to end besides its connection."""
+
+    def _look_at_state(self) -> None:
+        if self.connection.connectionState in ("failed", "closed"):
+            self._stop.set()
+
+    async def _live(self) -> None:
+        heard, last = -1, asyncio.get_running_loop().time()
+        try:
+            while not self._stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), LOOK)
+                now = asyncio.get_running_loop().time()
+                if (count := await self._received()) != heard:
+                    heard, last = count, now
+                elif now - last > SILENCE:
+                    break
+        finally:
+            await self._release()
+
+    async def _received(self) -> int:
+        """Packets that ever came from the peer, reports included."""
+        stats = await self.connection.getStats()
+        return sum(s.packetsReceived for s in stats.values() if s.type == "transport")
+
+    async def _release(self) -> None:
+        try:
+            # A connection that hangs in closing must not keep its owner.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.connection.close(), CLOSING)
+            await self.released()
+        finally:
+            self.closed.set()

@@ -1,0 +1,220 @@
+"""``/sessions/{id}/listen``: one listener's connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket
+
+from server.ws_encode import SentFrame
+from server.ws_frames import (
+    BAD_REQUEST,
+    INTERNAL,
+    TOO_SLOW,
+    UNSUPPORTED,
+    ListenRequest,
+    ProtocolError,
+    TrackCommand,
+    discontinuous,
+    message,
+    parse_command,
+)
+from server.ws_gate import Gate, first_error, receive
+from server.ws_programme import Programme, Programmes, Rendition, going_away
+from stream.broadcast import Subscription
+from stream.timeline import TICK_RATE
+
+_T = TypeVar("_T")
+
+STUCK = 10.0
+"""Seconds without any progress after which a listener is given up."""
+
+
+def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK) -> APIRouter:
+    """The endpoint that sends sound and events to listeners.
+
+    Args:
+        programmes: what is on; closed by its owner when the server stops.
+        gate: who may listen.
+        stuck: seconds without progress after which a listener is given up.
+    """
+    router = APIRouter()
+
+    @router.websocket("/sessions/{session}/listen")
+    async def listen(websocket: WebSocket, session: str) -> None:
+        async with gate.opened(websocket, session, "play"):
+            request = ListenRequest.parse(websocket.query_params)
+            programme = programmes.find(session)
+            listener = _Listener(websocket, session, programme, request, stuck)
+            with first_error():
+                await listener.run()
+            if programmes.closing:
+                raise going_away()
+            await listener.say("end", position=listener.at)
+
+    return router
+
+
+class _Listener:
+    """One connection, from hello to the end of its feed.
+
+    Attributes:
+        at: media time just after the last sample that was sent, ticks; ``None`` before any.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        session: str,
+        programme: Programme,
+        request: ListenRequest,
+        stuck: float,
+    ) -> None:
+        if not request.encoding.channels:
+            request = request.with_channels(min(programme.feed.channels, 2))
+        self.at: int | None = request.start if request.feed == programme.id else None
+        self._websocket = websocket
+        self._session = session
+        self._programme = programme
+        self._request = request
+        self._stuck = stuck
+        self._track = request.track or programme.default_track()
+        self._switch = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until the feed ends.
+
+        Raises:
+            ProtocolError: if the client breaks the protocol or takes nothing any more.
+            WebSocketDisconnect: if it has gone.
+        """
+        programme, encoding = self._programme, self._request.encoding
+        # First what can be refused.
+        rendition = programme.rendition(self._track, encoding)
+        past, frames = rendition.join(self.at)
+        try:
+            await self.say(
+                "hello",
+                session=self._session,
+                feed=programme.id,
+                track=self._track,
+                tracks=list(programme.feed.tracks),
+                language=programme.feed.language,
+                format=encoding.format,
+                rate=encoding.rate,
+                channels=encoding.channels,
+                tick_rate=TICK_RATE,
+                position=programme.position,
+            )
+        except BaseException:
+            rendition.leave(frames)
+            raise
+        async with asyncio.TaskGroup() as group:
+            receiving = group.create_task(self._receive())
+            events = group.create_task(self._send_events())
+            await self._send_sound(rendition, past, frames)
+            await events
+            receiving.cancel()
+
+    async def say(self, type_: str, **fields: object) -> None:
+        """Send a JSON message."""
+        await self._send(message(type_, **fields))
+
+    async def _send_sound(
+        self, rendition: Rendition, past: list[SentFrame], frames: Subscription[SentFrame]
+    ) -> None:
+        begins = self.at is None
+        try:
+            while True:
+                sound = _both(past, frames)
+                async for frame in sound:
+                    await self._send_frame(frame, begins)
+                    begins = False
+                    if self._switch.is_set():
+                        break
+                else:
+                    if rendition.failed:
+                        raise ProtocolError(INTERNAL, "Encoding failed; it is in the server's log")
+                    return
+                self._switch.clear()
+                new, past, new_frames = await self._switch_over(sound)
+                rendition.leave(frames)
+                rendition, frames, begins = new, new_frames, True
+        finally:
+            rendition.leave(frames)
+
+    async def _send_frame(self, frame: SentFrame, begins: bool) -> None:
+        if self.at is not None and frame.start > self.at:
+            await self.say("gap", start=self.at, end=frame.start)
+            begins = True
+        await self._send(discontinuous(frame.message) if begins else frame.message)
+        self.at = frame.end
+
+    async def _switch_over(
+        self, old: AsyncIterator[SentFrame]
+    ) -> tuple[Rendition, list[SentFrame], Subscription[SentFrame]]:
+        """Go on in another track where this one is, without losing a sample."""
+        track = self._track
+        new = self._programme.rendition(track, self._request.encoding)
+        past, frames = new.join(self.at)
+        try:
+            assert self.at is not None
+            # Encoders are not in step. One that lags repeats what was heard in the old track ...
+            while not past and (first := await anext(frames, None)) is not None:
+                past = [first] if first.end > self.at else []
+            # ... and one that has just been started begins later: the old track fills in.
+            while past and self.at < past[0].start and (frame := await anext(old, None)):
+                if frame.end > past[0].start:
+                    break
+                await self._send_frame(frame, begins=False)
+            await self.say("track", track=track, position=self.at)
+        except BaseException:
+            new.leave(frames)
+            raise
+        return new, past, frames
+
+    async def _send_events(self) -> None:
+        if not self._request.events:
+            return
+        position = self._programme.position if self.at is None else self.at
+        past, events = self._programme.join_events(position)
+        try:
+            async for event in _both(past, events):
+                await self._send(event)
+        finally:
+            events.close()
+
+    async def _receive(self) -> None:
+        while True:
+            received = await receive(self._websocket)
+            if isinstance(received, bytes):
+                raise ProtocolError(UNSUPPORTED, "A listener sends JSON messages only")
+            command = parse_command(received)
+            if not isinstance(command, TrackCommand):
+                raise ProtocolError(BAD_REQUEST, "A listener may only change its track")
+            self._programme.check(command.track)
+            self._track = command.track
+            self._switch.set()
+
+    async def _send(self, sent: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(self._stuck):
+                if isinstance(sent, str):
+                    await self._websocket.send_text(sent)
+                else:
+                    await self._websocket.send_bytes(sent)
+        except TimeoutError:
+            reason = f"Nothing was read for {self._stuck:g} s"
+            raise ProtocolError(TOO_SLOW, reason) from None
+
+
+async def _both(past: list[_T], future: Subscription[_T]) -> AsyncIterator[_T]:
+    """What was already there, then what comes."""
+    for item in past:
+        yield item
+        await asyncio.sleep(0)  # a long history must not keep the loop from others
+    async for item in future:
+        yield item

@@ -1,0 +1,89 @@
+"""``/sessions/{id}/publish``: one publisher's connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from server.ws_frames import (
+    BAD_REQUEST,
+    MAX_MESSAGE,
+    SUBPROTOCOL,
+    EndCommand,
+    ProtocolError,
+    PublishRequest,
+    decode_frame,
+    message,
+    parse_command,
+    raw_frame,
+)
+from server.ws_gate import Gate, first_error, receive
+from server.ws_source import WebSocketSource
+from stream.timeline import TICK_RATE
+
+ACK_EVERY = TICK_RATE
+"""Ticks of sound between two acknowledgements."""
+
+Ingest = Callable[[str, WebSocketSource], Awaitable[None]]
+
+
+def publish_router(ingest: Ingest, gate: Gate) -> APIRouter:
+    """The endpoint that takes sound from publishers.
+
+    Args:
+        ingest: takes a session's source until it ends; its return ends the connection. Raises
+            ``ProtocolError`` if there is no such session (4404) or it has a source (4409).
+        gate: who may publish.
+    """
+    router = APIRouter()
+
+    @router.websocket("/sessions/{session}/publish")
+    async def publish(websocket: WebSocket, session: str) -> None:
+        async with gate.opened(websocket, session, "publish"):
+            request = PublishRequest.parse(websocket.query_params)
+            source = WebSocketSource(request.encoding)
+            await websocket.send_text(
+                message(
+                    "hello",
+                    session=session,
+                    protocol=SUBPROTOCOL,
+                    format=request.encoding.format,
+                    rate=request.encoding.rate,
+                    channels=request.encoding.channels,
+                    tick_rate=TICK_RATE,
+                    max_message=MAX_MESSAGE,
+                )
+            )
+            with first_error():
+                async with asyncio.TaskGroup() as group:
+                    receiving = group.create_task(_receive(websocket, request, source))
+                    await ingest(session, source)
+                    receiving.cancel()
+            await websocket.send_text(message("end", position=source.position))
+
+    return router
+
+
+async def _receive(websocket: WebSocket, request: PublishRequest, source: WebSocketSource) -> None:
+    """Hand everything to the source until the publisher leaves or says that it has ended."""
+    acknowledged = 0
+    read = raw_frame if request.raw else decode_frame
+    try:
+        while True:
+            received = await receive(websocket)
+            if isinstance(received, str):
+                if not isinstance(parse_command(received), EndCommand):
+                    raise ProtocolError(BAD_REQUEST, "A publisher may only say that it has ended")
+                return
+            if not await source.push(read(received, request.encoding)):
+                return
+            if request.ack and source.position - acknowledged >= ACK_EVERY:
+                acknowledged = source.position
+                await websocket.send_text(message("ack", position=acknowledged))
+    except WebSocketDisconnect:
+        pass  # what was received is still dubbed
+    finally:
+        await source.finish()

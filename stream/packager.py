@@ -1,0 +1,306 @@
+"""A live HLS presentation in a folder: fragments, subtitles and playlists of a bounded window.
+
+Fragments are cut by ourselves (`stream.fragment`) and not by FFmpeg's HLS muxer, which was tried:
+it cannot cut sound where the picture is cut, stops with the picture when that stalls, cannot go on
+with another picture format, and gives subtitles no time of their own.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stream.aac import AacEncoder, AacPacket
+from stream.cutter import Cut, Cutter
+from stream.feed import ORIGINAL, SoundBlock
+from stream.fragment import Fragment, codec_name, picture_fragment, sound_fragment
+from stream.live_cues import LiveCues
+from stream.playlist import (
+    Rendition,
+    Segment,
+    Variant,
+    master_playlist,
+    media_playlist,
+)
+from stream.tap import Batch
+from stream.timeline import Interval, seconds, ticks
+
+MASTER = "master.m3u8"
+"""Name of the playlist that players open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a track is offered: ISO 639-1 code, and the name that viewers see."""
+
+    code: str
+    label: str
+
+
+@dataclass(slots=True)
+class _Window:
+    """The segments of one rendition; files outlive their place in the playlist for a while."""
+
+    name: str
+    segments: deque[Segment] = field(default_factory=deque)
+    leaving: deque[Segment] = field(default_factory=deque)
+    first: int = 0
+    discontinuities: int = 0
+    init: bytes = b""
+    init_name: str = ""
+    peak: float = 0.0
+    size: int = 0
+    length: float = 0.0
+
+
+@dataclass(slots=True)
+class _Sound:
+    encoder: AacEncoder
+    early: list[SoundBlock] = field(default_factory=list)  # before it is known where all begins
+    packets: list[AacPacket] = field(default_factory=list)
+    end: int = 0
+
+
+class Packager:
+    """Writes the folder; every method blocks and belongs in one thread.
+
+    Args:
+        folder: made if it does not exist; nothing else may write into it.
+        languages: of every track, ``original`` among them; the first other one is the default.
+        channels: of every track.
+        segment: intended length of segments, seconds.
+        window: segments in a playlist.
+        wall_zero: Unix time of media time 0, ``None`` for no dates.
+
+    Raises:
+        OSError: from any method that writes, if the folder cannot be written.
+        MuxerError: from `add` and `finish`, for pictures that MP4 cannot hold.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        languages: Mapping[str, Language],
+        *,
+        channels: int,
+        segment: float,
+        window: int,
+        wall_zero: float | None,
+    ) -> None:
+        self._folder = folder
+        self._languages = languages
+        self._channels = channels
+        self._length = window
+        self._wall_zero = wall_zero
+        # A viewer's cache may still hold segments of an earlier session in the same place.
+        self._token = secrets.token_hex(3)
+        self._cutter = Cutter(ticks(segment))
+        self._number = 0
+        self._discontinuities = 0
+        self._sounds = {name: _Sound(AacEncoder(channels)) for name in languages}
+        self._cues = {name: LiveCues() for name in languages}
+        self._video: _Window | None = None
+        self._audio = {name: _Window(f"audio-{name}") for name in languages}
+        self._text = {name: _Window(f"text-{name}") for name in languages}
+        self._codec = ""
+        self._size: tuple[int, int] | None = None
+        self._master = ""
+
+    def add(self, batch: Batch) -> None:
+        """Take what was published, write every segment that is finished by it."""
+        for event in batch.events:
+            cues = self._cues.get(event.track)
+            if cues is not None and event.kind in ("transcript", "translation"):
+                cues.add(Interval(event.start, max(event.start, event.end)), event.text)
+        for picture in batch.pictures:
+            self._cutter.add(picture)
+        if starts := [blocks[0].start for blocks in batch.sound.values() if blocks]:
+            self._cutter.advance(max(starts))
+            self._begin()
+        for name, blocks in batch.sound.items():
+            for block in blocks:
+                self._hear(self._sounds[name], block)
+        self._cutter.advance(min(self._clock(sound) for sound in self._sounds.values()))
+        self._begin()
+        self._write()
+
+    def finish(self) -> None:
+        """Write the rest and end the playlists."""
+        end = min(sound.end for sound in self._sounds.values())
+        self._cutter.finish(end)
+        self._begin()
+        if self._cutter.start is not None:
+            for sound in self._sounds.values():
+                sound.packets += sound.encoder.finish()
+        self._write()
+        if self._number:
+            self._write_playlists(ended=True)
+
+    def _hear(self, sound: _Sound, block: SoundBlock) -> None:
+        start = self._cutter.start
+        sound.end = block.end
+        if start is None:
+            sound.early.append(block)
+            return
+        if block.start < start:
+            block = SoundBlock(start, block.samples[start - block.start :])
+        sound.packets += sound.encoder.encode(block)
+
+    def _clock(self, sound: _Sound) -> int:
+        return sound.end if self._cutter.start is None else sound.encoder.end
+
+    def _begin(self) -> None:
+        """Once it is known where all begins, encode from there."""
+        if self._cutter.start is None or self._number:
+            return
+        for sound in self._sounds.values():
+            if not sound.encoder.began:
+                sound.encoder.begin(self._cutter.start)
+            early, sound.early = sound.early, []
+            for block in early:
+                self._hear(sound, block)
+
+    def _write(self) -> None:
+        while (cut := self._cutter.next()) is not None:
+            self._write_segment(cut)
+
+    def _write_segment(self, cut: Cut) -> None:
+        number = self._number
+        entry = self._entry(cut, cut.time)
+        if cut.pictures is not None:
+            if self._video is None:
+                self._video = _Window("video", first=number, discontinuities=self._discontinuities)
+            made = picture_fragment(cut.pictures, cut.until, number + 1)
+            if not cut.key:
+                # The coding goes on, whatever can be told from a picture that is no key.
+                made = Fragment(self._video.init, made.media)
+            self._add_media(self._video, made, entry, number)
+            self._codec = codec_name(self._video.init) or self._codec
+            coded = cut.pictures[0].format
+            self._size = (coded.width, coded.height)
+        for name, sound in self._sounds.items():
+            inside = [packet for packet in sound.packets if packet.time < cut.time.end]
+            sound.packets = sound.packets[len(inside) :]
+            made = sound_fragment(inside, self._channels, number + 1)
+            heard = self._entry(cut, Interval(inside[0].time, inside[-1].end))
+            self._add_media(self._audio[name], made, heard, number)
+        for name, window in self._text.items():
+            self._add_file(window, entry, self._cues[name].segment(cut.time).encode(), "vtt")
+        self._number += 1
+        self._discontinuities += cut.discontinuity
+        self._write_playlists()
+        self._forget()
+
+    def _entry(self, cut: Cut, time: Interval) -> Segment:
+        date = None if self._wall_zero is None else self._wall_zero + seconds(time.start)
+        return Segment("", seconds(time.duration), discontinuity=cut.discontinuity, date=date)
+
+    def _add_media(self, window: _Window, made: Fragment, entry: Segment, number: int) -> None:
+        if made.init != window.init:
+            window.init = made.init
+            window.init_name = f"{window.name}-{self._token}-{number}.mp4"
+            self._put(window.init_name, made.init)
+        self._add_file(window, replace(entry, init=window.init_name), made.media, "m4s")
+
+    def _add_file(self, window: _Window, entry: Segment, content: bytes, suffix: str) -> None:
+        name = f"{window.name}-{self._token}-{self._number}.{suffix}"
+        self._put(name, content)
+        window.segments.append(replace(entry, name=name))
+        window.peak = max(window.peak, len(content) * 8 / entry.duration)
+        window.size += len(content) * 8
+        window.length += entry.duration
+
+    def _write_playlists(self, *, ended: bool = False) -> None:
+        assert self._cutter.target is not None
+        for window in self._windows():
+            while len(window.segments) > self._length:
+                gone = window.segments.popleft()
+                window.leaving.append(gone)
+                window.first += 1
+                window.discontinuities += gone.discontinuity
+            text = media_playlist(
+                window.segments,
+                target=self._cutter.target,
+                first=window.first,
+                discontinuities=window.discontinuities,
+                independent=window is not self._video,
+                ended=ended,
+            )
+            self._put(f"{window.name}.m3u8", text.encode())
+        master = self._master_playlist()
+        if master != self._master:
+            self._put(MASTER, master.encode())
+            self._master = master
+
+    def _master_playlist(self) -> str:
+        dubs = [name for name in self._languages if name != ORIGINAL]
+        ordered = [*dubs, *(name for name in self._languages if name == ORIGINAL)]
+        renditions = []
+        for name in ordered:
+            language = self._languages[name]
+            shown = {"name": language.label, "language": language.code}
+            renditions.append(
+                Rendition(
+                    "AUDIO",
+                    playlist=f"{self._audio[name].name}.m3u8",
+                    default=name == ordered[0],
+                    channels=self._channels,
+                    **shown,
+                )
+            )
+        for name in ordered:
+            language = self._languages[name]
+            renditions.append(
+                Rendition(
+                    "SUBTITLES",
+                    language.label,
+                    language.code,
+                    f"{self._text[name].name}.m3u8",
+                )
+            )
+        loudest = max(self._audio.values(), key=lambda window: window.peak)
+        playing = [loudest] if self._video is None else [self._video, loudest]
+        main = self._audio[ordered[0]] if self._video is None else self._video
+        variant = Variant(
+            f"{main.name}.m3u8",
+            (*([self._codec] if self._video is not None and self._codec else []), "mp4a.40.2"),
+            _rounded_up(sum(window.peak for window in playing)),
+            _rounded_up(sum(window.size / window.length for window in playing)),
+            self._size,
+        )
+        return master_playlist(variant, renditions)
+
+    def _forget(self) -> None:
+        """Delete files that no player can still ask for."""
+        for window in self._windows():
+            while len(window.leaving) > self._length:
+                gone = window.leaving.popleft()
+                (self._folder / gone.name).unlink(missing_ok=True)
+                held = (window.leaving or window.segments)[0]
+                if gone.init != held.init:
+                    (self._folder / gone.init).unlink(missing_ok=True)
+
+    def _windows(self) -> list[_Window]:
+        video = [] if self._video is None else [self._video]
+        return [*video, *self._audio.values(), *self._text.values()]
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file so that nobody sees half of it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = self._folder / f".{name}.part"
+        try:
+            part.write_bytes(content)
+            part.replace(self._folder / name)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _rounded_up(rate: float) -> int:
+    """Bit/s in steps of a quarter, so that the master playlist seldom changes."""
+    step = 1.25
+    return math.ceil(step ** math.ceil(math.log(max(rate, 1.0), step)))

@@ -1,0 +1,121 @@
+"""RTP clocks: counters of 32 bits made whole, and two of them brought onto one timeline."""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+
+from stream.timeline import TICK, TICK_RATE, rescale
+
+_HALF, _FULL = 1 << 31, 1 << 32
+
+SLEW = 0.05
+"""Most by which the picture's time is stretched or squeezed to get in sync (5 %)."""
+
+JUMP = TICK_RATE // 2
+"""An error beyond this (0.5 s) is corrected at once: slewing it would take too long to watch."""
+
+ARRIVALS = 100
+"""Packets over which the quickest one is sought."""
+
+
+class Unwrapper:
+    """Counts on where a 32-bit timestamp wraps around; small steps back are allowed."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def __call__(self, timestamp: int) -> int:
+        """The timestamp, counted on from the first."""
+        if self._last is None:
+            self._last = timestamp
+        full = self._last + (timestamp - self._last + _HALF) % _FULL - _HALF
+        self._last = max(self._last, full)
+        return full
+
+
+class RtpClock:
+    """One stream's RTP clock, and what is known of it.
+
+    Args:
+        rate: Hz.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.unit = Fraction(1, rate)
+        self.unwrap = Unwrapper()
+        self.report: tuple[float, int] | None = None
+        """Of the newest sender report: the sender's wall time, seconds; timestamp in ticks."""
+        self._delays: deque[float] = deque(maxlen=ARRIVALS)
+
+    def ticks(self, timestamp: int) -> int:
+        """A timestamp of this stream, made whole, in ticks."""
+        return rescale(self.unwrap(timestamp), self.unit, TICK)
+
+    def arrived(self, ticks: int, now: float) -> None:
+        """A packet of that time has come; ``now`` in seconds."""
+        self._delays.append(now - ticks / TICK_RATE)
+
+    def reported(self, ntp: int, timestamp: int) -> None:
+        """A sender report says that ``timestamp`` was at ``ntp`` (64 bits)."""
+        self.report = (ntp / (1 << 32), self.ticks(timestamp))
+
+    @property
+    def zero_by_arrival(self) -> float | None:
+        """The caller's time at which this clock's zero would have arrived, if any has."""
+        return min(self._delays) if self._delays else None
+
+    @property
+    def zero_by_report(self) -> float | None:
+        """The sender's wall time at this clock's zero, if it has reported."""
+        return None if self.report is None else self.report[0] - self.report[1] / TICK_RATE
+
+
+class Alignment:
+    """Puts a picture's clock onto the timeline of the sound.
+
+    The sound is never touched. Until both have reported, what arrives together belongs
+    together; then the reports decide, and the picture gets there gradually.
+
+    Args:
+        sound, picture: the two clocks.
+    """
+
+    def __init__(self, sound: RtpClock, picture: RtpClock) -> None:
+        self._sound = sound
+        self._picture = picture
+        self._offset: int | None = None
+        self._last = 0
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the offset rests on the sender's reports."""
+        return self._sound.report is not None and self._picture.report is not None
+
+    def place(self, ticks: int) -> int | None:
+        """Where a picture is on the sound's clock.
+
+        Args:
+            ticks: its timestamp on the picture's clock; pictures come in order.
+
+        Returns:
+            Ticks on the sound's clock, or ``None`` while nothing is known of the sound.
+        """
+        target = self._target()
+        if target is None:
+            return None
+        if self._offset is None or abs(target - self._offset) > JUMP:
+            self._offset = target
+        else:
+            most = int(SLEW * max(0, ticks - self._last))
+            self._offset += max(-most, min(most, target - self._offset))
+        self._last = ticks
+        return ticks + self._offset
+
+    def _target(self) -> int | None:
+        sound, picture = self._sound.zero_by_report, self._picture.zero_by_report
+        if sound is None or picture is None:
+            sound, picture = self._sound.zero_by_arrival, self._picture.zero_by_arrival
+        if sound is None or picture is None:
+            return None
+        return round((picture - sound) * TICK_RATE)
