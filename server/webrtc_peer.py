@@ -65,6 +65,8 @@ def read_offer(text: str) -> Offer:
     if len(text) > MAX_SDP:
         raise OfferError("the offer is longer than 64 KiB")
     lines = text.splitlines()
+    if not lines or lines[0].strip() != "v=0":
+        raise OfferError("the offer is not a session description (SDP)")
     # Hidden (mDNS) addresses cannot be looked up across networks, and need not be: the peer's
     # own checks show where it is. Without an end of candidates the connection waits for them.
     kept = [

@@ -142,9 +142,13 @@ async def until(condition: Callable[[], bool], within: float = 10) -> None:
             await asyncio.sleep(0.02)
 
 
-def others() -> set[Any]:
-    """Every task but the one that asks."""
-    return {t for t in asyncio.all_tasks() if t is not asyncio.current_task() and not t.done()}
+async def nothing_left() -> None:
+    """Wait until no task is left but the one that asks; aiortc's own take a moment to see it."""
+    mine = asyncio.current_task()
+    try:
+        await until(lambda: all(t is mine or t.done() for t in asyncio.all_tasks()), 2)
+    except TimeoutError:
+        raise AssertionError(f"still running: {asyncio.all_tasks() - {mine}}") from None
 
 
 class Publisher:

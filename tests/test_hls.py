@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import numpy as np
 import pytest
 
 from server.hls import HlsOutput
-from stream.broadcast import Broadcast
-from stream.feed import ORIGINAL, Event, Feed, PicturePacket, SoundBlock
-from stream.timeline import FRAME, TICK_RATE
+from stream.feed import Event, PicturePacket
+from stream.timeline import TICK_RATE
+from tests.bare_feed import bare_feed, moved, play
 from tests.feeds import file_feed
 from tests.streams import (
     decoded_sound,
@@ -174,38 +173,6 @@ def test_ffmpeg_follows_while_it_is_written(source: Path, tmp_path: Path) -> Non
 
 
 # Feeds that are not a clean file: published by hand, faster than they would be heard.
-
-
-@contextlib.asynccontextmanager
-async def bare_feed() -> AsyncIterator[Feed]:
-    zero = asyncio.get_running_loop().time()
-    tracks = {name: Broadcast[SoundBlock]() for name in (ORIGINAL, "pt")}
-    feed = Feed(lambda time: zero + time / TICK_RATE, 1, tracks)
-    try:
-        yield feed
-    finally:
-        feed.close()
-
-
-def tone(start: int) -> SoundBlock:
-    at = np.arange(start, start + FRAME, dtype=np.float32)
-    return SoundBlock(start, (0.2 * np.sin(at * 0.05)).astype(np.float32)[:, None])
-
-
-async def play(
-    feed: Feed, pictures: list[PicturePacket], begin: float, end: float, pace: float = 20.0
-) -> None:
-    """Publish sound from ``begin`` to ``end`` seconds, and each picture at its decoding time."""
-    coming: Iterator[PicturePacket] = iter(pictures)
-    following = next(coming, None)
-    for start in range(round(begin * TICK_RATE), round(end * TICK_RATE), FRAME):
-        for track in feed.tracks.values():
-            track.publish(tone(start))
-        while following is not None and following.time < start + FRAME:
-            feed.picture.publish(following)
-            following = next(coming, None)
-        if start // FRAME % 10 == 0:
-            await asyncio.sleep(0.2 / pace)
 
 
 def presented(folder: Path, pictures: list[PicturePacket], end: float, begin: float = 0.0) -> None:
@@ -402,8 +369,3 @@ def test_closing_early_ends_the_playlists_and_leaves_nothing(source: Path, tmp_p
     asyncio.run(run())
     assert (tmp_path / "video.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
-
-
-def moved(picture: PicturePacket, by: float) -> PicturePacket:
-    shift = round(by * TICK_RATE)
-    return replace(picture, time=picture.time + shift, shown=picture.shown + shift)

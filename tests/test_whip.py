@@ -22,8 +22,8 @@ from tests.rtc import (
     cut_off,
     flashes,
     lossy,
+    nothing_left,
     onset_in,
-    others,
     until,
 )
 
@@ -90,7 +90,7 @@ async def received(
         await asyncio.wait_for(source.ended.wait(), 5)
         await asyncio.wait_for(reading, 5)
         await source.aclose()
-    assert not others()
+    await nothing_left()
     return got, source, lost
 
 
@@ -145,7 +145,7 @@ def test_a_publisher_who_vanishes_is_noticed(clip: Path, monkeypatch: pytest.Mon
             await asyncio.wait_for(reading, 5)
             await source.aclose()
             await publisher.close()
-        assert not others()
+        await nothing_left()
 
     asyncio.run(run())
 
@@ -163,7 +163,7 @@ def test_sound_alone_is_enough(clip: Path) -> None:
             await reading
             await publisher.close()
             assert not got.pictures
-        assert not others()
+        await nothing_left()
 
     asyncio.run(run())
 
@@ -200,7 +200,7 @@ def test_offers_that_cannot_be_served_are_refused() -> None:
             with pytest.raises(UnsupportedOfferError, match=message):
                 await publish(await viewer.offer() if "audio" in kinds else await sends("video"))
             await viewer.close()
-        assert not others()
+        await nothing_left()
 
     asyncio.run(run())
 

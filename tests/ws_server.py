@@ -126,3 +126,38 @@ async def listening(url: str, query: str = "", **options: Any) -> AsyncIterator[
     address = f"{url}/sessions/live/listen?{query}"
     async with connect(address, subprotocols=[SUBPROTOCOL], compression=None, **options) as client:
         yield Heard(client, json.loads(await client.recv()))
+
+
+class Line:
+    """A connection to a server that can be cut, as when a cable is pulled."""
+
+    def __init__(self, url: str) -> None:
+        self._port = int(url.rpartition(":")[2])
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.url = ""
+
+    async def open(self) -> None:
+        port = int(self.url.rpartition(":")[2]) if self.url else 0
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", port)
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += [writer, far_writer]
+        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()

@@ -1,0 +1,51 @@
+"""A feed published by hand, faster than it would be heard: for what no clean file holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from stream.broadcast import Broadcast
+from stream.feed import ORIGINAL, Feed, PicturePacket, SoundBlock
+from stream.timeline import FRAME, TICK_RATE
+
+
+@contextlib.asynccontextmanager
+async def bare_feed() -> AsyncIterator[Feed]:
+    zero = asyncio.get_running_loop().time()
+    tracks = {name: Broadcast[SoundBlock]() for name in (ORIGINAL, "pt")}
+    feed = Feed(lambda time: zero + time / TICK_RATE, 1, tracks)
+    try:
+        yield feed
+    finally:
+        feed.close()
+
+
+def tone(start: int) -> SoundBlock:
+    at = np.arange(start, start + FRAME, dtype=np.float32)
+    return SoundBlock(start, (0.2 * np.sin(at * 0.05)).astype(np.float32)[:, None])
+
+
+async def play(
+    feed: Feed, pictures: list[PicturePacket], begin: float, end: float, pace: float = 20.0
+) -> None:
+    """Publish sound from ``begin`` to ``end`` seconds, and each picture at its decoding time."""
+    coming: Iterator[PicturePacket] = iter(pictures)
+    following = next(coming, None)
+    for start in range(round(begin * TICK_RATE), round(end * TICK_RATE), FRAME):
+        for track in feed.tracks.values():
+            track.publish(tone(start))
+        while following is not None and following.time < start + FRAME:
+            feed.picture.publish(following)
+            following = next(coming, None)
+        if start // FRAME % 10 == 0:
+            await asyncio.sleep(0.2 / pace)
+
+
+def moved(picture: PicturePacket, by: float) -> PicturePacket:
+    shift = round(by * TICK_RATE)
+    return replace(picture, time=picture.time + shift, shown=picture.shown + shift)
