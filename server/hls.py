@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class HlsOutput:
-    """Writes one session; made before its feed starts, in the feed's event loop.
+    """Writes one session; made before its feed starts.
 
     A disk that is too slow loses segments' sound to silence and pictures up to the next key
     picture, after 10 s of waiting; a disk that fails ends this output with one sentence in the
@@ -34,7 +35,8 @@ class HlsOutput:
         segment: intended length of segments, seconds; they end at key pictures.
         window: segments in a playlist.
         languages: ISO 639-1 code and label by track; by default the names of the tracks.
-        program_date_time: whether playlists tell the wall time at which the viewer sees a segment.
+        program_date_time: whether playlists tell the wall time at which the viewer sees a segment,
+            as it was when the first one was seen: a delay that changes later does not show.
     """
 
     def __init__(
@@ -53,15 +55,15 @@ class HlsOutput:
             code = feed.language if track == ORIGINAL else track
             label = f"Original ({code})" if track == ORIGINAL else code
             offered[track] = Language(*given.get(track, (code, label)))
-        wall_zero = time.time() + feed.due(0) - asyncio.get_running_loop().time()
         self._packager = Packager(
             folder,
             offered,
             channels=feed.channels,
             segment=segment,
             window=window,
-            wall_zero=wall_zero if program_date_time else None,
         )
+        self._feed = feed
+        self._dated = program_date_time
         self._tap = FeedTap(feed, tuple(feed.tracks), events=True)
         self._worker = Worker("hls")
         self._folder = folder
@@ -81,6 +83,7 @@ class HlsOutput:
         self._running = True
         try:
             async for batch in self._tap.batches():
+                self._date()
                 batch = self._playable(batch)
                 await self._worker.run(lambda batch=batch: self._packager.add(batch))  # type: ignore[misc]
             await self._worker.run(self._packager.finish)
@@ -98,6 +101,12 @@ class HlsOutput:
         self._tap.close()
         if self._running:
             await self._done.wait()
+
+    def _date(self) -> None:
+        """Only once something was published is it known when it is seen."""
+        due = self._feed.due(0)
+        if self._dated and self._packager.wall_zero is None and math.isfinite(due):
+            self._packager.wall_zero = time.time() + due - asyncio.get_running_loop().time()
 
     def _playable(self, batch: Batch) -> Batch:
         for codec in {picture.format.codec for picture in batch.pictures} - CODECS - self._refused:

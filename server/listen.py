@@ -28,6 +28,7 @@ from server.listen_recorder import (
 )
 from server.ws_frames import FORMATS, Frame
 from stream.channel import Channel
+from stream.frames import Samples
 from stream.timeline import TICK_RATE
 from stream.worker import Worker
 
@@ -156,8 +157,17 @@ class _Listening:
             self._timeline.reconnected(received)
         elif self._timeline is not None and self._outputs:
             for samples in self._timeline.add(received, arrived):
-                for output in self._outputs:
-                    output.write(samples)
+                self._put(samples)
+
+    def _put(self, samples: Samples) -> None:
+        for output in list(self._outputs):
+            try:
+                output.write(samples)
+            except OutputGone:
+                output.close()
+                self._outputs.remove(output)
+                if not self._outputs:
+                    raise
 
     def _open(self, hello: Hello) -> None:
         if self._options.out == "-":

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from server.ws_frames import (
     BAD_REQUEST,
@@ -73,7 +73,7 @@ class ListenClient:
         tell: called with a sentence when the connection is lost and when it is back.
 
     Raises:
-        ListenError: if the URL is none.
+        ListenError: if the URL or the token is none.
     """
 
     def __init__(
@@ -86,6 +86,9 @@ class ListenClient:
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._parts = _address(url)
+        self._host = self._parts.netloc.rpartition("@")[2]  # a password is not shown
+        if token and not (token.isascii() and token.isprintable()):
+            raise ListenError("The token has characters that no token can have")
         self._query = query
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._patience = patience
@@ -125,16 +128,18 @@ class ListenClient:
                 reason = f"it answered with HTTP status {error.response.status_code}"
             except InvalidHandshake as error:
                 reason = str(error)
+            except (InvalidURI, UnicodeError):
+                raise ListenError(f"{self._host} is no address") from None
             except (OSError, TimeoutError) as error:
-                reason = getattr(error, "strerror", None) or "it does not answer"
+                reason = _unreachable(error)
             if self._hello is None:
-                raise ListenError(f"{self._parts.netloc} cannot be listened to: {reason}")
+                raise ListenError(f"{self._host} cannot be listened to: {reason}")
             now = loop.time()
             if lost is None:
                 lost = now
-                self._tell(f"Coming back to {self._parts.netloc}: {reason}.")
+                self._tell(f"Coming back to {self._host}: {reason}.")
             if now - lost > self._patience:
-                raise ListenError(f"{self._parts.netloc} has stayed away: {reason}")
+                raise ListenError(f"{self._host} has stayed away: {reason}")
             # Listeners who were cut off together must not come back together.
             await asyncio.sleep(self._delay * random.uniform(0.5, 1))
             self._delay = min(2 * self._delay, LONGEST_DELAY)
@@ -147,6 +152,8 @@ class ListenClient:
             compression=None,
             max_size=MAX_MESSAGE,
             open_timeout=10,
+            ping_interval=5,  # a dead line is noticed while the server still has the sound
+            ping_timeout=10,
             close_timeout=1,
         ) as socket:
             # recv, not iteration: a server that goes away is no end either.
@@ -193,6 +200,15 @@ def _address(url: str) -> SplitResult:
     if scheme not in ("ws", "wss") or not parts.hostname:
         raise ListenError(f"{url} is no address: give one like ws://host/sessions/ID/listen")
     return parts._replace(scheme=scheme, fragment="")
+
+
+def _unreachable(error: Exception) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return "nothing answers there"
+        case OSError(strerror=str(reason)) if reason:
+            return reason
+    return "it does not answer"
 
 
 def _hello(received: str | bytes, before: Hello | None) -> Hello:

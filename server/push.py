@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from urllib.parse import urlsplit
 
-from server.relay import hello, picture_record, sound_record
+from server.push_process import hello, picture_record, sound_record
 from stream.aac import AacEncoder, AacPacket
 from stream.feed import Feed, PictureFormat, PicturePacket
 from stream.muxer import SoundTrack
@@ -181,7 +181,7 @@ class _LinkError(Exception):
 
 
 class _Link:
-    """The process that holds one connection; see `server.relay`."""
+    """The process that holds one connection; see `server.push_process`."""
 
     def __init__(self, url: str, zero: int, opened: float) -> None:
         self._url = url
@@ -196,10 +196,11 @@ class _Link:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "server.relay",
+            "server.push_process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us: what was handed over is still to be sent
             env={**os.environ, "PYTHONPATH": path},
         )
         self._listening = asyncio.create_task(self._listen(self._process))

@@ -117,12 +117,12 @@ class Peer:
     """A connection with an owner, which ends by itself when the other side is gone.
 
     Args:
-        ice_servers: URLs of STUN or TURN servers; none are used unless given.
+        ice_servers: STUN or TURN servers; none are used unless given.
     """
 
-    def __init__(self, ice_servers: Collection[str] = ()) -> None:
-        servers = [RTCIceServer(url) for url in ice_servers]
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+    def __init__(self, ice_servers: Collection[RTCIceServer] = ()) -> None:
+        configuration = RTCConfiguration(iceServers=list(ice_servers))
+        self.connection = RTCPeerConnection(configuration)
         self.closed = asyncio.Event()
         """Set once the peer is gone and all that served it."""
         self.answer = ""

@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 
-from server.webrtc_peer import MAX_SDP, OfferError, Peer, UnsupportedOfferError
+from server.problem import ProblemRoute
+from server.webrtc_peer import MAX_SDP, Peer
+from server.webrtc_peers import Action, Peers
 from server.whep import WhepPeer, watch
 from server.whip import WhipSource, publish
 from stream.feed import ORIGINAL, Feed
 
-Action = Literal["play", "publish"]
-
 SDP = "application/sdp"
-
-
-class ProblemRoute(APIRoute):
-    """Tells of errors as RFC 9457 problem documents."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler, with its errors put into words."""
-        handle = super().get_route_handler()
-
-        async def guarded(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except OfferError as error:
-                return problem(400, str(error))
-            except UnsupportedOfferError as error:
-                return problem(422, str(error))
-            except RequestValidationError as error:
-                first = error.errors()[0]
-                return problem(400, f"{first['loc'][-1]}: {first['msg']}")
-            except HTTPException as error:
-                return problem(error.status_code, str(error.detail), error.headers)
-
-        return guarded
-
-
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An RFC 9457 problem document."""
-    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, "application/problem+json")
 
 
 class Authorise(Protocol):
@@ -69,67 +34,6 @@ class Ingest(Protocol):
             KeyError: if there is no such session.
             HTTPException: if the session cannot take a publisher now.
         """
-
-
-class Peers:
-    """The WebRTC peers of all sessions, each forgotten when it ends.
-
-    Args:
-        most: how many there may be at once.
-        ice_servers: URLs of STUN or TURN servers.
-    """
-
-    def __init__(self, most: int = 100, ice_servers: Collection[str] = ()) -> None:
-        self.most = most
-        self.ice_servers = ice_servers
-        self._peers: dict[str, tuple[str, Action, Peer]] = {}
-        self._watching: set[asyncio.Task[None]] = set()
-        self._coming = 0
-
-    def __len__(self) -> int:
-        return len(self._peers) + self._coming
-
-    async def admit(self, session: str, action: Action, make: Callable[[], Awaitable[Peer]]) -> str:
-        """Set up a peer, if there is room; returns the name by which it can be ended.
-
-        Raises:
-            HTTPException: 503 if there is no room.
-        """
-        if len(self) >= self.most:
-            raise HTTPException(503, f"there are {self.most} WebRTC peers already; try again later")
-        self._coming += 1  # counted while it is set up, or a rush would get past the limit
-        try:
-            peer = await make()
-        finally:
-            self._coming -= 1
-        name = secrets.token_urlsafe(16)
-        self._peers[name] = (session, action, peer)
-        task = asyncio.create_task(self._forget(name, peer))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
-        return name
-
-    def find(self, session: str, action: Action, name: str) -> Peer:
-        """A peer by its name.
-
-        Raises:
-            HTTPException: 404 if there is none.
-        """
-        known = self._peers.get(name)
-        if known is None or known[:2] != (session, action):
-            raise HTTPException(404, "there is no such WebRTC peer; it may have ended")
-        return known[2]
-
-    async def aclose(self) -> None:
-        """End all peers."""
-        peers = [peer for _, _, peer in self._peers.values()]
-        await asyncio.gather(*(peer.aclose() for peer in peers))
-        if self._watching:
-            await asyncio.wait(self._watching)
-
-    async def _forget(self, name: str, peer: Peer) -> None:
-        await peer.closed.wait()
-        self._peers.pop(name, None)
 
 
 def webrtc_router(

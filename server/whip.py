@@ -9,6 +9,7 @@ from functools import partial
 
 import av
 import av.error
+from aiortc import RTCIceServer
 
 from server.rtp_pictures import CodedPicture, PictureAssembler, vp8_size
 from server.rtp_receive import Reception
@@ -43,7 +44,7 @@ class WhipSource(Peer):
 
     channels = CHANNELS
 
-    def __init__(self, ice_servers: Collection[str]) -> None:
+    def __init__(self, ice_servers: Collection[RTCIceServer]) -> None:
         super().__init__(ice_servers)
         self.ended = asyncio.Event()
         """Set when the publisher has gone; what has come can still be read."""
@@ -103,11 +104,6 @@ class WhipSource(Peer):
         self.ended.set()
         self._changed.set()
 
-    async def aclose(self) -> None:
-        """End the connection and free what decodes it; not while :meth:`batches` is read."""
-        await super().aclose()
-        await self._worker.aclose()
-
     async def batches(self) -> AsyncGenerator[list[AudioChunk | PicturePacket], None]:
         """What the publisher sends, as it comes; ends when the publisher has gone.
 
@@ -115,17 +111,20 @@ class WhipSource(Peer):
         on the sound's timeline, beginning with a key picture; each kind is in order. To be
         iterated once.
         """
-        while True:
-            over = self.ended.is_set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._patience()):
-                    await self._changed.wait()
-            self._changed.clear()
-            batch = [*await self._decoded(), *await self._pictures()]
-            if batch:
-                yield batch
-            elif over:
-                return
+        try:
+            while True:
+                over = self.ended.is_set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience()):
+                        await self._changed.wait()
+                self._changed.clear()
+                batch = [*await self._decoded(), *await self._pictures()]
+                if batch:
+                    yield batch
+                elif over:
+                    return
+        finally:
+            await self._worker.aclose()
 
     def _patience(self) -> float | None:
         """Seconds until a gap is given up, if there is one."""
@@ -210,12 +209,12 @@ class WhipSource(Peer):
         return asyncio.get_running_loop().time()
 
 
-async def publish(offer_sdp: str, *, ice_servers: Collection[str] = ()) -> WhipSource:
+async def publish(offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()) -> WhipSource:
     """Receive from the peer who made the offer.
 
     Args:
         offer_sdp: with or without candidates; the answer has all of ours.
-        ice_servers: URLs of STUN or TURN servers, if we are not to be reached directly.
+        ice_servers: STUN or TURN servers, if we are not to be reached directly.
 
     Raises:
         OfferError: if the offer is malformed.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,16 +113,3 @@ async def receive(websocket: WebSocket) -> str | bytes:
     message: str | bytes = received["bytes"] if text is None else text
     check_size(message)
     return message
-
-
-@contextmanager
-def first_error() -> Iterator[None]:
-    """Raise the error that ended a task group, rather than the group."""
-    try:
-        yield
-    except ExceptionGroup as group:
-        error: Exception = group
-        while isinstance(error, ExceptionGroup):
-            # What was refused says more than that the client has gone meanwhile.
-            error = min(error.exceptions, key=lambda e: isinstance(e, WebSocketDisconnect))
-        raise error from None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from server.ws_frames import (
     BAD_REQUEST,
@@ -20,7 +20,7 @@ from server.ws_frames import (
     parse_command,
     raw_frame,
 )
-from server.ws_gate import Gate, first_error, receive
+from server.ws_gate import Gate, close, receive
 from server.ws_source import WebSocketSource
 from stream.timeline import TICK_RATE
 
@@ -57,18 +57,22 @@ def publish_router(ingest: Ingest, gate: Gate) -> APIRouter:
                     max_message=MAX_MESSAGE,
                 )
             )
-            with first_error():
-                async with asyncio.TaskGroup() as group:
-                    receiving = group.create_task(_receive(websocket, request, source))
-                    await ingest(session, source)
-                    receiving.cancel()
-            await websocket.send_text(message("end", position=source.position))
+            receiving = asyncio.create_task(_receive(websocket, request, source))
+            try:
+                await ingest(session, source)
+            finally:
+                receiving.cancel()
+                await asyncio.gather(receiving, return_exceptions=True)
+            await _say_end(websocket, source.position)
 
     return router
 
 
 async def _receive(websocket: WebSocket, request: PublishRequest, source: WebSocketSource) -> None:
-    """Hand everything to the source until the publisher leaves or says that it has ended."""
+    """Hand everything to the source until the publisher leaves or says that it has ended.
+
+    However it ends, what was received is still dubbed: the session sees a source that ends.
+    """
     acknowledged = 0
     read = raw_frame if request.raw else decode_frame
     try:
@@ -83,7 +87,15 @@ async def _receive(websocket: WebSocket, request: PublishRequest, source: WebSoc
             if request.ack and source.position - acknowledged >= ACK_EVERY:
                 acknowledged = source.position
                 await websocket.send_text(message("ack", position=acknowledged))
+    except ProtocolError as error:
+        await close(websocket, error.code, error.reason)
     except WebSocketDisconnect:
-        pass  # what was received is still dubbed
+        pass
     finally:
         await source.finish()
+
+
+async def _say_end(websocket: WebSocket, position: int) -> None:
+    connected = WebSocketState.CONNECTED
+    if websocket.client_state == websocket.application_state == connected:
+        await websocket.send_text(message("end", position=position))

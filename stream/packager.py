@@ -74,7 +74,6 @@ class Packager:
         channels: of every track.
         segment: intended length of segments, seconds.
         window: segments in a playlist.
-        wall_zero: Unix time of media time 0, ``None`` for no dates.
 
     Raises:
         OSError: from any method that writes, if the folder cannot be written.
@@ -89,13 +88,13 @@ class Packager:
         channels: int,
         segment: float,
         window: int,
-        wall_zero: float | None,
     ) -> None:
         self._folder = folder
         self._languages = languages
         self._channels = channels
         self._length = window
-        self._wall_zero = wall_zero
+        self.wall_zero: float | None = None
+        """Unix time of media time 0, set by the owner; ``None`` for playlists without dates."""
         # A viewer's cache may still hold segments of an earlier session in the same place.
         self._token = secrets.token_hex(3)
         self._cutter = Cutter(ticks(segment))
@@ -196,7 +195,7 @@ class Packager:
         self._forget()
 
     def _entry(self, cut: Cut, time: Interval) -> Segment:
-        date = None if self._wall_zero is None else self._wall_zero + seconds(time.start)
+        date = None if self.wall_zero is None else self.wall_zero + seconds(time.start)
         return Segment("", seconds(time.duration), discontinuity=cut.discontinuity, date=date)
 
     def _add_media(self, window: _Window, made: Fragment, entry: Segment, number: int) -> None:

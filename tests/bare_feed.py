@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -16,9 +17,8 @@ from stream.timeline import FRAME, TICK_RATE
 
 @contextlib.asynccontextmanager
 async def bare_feed() -> AsyncIterator[Feed]:
-    zero = asyncio.get_running_loop().time()
     tracks = {name: Broadcast[SoundBlock]() for name in (ORIGINAL, "pt")}
-    feed = Feed(lambda time: zero + time / TICK_RATE, 1, tracks)
+    feed = Feed(lambda time: math.inf, 1, tracks)
     try:
         yield feed
     finally:
@@ -34,6 +34,10 @@ async def play(
     feed: Feed, pictures: list[PicturePacket], begin: float, end: float, pace: float = 20.0
 ) -> None:
     """Publish sound from ``begin`` to ``end`` seconds, and each picture at its decoding time."""
+    if math.isinf(feed.due(0)):
+        # As with a live source, before something arrives it is not known when it will be seen.
+        zero = asyncio.get_running_loop().time()
+        feed.due = lambda time: zero + time / TICK_RATE
     coming: Iterator[PicturePacket] = iter(pictures)
     following = next(coming, None)
     for start in range(round(begin * TICK_RATE), round(end * TICK_RATE), FRAME):

@@ -13,11 +13,12 @@ import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import depayload
+from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtcpSrPacket, RtpPacket
 
 from server.rtp_reports import ReportingTransport, ntp_now
 from server.webrtc_peer import prefer
-from server.whep import FeedTrack, PictureTrack, SoundTrack
+from server.whep_tracks import FeedTrack, PictureTrack, SoundTrack
 from server.whip import WhipSource
 from stream.feed import ORIGINAL, Feed
 
@@ -54,6 +55,9 @@ class Viewer:
     def _record(self, kind: str, receiver: Any) -> None:
         async def packet(packet: RtpPacket, arrival_time_ms: int) -> None:
             self.packets[kind].append(packet)
+            # What aiortc reports on: one that hears something but says nothing looks dead.
+            known = receiver._RTCRtpReceiver__remote_streams
+            known.setdefault(packet.ssrc, StreamStatistics(RATES[kind])).add(packet)
 
         async def report(packet: Any) -> None:
             if isinstance(packet, RtcpSrPacket):
@@ -78,6 +82,11 @@ class Viewer:
         info = self.reports[kind][report].sender_info
         since = (timestamp - info.rtp_timestamp + (1 << 31)) % (1 << 32) - (1 << 31)
         return (info.ntp_timestamp & (1 << 48) - 1) / (1 << 32) + since / RATES[kind]
+
+    @property
+    def seen(self) -> int:
+        """Pictures of which anything has come."""
+        return len({packet.timestamp for packet in self.packets["video"]})
 
     def frames(self) -> list[tuple[int, bytes]]:
         """Complete coded pictures: RTP timestamp and bytes."""
@@ -159,7 +168,7 @@ class Publisher:
         self.feed = feed
         self.tracks: dict[str, FeedTrack] = {"audio": SoundTrack(feed, ORIGINAL, lambda: None)}
         if codec:
-            self.tracks["video"] = PictureTrack(feed, codec)
+            self.tracks["video"] = PictureTrack(feed, codec, lambda: None)
         for kind, track in self.tracks.items():
             transceiver = self.connection.addTransceiver(track, direction="sendonly")
             if kind == "video":

@@ -15,7 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from server.webrtc_routes import Peers, webrtc_router
+from server.webrtc_peers import Peers
+from server.webrtc_routes import webrtc_router
 from server.whip import WhipSource
 from stream.feed import Feed
 from stream.timeline import TICK_RATE

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 
-from server.webrtc_routes import Action, Peers, webrtc_router
+from server.webrtc_peers import Action, Peers
+from server.webrtc_routes import webrtc_router
 from server.whep import WhepPeer
 from server.whip import WhipSource
 from stream.feed import Feed

@@ -2,20 +2,37 @@
 
 import asyncio
 import shutil
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from aiortc.sdp import SessionDescription
+from hypothesis import given
+from hypothesis import strategies as st
 
+from server import webrtc_peer
+from server.webrtc_peer import OfferError, UnsupportedOfferError, read_offer
 from server.whep import watch
+from stream.broadcast import Broadcast
+from stream.feed import Feed, SoundBlock
+from stream.timeline import FRAME, TICK_RATE
 from tests.feeds import file_feed
-from tests.rtc import Viewer, flashes, until
+from tests.rtc import Viewer, cut_off, flashes, nothing_left, until
+
+SCRAPS = [
+    "m=audio 9 UDP/TLS/RTP/SAVPF 96 97", "m=video 9 UDP/TLS/RTP/SAVPF 97", "m=", "a=mid:0",
+    "a=rtpmap:96 opus/48000/2", "a=rtpmap:", "a=fmtp:96 x=;", "a=ssrc:1 cname:", "a=group:BUNDLE",
+    "a=fingerprint:sha-256 AA", "a=candidate:1 1 udp 1 x.local 1 typ host", "a=candidate:1",
+    "a=ice-ufrag:a", "a=setup:active", "c=IN IP4", "o=- 1 1 IN IP4 0.0.0.0", "a=extmap:1", "s=-",
+]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return flashes(tmp_path_factory.mktemp("whep") / "flash.mkv")
+    return flashes(tmp_path_factory.mktemp("whep") / "flash.mkv", length=10)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +61,7 @@ def test_picture_and_sound_align_by_their_reports(
             viewer = Viewer()
             peer = await watch(feed, "pt", await viewer.offer())
             await viewer.accept(peer.answer)
-            await until(lambda: len(viewer.frames()) > 70)
+            await until(lambda: viewer.seen > 70)
             found = offsets(viewer)
             assert len(found) >= 2
             assert max(map(abs, found)) < 0.010, found
@@ -56,3 +73,139 @@ def test_picture_and_sound_align_by_their_reports(
             await viewer.close()
 
     asyncio.run(run())
+
+
+def test_changing_the_track_leaves_no_gap(clip: Path) -> None:
+    async def run() -> None:
+        async with file_feed(clip) as feed:
+            viewer = Viewer(("audio",))
+            peer = await watch(feed, "pt", await viewer.offer())
+            await viewer.accept(peer.answer)
+            sound = viewer.packets["audio"]
+            await until(lambda: len(sound) > 20)
+            for track in ("original", "pt", "original"):
+                before = len(sound)
+                peer.select(track)
+                await until(lambda before=before: len(sound) > before + 20)  # type: ignore[misc]
+                assert peer.track == track
+            steps = np.diff([packet.timestamp for packet in sound])
+            assert set(steps) == {960}
+            with pytest.raises(KeyError):
+                peer.select("fr")
+            assert feed.tracks["pt"].readers == 0
+            await peer.aclose()
+            await viewer.close()
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_a_viewer_who_vanishes_is_dropped(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc_peer, "SILENCE", 2.5)
+    monkeypatch.setattr(webrtc_peer, "LOOK", 0.25)
+
+    async def run() -> None:
+        async with file_feed(clip) as feed:
+            viewer, other = Viewer(), Viewer()
+            peers = []
+            for v in (viewer, other):
+                peers.append(await watch(feed, "pt", await v.offer()))
+                await v.accept(peers[-1].answer)
+            await until(lambda: bool(viewer.packets["audio"]))
+            assert feed.tracks["pt"].readers == 1, "the encoder is not shared"
+            cut_off(viewer.connection)
+            await asyncio.wait_for(peers[0].closed.wait(), 8)
+            assert not peers[1].closed.is_set()
+            heard = len(other.packets["audio"])
+            await until(lambda: len(other.packets["audio"]) > heard + 5)
+            await peers[1].aclose()
+            assert feed.tracks["pt"].readers == feed.picture.readers == 0
+            await viewer.close()
+            await other.close()
+        await nothing_left()
+        assert not [t for t in threading.enumerate() if t.name.startswith("livedub")]
+
+    asyncio.run(run())
+
+
+def test_a_viewer_who_never_comes_is_dropped(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc_peer, "SILENCE", 0.5)
+    monkeypatch.setattr(webrtc_peer, "LOOK", 0.1)
+
+    async def run() -> None:
+        async with file_feed(clip) as feed:
+            viewer = Viewer()
+            peer = await watch(feed, "pt", await viewer.offer())
+            await viewer.close()
+            await asyncio.wait_for(peer.closed.wait(), 5)
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_the_peer_ends_with_the_feed(clip: Path) -> None:
+    async def run() -> None:
+        async with file_feed(clip) as feed:
+            viewer = Viewer()
+            peer = await watch(feed, "pt", await viewer.offer())
+            await viewer.accept(peer.answer)
+            await until(lambda: bool(viewer.packets["audio"]))
+            feed.close()
+            await asyncio.wait_for(peer.closed.wait(), 5)
+            await viewer.close()
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_without_a_picture_the_answer_is_sound_alone() -> None:
+    async def run() -> None:
+        now = asyncio.get_running_loop().time()
+        source = Broadcast[SoundBlock]()
+        feed = Feed(lambda t: now - 10 + t / TICK_RATE, 1, {"original": source})
+        viewer = Viewer()
+        peer = await watch(feed, "original", await viewer.offer())
+        await viewer.accept(peer.answer)
+        sections = SessionDescription.parse(peer.answer).media
+        assert {m.kind: m.direction for m in sections} == {"audio": "sendonly", "video": "inactive"}
+        for n in range(500):
+            source.publish(SoundBlock(10 * TICK_RATE + n * FRAME, np.zeros((FRAME, 1), np.float32)))
+            await asyncio.sleep(0.01)
+            if len(viewer.packets["audio"]) > 5:
+                break
+        assert len(viewer.packets["audio"]) > 5
+        await peer.aclose()
+        await viewer.close()
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_big_pictures_arrive_whole(tmp_path: Path) -> None:
+    noise = ("-vf", "scale=480:270,noise=alls=60", "-crf", "16", "-bf", "0")
+    path = flashes(tmp_path / "big.mkv", length=3, extra=noise)
+
+    async def run() -> None:
+        async with file_feed(path) as feed:
+            viewer = Viewer()
+            peer = await watch(feed, "pt", await viewer.offer())
+            await viewer.accept(peer.answer)
+            await until(lambda: viewer.seen > 30)
+            biggest = max(len(data) for _, data in viewer.frames())
+            numbers = [packet.sequence_number for packet in viewer.packets["video"]]
+            print("biggest picture, kB:", biggest // 1000)
+            assert biggest > 100_000
+            assert set(np.diff(numbers)) == {1}
+            await peer.aclose()
+            await viewer.close()
+
+    asyncio.run(run())
+
+
+@given(st.text() | st.lists(st.sampled_from(SCRAPS)).map("\r\n".join))
+def test_any_text_is_an_offer_or_a_sentence(text: str) -> None:
+    for offer in (text, f"v=0\r\n{text}"):
+        try:
+            read_offer(offer)
+        except (OfferError, UnsupportedOfferError) as error:
+            assert "offer" in str(error)

@@ -224,6 +224,8 @@ def test_coming_back_too_late_is_told_what_is_missing(spoken) -> None:  # type: 
             async with listening(url, "from=960&feed=another") as heard:
                 await heard.frame()
                 assert not heard.of("gap")  # the time belongs to another feed
+            async with listening(url, f"from=99999999&feed={feed}") as heard:
+                assert (await heard.frame()).discontinuity  # nobody has been there
 
     asyncio.run(run())
 

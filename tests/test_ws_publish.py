@@ -254,6 +254,9 @@ def test_nonsense_closes_the_connection_with_a_reason(sent: str | bytes, code: i
                 await client.recv()
             assert client.close_code == code
             assert client.close_reason
+            # For the session it is a source that has ended, not one that is broken.
+            async with asyncio.timeout(5):
+                await session.done.wait()
 
     asyncio.run(run())
 

@@ -1,4 +1,4 @@
-"""A process of its own that writes a stream to a server: ``python -m server.relay URL FORMAT``.
+"""A process of its own that writes a stream to a server: ``python -m server.push_process``.
 
 FFmpeg's network protocols cannot be interrupted while a server takes nothing, and a thread cannot
 be ended from outside. A process can. It reads records from its standard input, ends with it, and
@@ -8,6 +8,7 @@ says on its standard error in one sentence why it ends early.
 from __future__ import annotations
 
 import json
+import signal
 import struct
 import sys
 from base64 import b64decode, b64encode
@@ -19,6 +20,9 @@ from stream.feed import PictureFormat, PicturePacket
 from stream.muxer import Muxer, MuxerError, SoundTrack
 
 _RECORD = struct.Struct(">?qqqI")
+LAST = 10
+"""Seconds for the end of the stream; whoever started this may be gone by then."""
+
 _PICTURE, _SOUND = False, True
 
 _OPTIONS = {"flush_packets": "1", "max_interleave_delta": "500000"}
@@ -49,7 +53,7 @@ def sound_record(packet: AacPacket) -> bytes:
     return _RECORD.pack(_SOUND, packet.time, packet.time, 1, len(packet.data)) + packet.data
 
 
-def relay(source: BinaryIO) -> None:
+def push(source: BinaryIO) -> None:
     """Write what is read until it ends.
 
     Raises:
@@ -75,12 +79,13 @@ def relay(source: BinaryIO) -> None:
             muxer.write_sound(0, AacPacket(time, data))
         elif coded is not None:
             muxer.write_picture(PicturePacket(coded, time, shown, bool(key), data), 0)
+    signal.alarm(LAST)
     muxer.close()
 
 
 def _main() -> None:
     try:
-        relay(sys.stdin.buffer)
+        push(sys.stdin.buffer)
     except MuxerError as error:
         sys.exit(str(error))
 
