@@ -92,11 +92,14 @@ export class HlsPlayer {
     const hls = (this.#hls = new Hls({
       liveSyncDurationCount: 2,
       backBufferLength: 30,
+      // Captions are drawn by the page, in two languages.
+      subtitleStreamController: undefined,
+      subtitleTrackController: undefined,
+      timelineController: undefined,
       xhrSetup: (request) => {
         if (this.token) request.setRequestHeader("Authorization", `Bearer ${this.token}`);
       },
     }));
-    hls.subtitleDisplay = false; // captions are drawn by the page, in two languages
     hls.on(Hls.Events.INIT_PTS_FOUND, (_, { frag, id, initPTS, timescale }) => {
       if (id === "main") this.#zeros.set(frag.cc, initPTS / timescale);
     });
@@ -117,7 +120,6 @@ export class HlsPlayer {
       hls.attachMedia(this.video);
       hls.loadSource(url);
     });
-    hls.subtitleTrack = -1;
     await this.select(this.track);
   }
 
