@@ -1,6 +1,6 @@
 /** Captions and transcript in two languages, each utterance at the moment when it is heard. */
 
-const TICK_RATE = 48_000;
+export const TICK_RATE = 48_000;
 const KEPT = 100; // utterances, coming and past
 const LINGER = 1.2 * TICK_RATE; // a caption stays that long after its speech, if nothing follows
 const LINES = 60; // of the transcript

@@ -1,6 +1,6 @@
 /** The figures beside the picture. */
 
-import { clock } from "./captions.js";
+import { TICK_RATE, clock } from "./captions.js";
 
 /**
  * Write what is known of a session into a list.
@@ -25,7 +25,7 @@ export function showFigures(list, info, connection, dub, video) {
     ["Not dubbed", counts ? lost : "–", lost > 0],
     ["Connection", connection?.label ?? "–"],
     ["Picture", video.videoWidth ? `${video.videoWidth}×${video.videoHeight}` : "–"],
-    ["Media time", clock(info.position)],
+    ["Media time", clock(Math.max(0, info.position - TICK_RATE * (connection?.buffer ?? 0)))],
   ]);
 }
 

@@ -13,7 +13,8 @@ export class Watcher {
   /** What plays now. */
   player = null;
   #failures = 0;
-  #unusable = false;
+  #reached = false; // whether WebRTC has worked here
+  #unusable = false; // whether WebRTC never will
   #abort = new AbortController();
 
   /**
@@ -62,15 +63,16 @@ export class Watcher {
     }
     this.onLook(null);
     const blocked = unwatchable(this.info);
+    const gone = ["error", "ended"].includes(blocked?.[0]);
+    if (this.info.protected && !tokens.of(this.session) && !gone) {
+      return this.#locked("This session is protected: its token is needed.");
+    }
     if (blocked) {
       this.#failures = 0;
       this.onState(...blocked);
       return pause(LOOK / 2, signal);
     }
     if (!this.info.tracks.includes(this.track)) this.track = this.info.tracks[1] ?? "original";
-    if (this.info.protected && !tokens.of(this.session)) {
-      return this.#locked("This session is protected: its token is needed.");
-    }
     this.onState(this.#failures ? "reconnecting" : "connecting");
     const player = this.#make();
     try {
@@ -93,11 +95,13 @@ export class Watcher {
 
   async #failed(player, error) {
     if (error instanceof Refusal && error.locked) return this.#locked(error.message);
-    const final = error instanceof Refusal && [406, 422].includes(error.status);
-    const turn = final && player.kind === "webrtc" && this.mode === "auto" && this.info.hls;
-    if (turn) this.#unusable = true;
     this.#failures += 1;
     this.onState("reconnecting", error.message);
+    // HLS is there for networks that WebRTC cannot cross, and for codecs that it does not have;
+    // where the server itself cannot be reached, neither helps.
+    const usable = error.status === 0 || (this.#reached && error.status !== 422);
+    if (player.kind === "webrtc" && !usable) this.#unusable = true;
+    const turn = player.kind === "webrtc" && !usable && this.mode === "auto" && this.info.hls;
     await pause(turn ? 0 : backoff(this.#failures), this.#abort.signal);
   }
 
@@ -114,6 +118,7 @@ export class Watcher {
     const { signal } = this.#abort;
     const { connections } = this.info;
     this.player = player;
+    this.#reached ||= player.kind === "webrtc";
     this.onPlayer(player);
     const begun = performance.now();
     let lost = false;
