@@ -270,7 +270,7 @@ def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
 
 def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) -> None:
     async def run() -> None:
-        blocked = "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"
+        blocked = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
         async with opened(daemon.url, blocked, scheme="light") as page:
             await page.until("shows('figures', 'HLS')", within=45)
             await plays(page)
