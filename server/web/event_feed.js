@@ -7,13 +7,17 @@ const LONGEST_GUESS = 1; // s without a frame for which time is taken to go on
 const FOR_GOOD = new Set([4400, 4401, 4403, 4404]); // close codes that a new try would not change
 
 export class EventFeed {
+  /** Whether nothing will follow. */
+  over = false;
+  #feed = "";
   #newest = 0;
   #arrived = 0;
   #socket = null;
   #abort = new AbortController();
 
-  /** @param {{session: string, token: string, onEvent: (event: object) => void}} options */
-  constructor({ session, token, onEvent }) {
+  /** @param {{session: string, token: string, onEvent: (event: object) => void,
+   *   onRestart: () => void}} options `onRestart` is called when times begin anew. */
+  constructor({ session, token, onEvent, onRestart }) {
     const url = new URL(at(session, "/listen"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     // The protocol has no events without sound; this is its smallest.
@@ -21,6 +25,7 @@ export class EventFeed {
     if (token) url.searchParams.set("token", token);
     this.url = url.href;
     this.onEvent = onEvent;
+    this.onRestart = onRestart;
     this.#run();
   }
 
@@ -31,14 +36,16 @@ export class EventFeed {
   }
 
   close() {
+    this.over = true;
     this.#abort.abort();
     this.#socket?.close();
   }
 
   async #run() {
-    for (let tries = 0; !this.#abort.signal.aborted; tries += 1) {
+    for (let tries = 0; ; tries += 1) {
       const { code, heard } = await this.#once();
-      if (FOR_GOOD.has(code)) return;
+      this.over ||= FOR_GOOD.has(code);
+      if (this.over) return;
       if (heard) tries = 0;
       await pause(backoff(tries), this.#abort.signal).catch(() => {});
     }
@@ -59,8 +66,13 @@ export class EventFeed {
   }
 
   #message(message) {
-    if (message.type === "hello") this.#tick(message.position);
+    if (message.type === "hello") {
+      if (this.#feed && this.#feed !== message.feed) this.onRestart();
+      this.#feed = message.feed;
+      this.#tick(message.position);
+    }
     if (message.type === "event") this.onEvent(message);
+    if (message.type === "end") this.over = true;
   }
 
   #tick(time) {

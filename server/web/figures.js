@@ -20,7 +20,7 @@ export function showFigures(list, info, connection, dub, video) {
     ["Behind source", behind === null ? "–" : `${behind.toFixed(1)} s`],
     ["Dubbing delay", `${info.delay_s.toFixed(1)} s`],
     ["On the way", connection ? seconds(connection.buffer) : "–"],
-    ["Dubs on time", rate == null ? "–" : `${Math.round(100 * rate)} %`, rate < 0.9],
+    ["Dubs on time", rate == null ? "–" : `${Math.round(100 * rate)} %`, rate != null && rate < 0.9],
     ["Late", counts?.late ?? "–", counts?.late > 0],
     ["Not dubbed", counts ? lost : "–", lost > 0],
     ["Connection", connection?.label ?? "–"],

@@ -74,11 +74,15 @@ function watch(session) {
 /** Something plays: bring it to the viewer's ears, and have it captioned. */
 function begin() {
   const { session } = watcher;
-  events ??= new EventFeed({
-    session,
-    token: tokens.of(session),
-    onEvent: (event) => captions.add(event),
-  });
+  if (events === null || events.over) {
+    captions.clear();
+    events = new EventFeed({
+      session,
+      token: tokens.of(session),
+      onEvent: (event) => captions.add(event),
+      onRestart: () => captions.clear(),
+    });
+  }
   look(null);
   resume();
 }
