@@ -60,8 +60,8 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
     """
     if options.no_captions and not options.play and options.out is None:
         raise UsageError("Nothing would be heard, written or shown: give --out FILE or --play")
-    if options.out not in (None, "-") and not Path(options.out).absolute().parent.is_dir():
-        raise UsageError(f"{Path(options.out).parent} does not exist: make the folder first")
+    if options.out not in (None, "-"):
+        _check_path(Path(options.out))
     query = {"format": options.format, "rate": str(TICK_RATE)}
     query["events"] = "false" if options.no_captions else "true"
     if options.track is not None:
@@ -77,6 +77,14 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
         raise UsageError(str(error)) from None
     except asyncio.CancelledError:
         return 130  # interrupted twice
+
+
+def _check_path(path: Path) -> None:
+    """Find out before an hour of talk whether it can be written."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name the file to write")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path.parent} does not exist: make the folder first")
 
 
 class _Listening:

@@ -25,8 +25,8 @@ from server.ws_frames import (
     Frame,
     ProtocolError,
     decode_frame,
-    parse_message,
 )
+from server.ws_requests import parse_message
 from stream.timeline import TICK_RATE
 
 FIRST_DELAY = 0.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,9 @@ LOOK = 2.5
 
 CLOSING = 5.0
 """Seconds that closing a connection may take."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class OfferError(ValueError):
@@ -90,9 +94,19 @@ def read_offer(text: str) -> Offer:
                 raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
             if media.dtls is None or not media.dtls.fingerprints:
                 raise OfferError(f"the {media.kind} section of the offer has no fingerprint")
+            if media.direction is None:
+                raise OfferError(
+                    f"the {media.kind} section of the offer has no direction such as a=recvonly"
+                )
             names = (codec.name.upper() for codec in media.rtp.codecs)
             offer.codecs[media.kind] = frozenset(names)
-            offer.direction[media.kind] = media.direction or "sendrecv"
+            offer.direction[media.kind] = media.direction
+        mids = [media.rtp.muxId for media in parsed.media]
+        bundled = {
+            mid for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items
+        }
+        if len(set(mids)) < len(mids) or not bundled <= set(mids):
+            raise OfferError("the a=mid lines of the offer do not match its a=group line")
     except (OfferError, UnsupportedOfferError):
         raise
     except Exception as error:  # whatever a parser stumbles over in a stranger's text
@@ -189,10 +203,11 @@ class Peer:
         return sum(s.packetsReceived for s in stats.values() if s.type == "transport")
 
     async def _release(self) -> None:
-        try:
-            # A connection that hangs in closing must not keep its owner.
-            with contextlib.suppress(TimeoutError):
+        async with contextlib.AsyncExitStack() as steps:  # each is taken, whatever fails
+            steps.callback(self.closed.set)
+            steps.push_async_callback(self.released)
+            # A connection that hangs or breaks in closing must not keep its owner.
+            try:
                 await asyncio.wait_for(self.connection.close(), CLOSING)
-            await self.released()
-        finally:
-            self.closed.set()
+            except Exception as error:
+                _log.warning("a WebRTC connection did not close: %r", error)

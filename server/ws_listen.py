@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TypeVar
 
 from fastapi import APIRouter
@@ -16,15 +16,13 @@ from server.ws_frames import (
     INTERNAL,
     TOO_SLOW,
     UNSUPPORTED,
-    ListenRequest,
     ProtocolError,
-    TrackCommand,
     discontinuous,
-    message,
-    parse_command,
 )
 from server.ws_gate import Gate, receive
-from server.ws_programme import Programme, Programmes, Rendition, going_away
+from server.ws_programme import Programme, Programmes, going_away
+from server.ws_rendition import Rendition
+from server.ws_requests import ListenRequest, TrackCommand, message, parse_command
 from stream.broadcast import Subscription
 from stream.timeline import TICK_RATE
 
@@ -142,18 +140,18 @@ class _Listener:
         begins = self.at is None
         try:
             while True:
-                sound = _both(past, frames)
-                async for frame in sound:
-                    await self._send_frame(frame, begins)
-                    begins = False
-                    if self._switch.is_set():
-                        break
-                else:
-                    if rendition.failed:
-                        raise ProtocolError(INTERNAL, "Encoding failed; it is in the server's log")
-                    return
-                self._switch.clear()
-                new, past, new_frames = await self._switch_over(sound)
+                async with contextlib.aclosing(_both(past, frames)) as sound:
+                    async for frame in sound:
+                        await self._send_frame(frame, begins)
+                        begins = False
+                        if self._switch.is_set():
+                            break
+                    else:
+                        if rendition.failed:
+                            raise ProtocolError(INTERNAL, "Encoding failed; see the server's log")
+                        return
+                    self._switch.clear()
+                    new, past, new_frames = await self._switch_over(sound)
                 rendition.leave(frames)
                 rendition, frames, begins = new, new_frames, True
         finally:
@@ -195,8 +193,9 @@ class _Listener:
         position = self._programme.position if self.at is None else self.at
         past, events = self._programme.join_events(position)
         try:
-            async for event in _both(past, events):
-                await self._send(event)
+            async with contextlib.aclosing(_both(past, events)) as shown:
+                async for event in shown:
+                    await self._send(event)
         finally:
             events.close()
 
@@ -229,7 +228,7 @@ class _Listener:
                 raise ProtocolError(TOO_SLOW, f"Nothing was read for {self._stuck:g} s")
 
 
-async def _both(past: list[_T], future: Subscription[_T]) -> AsyncIterator[_T]:
+async def _both(past: list[_T], future: Subscription[_T]) -> AsyncGenerator[_T, None]:
     """What was already there, then what comes."""
     for item in past:
         yield item

@@ -12,15 +12,12 @@ from server.ws_frames import (
     BAD_REQUEST,
     MAX_MESSAGE,
     SUBPROTOCOL,
-    EndCommand,
     ProtocolError,
-    PublishRequest,
     decode_frame,
-    message,
-    parse_command,
     raw_frame,
 )
 from server.ws_gate import Gate, close, receive
+from server.ws_requests import EndCommand, PublishRequest, message, parse_command
 from server.ws_source import WebSocketSource
 from stream.timeline import TICK_RATE
 

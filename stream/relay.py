@@ -90,6 +90,7 @@ class _Relay(Generic[S, T]):
     async def aclose(self) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
+        self._incoming.close()  # a task that was cancelled before its first step has not
 
     async def _run(self) -> None:
         missed = 0

@@ -33,11 +33,12 @@ import argparse, sys
 from rich.console import Console
 from server.cli import UsageError
 from server.listen import add_arguments, run_listen
+from stream.sink import SinkError
 parser = argparse.ArgumentParser()
 add_arguments(parser)
 try:
     status = run_listen(parser.parse_args(), Console(stderr=True))
-except UsageError as error:
+except (UsageError, SinkError) as error:
     print(f"livedub: {error}", file=sys.stderr)
     status = 2
 sys.exit(status)
@@ -286,6 +287,11 @@ def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
         (["URL/sessions/dead/listen"], "There is no session 'dead'"),
         (["URL/sessions/live/listen", "--track", "xx"], "There is no track 'xx'"),
         (["URL/sessions/live/listen", "--out", "no/where.wav"], "no does not exist"),
+        (["URL/sessions/live/listen", "--out", "."], ". is a folder"),
+        (["URL/sessions/live/listen", "--out", "x.xyz", "--no-captions"], "names a container"),
+        (["ws://user:secret@127.0.0.1:1/x"], "livedub: 127.0.0.1:1 cannot be listened to: nothing"),
+        (["ws://a..b/x"], "a..b is no address"),
+        (["ws://127.0.0.1:1/x", "--token", "a\nb"], "The token has characters"),
         (["URL/sessions/live/listen", "--no-captions"], "Nothing would be heard"),
     ],
 )

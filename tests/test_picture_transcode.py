@@ -15,7 +15,7 @@ from stream.opus import OpusEncoder, opus_packets
 from stream.picture_transcode import PictureTranscoder, from_key, transcoded
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
 from tests.feeds import file_feed
-from tests.rtc import brightenings, flashes, nothing_left
+from tests.rtc import brightenings, flashes, nothing_left, until
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -155,14 +155,20 @@ def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
     async def run() -> None:
         source = Broadcast[SoundBlock]()
         feed = Feed(lambda _: 0.0, 1, {"original": source})
+        async with opus_packets(feed, "original"):
+            pass  # left before anything ran
+        assert source.readers == 0
         async with opus_packets(feed, "original") as packets:
             for n in range(3):
                 source.publish(SoundBlock(n * FRAME, np.zeros((FRAME, 1), np.float32)))
-            source.close()
-            assert len([packet async for packet in packets]) == 3
+            await until(lambda: len(packets) == 3)
+        assert source.readers == 0
         with pytest.raises(KeyError):
             async with opus_packets(feed, "fr"):
                 pass
+        source.close()
+        async with opus_packets(feed, "original") as packets:
+            assert [packet async for packet in packets] == []
         await nothing_left()
 
     asyncio.run(run())

@@ -30,6 +30,9 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
 
+HIGH = ("-preset", "medium", "-profile:v", "high", "-bf", "0")
+"""What most encoders send, though browsers ask for baseline; it plays, so it passes untouched."""
+
 PAGE = """<!doctype html><title>livedub</title>
 <video id=v autoplay playsinline style="width:600px;height:400px"></video>
 <script>
@@ -70,6 +73,10 @@ async function stats(kind) {
   for (const s of (await pc.getStats()).values())
     if (s.type === 'inbound-rtp' && s.kind === kind) return s;
   return {};
+}
+async function apart() {
+  const [v, a] = await Promise.all([stats('video'), stats('audio')]);
+  return v.estimatedPlayoutTimestamp - a.estimatedPlayoutTimestamp;
 }
 </script>"""
 
@@ -114,13 +121,13 @@ async def site(feed: Feed) -> AsyncIterator[Site]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return flashes(tmp_path_factory.mktemp("browser") / "flash.mkv", length=20)
+    return flashes(tmp_path_factory.mktemp("browser") / "flash.mkv", length=30, extra=HIGH)
 
 
 @pytest.fixture(scope="module")
 def reordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("browser") / "b.mkv"
-    return flashes(path, length=20, extra=("-preset", "fast", "-bf", "2"))
+    return flashes(path, length=30, extra=("-preset", "fast", "-bf", "2"))
 
 
 async def bright(page: Page) -> bool:
@@ -144,12 +151,10 @@ def test_a_browser_plays_a_feed(which: str, request: pytest.FixtureRequest) -> N
             async with asyncio.timeout(8):
                 while seen != {True, False}:
                     seen.add(await bright(page))
-            video, audio = await page.evaluate("Promise.all([stats('video'), stats('audio')])")
-            apart = video["estimatedPlayoutTimestamp"] - audio["estimatedPlayoutTimestamp"]
-            print("played apart, ms:", round(apart, 1), "lost", video["packetsLost"],
-                  "jitter buffer, ms:", 1000 * video["jitterBufferDelay"]
-                  / video["jitterBufferEmittedCount"])  # fmt: skip
-            assert abs(apart) < 100
+            # The browser moves picture and sound together step by step, as our reports say.
+            await page.until("apart().then(ms => Math.abs(ms) < 80)")
+            video = await page.evaluate("stats('video')")
+            print("played apart, ms:", await page.evaluate("apart()"), video["packetsLost"], "lost")
             assert video["framesDropped"] < 0.2 * video["framesDecoded"]
             await page.evaluate("pc.close()")
             await until(lambda: len(served.peers) == 0)
@@ -185,6 +190,7 @@ def test_a_browser_publishes(codec: str, clip: Path) -> None:
             behind = (got.chunks[-1].end - got.pictures[-1].time) / TICK_RATE
             print(codec, len(got.pictures), "pictures, behind the sound, s:", round(behind, 3))
             assert abs(behind) < 0.5
+            assert source._align is not None and source._align.aligned
         await nothing_left()
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """WHEP against real aiortc peers on this machine."""
 
 import asyncio
+import random
 import shutil
 import threading
 from pathlib import Path
@@ -41,6 +42,13 @@ def reordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return flashes(path, extra=("-preset", "fast", "-bf", "2"))
 
 
+@pytest.fixture(scope="module")
+def vp8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whep") / "vp8.mkv"
+    extra = ("-c:v", "libvpx", "-deadline", "realtime", "-auto-alt-ref", "0", "-b:v", "1M")
+    return flashes(path, extra=extra)
+
+
 def offsets(viewer: Viewer, report: int = -1) -> list[float]:
     """Picture minus sound of every flash with its beep, seconds, as a receiver aligns them."""
     seen = [viewer.wall("video", t, report) for t in viewer.flash_times()]
@@ -49,7 +57,7 @@ def offsets(viewer: Viewer, report: int = -1) -> list[float]:
     return [s - h for s, h in pairs if abs(s - h) < 0.5]
 
 
-@pytest.mark.parametrize("which", ["clip", "reordered"])
+@pytest.mark.parametrize("which", ["clip", "reordered", "vp8"])
 def test_picture_and_sound_align_by_their_reports(
     which: str, request: pytest.FixtureRequest
 ) -> None:
@@ -62,6 +70,7 @@ def test_picture_and_sound_align_by_their_reports(
             peer = await watch(feed, "pt", await viewer.offer())
             await viewer.accept(peer.answer)
             await until(lambda: viewer.seen > 70)
+            assert viewer.codec("video").name == ("VP8" if which == "vp8" else "H264")
             found = offsets(viewer)
             assert len(found) >= 2
             assert max(map(abs, found)) < 0.010, found
@@ -209,3 +218,31 @@ def test_any_text_is_an_offer_or_a_sentence(text: str) -> None:
             read_offer(offer)
         except (OfferError, UnsupportedOfferError) as error:
             assert "offer" in str(error)
+
+
+def test_a_damaged_offer_is_refused_or_answered(clip: Path) -> None:
+    async def run() -> None:
+        viewer = Viewer()
+        lines = (await viewer.offer()).splitlines()
+        await viewer.close()
+        chance = random.Random(2)
+        answered = 0
+        async with file_feed(clip) as feed:
+            for _ in range(60):
+                damaged = list(lines)
+                for _ in range(chance.randint(1, 3)):
+                    at = chance.randrange(len(damaged))
+                    line = damaged.pop(at)
+                    if chance.random() < 0.7:
+                        cut = chance.randrange(len(line) + 1)
+                        damaged.insert(at, line[:cut] + chance.choice(["", "x", " 1", ":-1"]))
+                try:
+                    peer = await watch(feed, "pt", "\r\n".join(damaged))
+                except (OfferError, UnsupportedOfferError):
+                    continue
+                answered += 1
+                await peer.aclose()
+        assert 0 < answered < 60
+        await nothing_left()
+
+    asyncio.run(run())

@@ -195,11 +195,12 @@ def test_a_reader_who_does_not_come_costs_bounded_memory(
 
 def test_offers_that_cannot_be_served_are_refused() -> None:
     async def run() -> None:
-        for kinds, message in ((("video",), "no sound"), (("audio",), "sendonly, not recvonly")):
-            viewer = Viewer(kinds)
-            with pytest.raises(UnsupportedOfferError, match=message):
-                await publish(await viewer.offer() if "audio" in kinds else await sends("video"))
-            await viewer.close()
+        with pytest.raises(UnsupportedOfferError, match="no sound"):
+            await publish(await sends("video"))
+        viewer = Viewer(("audio",))
+        with pytest.raises(UnsupportedOfferError, match="sendonly, not recvonly"):
+            await publish(await viewer.offer())
+        await viewer.close()
         await nothing_left()
 
     asyncio.run(run())

@@ -10,18 +10,20 @@ from server.ws_frames import (
     MAX_MESSAGE,
     MAX_PACKET,
     Encoding,
-    EndCommand,
     Frame,
-    ListenRequest,
     ProtocolError,
-    PublishRequest,
-    TrackCommand,
     decode_frame,
     discontinuous,
     encode_frame,
+    raw_frame,
+)
+from server.ws_requests import (
+    EndCommand,
+    ListenRequest,
+    PublishRequest,
+    TrackCommand,
     message,
     parse_command,
-    raw_frame,
 )
 
 PCM = Encoding("pcm_s16le", 48_000, 2)

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from server.ws_frames import ProtocolError
 from server.ws_gate import Gate, Purpose
 from server.ws_listen import listen_router
 from server.ws_programme import Programmes
-from stream.feed import Feed
+from stream.feed import Event, Feed
 from stream.timeline import FRAME, TICK_RATE
 from tests.feeds import file_feed
 from tests.ws_server import listening, serving, talk
@@ -26,12 +27,17 @@ async def on_air(
     path: Path, *, gate: Gate | None = None, speed: float = 1.0, stuck: float = 10.0
 ) -> AsyncIterator[tuple[str, Programmes, Feed]]:
     async with file_feed(path, speed=speed) as feed:
+        before = {task.get_name() for task in asyncio.all_tasks()}
         programmes = Programmes({"live": feed}.__getitem__)
         try:
             async with serving(listen_router(programmes, gate or Gate(), stuck=stuck)) as url:
                 yield url, programmes, feed
         finally:
             await programmes.aclose()
+        # Nothing is left of it, however its listeners went.
+        assert not any(sound.readers for sound in (feed.events, *feed.tracks.values()))
+        assert not any(t.name == "livedub-ws-encode" for t in threading.enumerate())
+        assert {t.get_name() for t in asyncio.all_tasks()} <= before
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def test_samples_arrive_unchanged_at_their_times(spoken, format_: str) -> None: 
 
     async def run() -> None:
         async with (
-            on_air(path) as (url, _, _),
+            on_air(path, speed=2) as (url, _, _),
             listening(url, f"track=pt&format={format_}") as heard,
         ):
             assert heard.hello["tracks"] == ["original", "pt"]
@@ -113,12 +119,12 @@ def test_opus_decodes_to_the_same_sound_at_the_same_times(spoken) -> None:  # ty
     asyncio.run(run())
 
 
-def test_events_come_with_times_and_are_known_to_those_who_join_later(spoken) -> None:  # type: ignore[no-untyped-def]
+def test_events_come_with_their_times_to_those_who_want_them(spoken) -> None:  # type: ignore[no-untyped-def]
     path, _ = spoken
 
     async def run() -> None:
         async with (
-            on_air(path) as (url, _, _),
+            on_air(path, speed=2) as (url, _, _),
             listening(url, "events=false") as quiet,
             listening(url) as heard,
         ):
@@ -134,6 +140,21 @@ def test_events_come_with_times_and_are_known_to_those_who_join_later(spoken) ->
                 "text": "second 0",
             }
             assert not quiet.of("event")
+
+    asyncio.run(run())
+
+
+def test_who_joins_later_learns_of_what_has_not_ended_yet(spoken) -> None:  # type: ignore[no-untyped-def]
+    async def run() -> None:
+        async with on_air(spoken[0]) as (url, _, feed):
+            async with listening(url) as early:
+                await early.frame()
+                for utterance, end in ((50, 10), (51, 90 * TICK_RATE)):
+                    feed.events.publish(Event("transcript", "original", utterance, 0, end, "x"))
+                await asyncio.sleep(0.2)
+            async with listening(url) as late:
+                await late.frame()
+            assert [event["utterance"] for event in late.of("event")] == [51]
 
     asyncio.run(run())
 

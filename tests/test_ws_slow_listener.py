@@ -9,7 +9,8 @@ import pytest
 
 from server.ws_gate import Gate
 from server.ws_listen import listen_router
-from server.ws_programme import LISTENER_FRAMES, Programmes
+from server.ws_programme import Programmes
+from server.ws_rendition import LISTENER_FRAMES
 from server.ws_transport import LiveWebSocketProtocol
 from stream.feed import Feed
 from stream.timeline import FRAME
