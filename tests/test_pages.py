@@ -211,9 +211,11 @@ def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: Path) -
             assert await page.evaluate("$('sessions').value") == "live"
             assert "session=live" in await page.evaluate("location.hash")
             assert await page.evaluate(HEARD)
-            both = "$('spoken').textContent && $('dubbed').textContent"
+            both = (
+                "(window.said = [$('spoken').textContent, $('dubbed').textContent]).every(Boolean)"
+            )
             await page.until(both, within=30)
-            said = await page.evaluate("[$('spoken').textContent, $('dubbed').textContent]")
+            said = await page.evaluate("said")
             assert said[0] != said[1]
             (shots / "player.png").write_bytes(await page.screenshot())
             assert await page.evaluate("$('spoken').lang + $('dubbed').lang") == "enpt"
