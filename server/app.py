@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from server import problems
 from server.access import Denied, Right, check
 from server.body_limit import BodyLimit
-from server.daemon import APP, Daemon, RunningSession
+from server.daemon import APP, Daemon, RunningSession, Taken
 from server.problems import Problem
 from server.spec import SessionSpec, SpecError, check_addresses
 
@@ -117,8 +117,8 @@ def _sessions(daemon: Daemon) -> APIRouter:
             session = daemon.create(spec)
         except SpecError as error:
             raise Problem(422, str(error)) from None
-        except KeyError:
-            raise Problem(409, f"there is a session '{spec.id}' already") from None
+        except Taken as error:
+            raise Problem(409, str(error)) from None
         response.headers["Location"] = f"/sessions/{session.id}"
         return Created(
             id=session.id,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.problems import problem_response
-
-
-class _TooLarge(Exception):
-    """More came than may."""
 
 
 class BodyLimit:
@@ -24,25 +21,26 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         left = self._limit
-        begun = False
+        over = begun = False
 
         async def counted() -> Message:
-            nonlocal left
+            nonlocal left, over
             message = await receive()
             left -= len(message.get("body", b""))
-            if left < 0:
-                raise _TooLarge
-            return message
+            over = over or left < 0
+            return {"type": "http.disconnect"} if over else message
 
-        async def noted(message: Message) -> None:
+        async def unless_over(message: Message) -> None:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
-            await send(message)
+            if not over or begun:
+                begun = True
+                await send(message)
 
         try:
-            await self._app(scope, counted, noted)
-        except _TooLarge:
-            if begun:
+            await self._app(scope, counted, unless_over)
+        except ClientDisconnect:
+            if not over:
                 raise
+        if over and not begun:
             detail = f"the body is larger than {self._limit} bytes"
             await problem_response(413, detail)(scope, receive, send)

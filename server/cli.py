@@ -82,16 +82,23 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    missing = [
-        name
-        for name in ("aiortc", "fastapi", "prometheus_client", "uvicorn", "websockets")
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        raise UsageError(f"the daemon needs {', '.join(missing)}: pip install 'livedub[serve]'")
+    _require("aiortc", "fastapi", "prometheus_client", "uvicorn", "websockets")
     from server.serve import run_serve
 
     return run_serve(options, Console(stderr=True))
+
+
+def _listen(options: argparse.Namespace) -> int:
+    _require("websockets")
+    from server.listen import run_listen
+
+    return run_listen(options, Console(stderr=True))
+
+
+def _require(*modules: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"this needs {', '.join(missing)}: pip install 'livedub[serve]'")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,6 +155,23 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--key", help="stream key of the session that is made if none is configured")
     serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
     serve.set_defaults(run=_serve)
+
+    listen = commands.add_parser("listen", help="hear a live dub: play it, or write it to a file")
+    listen.add_argument("url", help="ws://HOST/sessions/ID/listen")
+    listen.add_argument("--track", help="a language code, or original; the first dub by default")
+    listen.add_argument(
+        "--format",
+        choices=("pcm_s16le", "pcm_f32le", "opus"),
+        default="pcm_s16le",
+        help="on the wire",
+    )
+    listen.add_argument(
+        "--out", metavar="FILE", help="write the sound; - is standard output, 16-bit samples"
+    )
+    listen.add_argument("--play", action="store_true", help="play it with ffplay, paplay or aplay")
+    listen.add_argument("--no-captions", action="store_true", help="do not show what is said")
+    listen.add_argument("--token", help="sent as a bearer token")
+    listen.set_defaults(run=_listen)
     return parser
 
 

@@ -46,6 +46,10 @@ class Output(Protocol):
         """Finish what was begun."""
 
 
+class Taken(ValueError):
+    """A session's name or key is another's; the message says which."""
+
+
 OutputMaker = Callable[["RunningSession"], Iterable[Output]]
 
 
@@ -68,10 +72,11 @@ class RunningSession:
         self.key = spec.key
         self.play_token = spec.play_token
         self.folder = folder
+        self.recordings = config.serve.recordings
         self.targets = tuple(spec.targets) or (config.target,)
         self.error: str | None = None
         self.points = PublishPoint()
-        self._ended = False
+        self.ended = asyncio.Event()
         self._draining = False
         clock = PlayoutClock(config.playout.delay)
         pulled = Pull(spec.source) if spec.source != PUBLISH else None
@@ -99,7 +104,7 @@ class RunningSession:
         """What it is doing."""
         if self.error is not None:
             return "failed"
-        if self._ended:
+        if self.ended.is_set():
             return "ended"
         if self._draining:
             return "draining"
@@ -124,8 +129,8 @@ class RunningSession:
                 self.error = f"the session broke down: {type(error).__name__}"
                 log.exception("session %s broke down", self.id)
             finally:
-                self._ended = True
                 await asyncio.gather(*tasks, return_exceptions=True)
+                self.ended.set()
 
     async def drain(self) -> None:
         """Let what has come be dubbed and played, and end."""
@@ -231,10 +236,12 @@ class Daemon:
 
         Raises:
             SpecError: if it cannot be as asked.
-            KeyError: if there is one of that name.
+            Taken: if there is one of that name or key.
         """
         if spec.id in self.sessions:
-            raise KeyError(spec.id)
+            raise Taken(f"there is a session '{spec.id}' already")
+        if self.find(spec.key) is not None:
+            raise Taken("another session has that key already: choose another")
         config = spec.configured(self.config)
         folder = Path(self._folder.name) / spec.id
         folder.mkdir(exist_ok=True)
@@ -312,6 +319,26 @@ class Daemon:
             "livedub_session_connections",
             "Publishers that came so far.",
             [(s.id, float(s.source.connections)) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_unheard",
+            "Utterances that wait for recognition.",
+            [(s.id, float(s.live.unheard)) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_pending",
+            "Recognised utterances whose dub is not ready.",
+            [(s.id, float(len(s.live.pending))) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_pending_seconds",
+            "How long the oldest of them has waited since it was spoken.",
+            [(s.id, max(s.live.pending, default=0.0)) for s in sessions],
+        )
+        yield gauge(
+            "livedub_session_source_restarts",
+            "Times that the source fell behind for good.",
+            [(s.id, float(s.live.clock.restarts)) for s in sessions],
         )
         waiting = GaugeMetricFamily(
             "livedub_engine_waiting", "Calls that wait for an engine.", labels=["engine"]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from urllib.parse import urlsplit
 
+import numpy as np
+from aiortc import RTCIceServer
 from fastapi import APIRouter, HTTPException, Request
 from starlette.websockets import WebSocket
 
@@ -11,70 +17,182 @@ from server.access import Denied, Right, check
 from server.daemon import Daemon, Output, RunningSession
 from server.hls import HlsOutput
 from server.hls_routes import hls_routes
-from server.webrtc_routes import Peers, webrtc_router
+from server.push import RtmpPush
+from server.recording import Recording
+from server.webrtc_peers import Peers
+from server.webrtc_routes import webrtc_router
 from server.whip import WhipSource
-from server.ws_frames import FORBIDDEN, UNAUTHENTICATED, ProtocolError
+from server.ws_frames import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    TRY_LATER,
+    UNAUTHENTICATED,
+    ProtocolError,
+)
 from server.ws_gate import Gate
 from server.ws_listen import listen_router
 from server.ws_programme import Programmes
+from server.ws_publish import publish_router
+from server.ws_source import WebSocketSource
 from stream.feed import Feed
-from stream.live_source import LiveBatch
+from stream.frames import AudioChunk, Samples
+from stream.live_source import CHANNELS, LiveBatch
+
+log = logging.getLogger(__name__)
 
 
-def routers(daemon: Daemon) -> list[APIRouter]:
-    """The HTTP and WebSocket doors of a daemon."""
+class Doors:
+    """What leads from HTTP and WebSocket into the sessions of a daemon.
 
-    def feed(id_: str) -> Feed:
-        return daemon.sessions[id_].feed
+    Args:
+        daemon: whose sessions these are.
+    """
 
-    def permit(request: Request, id_: str, right: Right) -> None:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        serve = daemon.config.serve
+        self._peers = Peers(serve.max_viewers, [ice_server(url) for url in serve.ice_servers])
+        self._programmes = Programmes(self._feed)
+        self._sockets = 0
+        gate = Gate(self._permit_socket, self._allows, self._counted)
+        self.routers: list[APIRouter] = [
+            webrtc_router(self._feed, self._whip, self._permit, self._peers),
+            listen_router(self._programmes, gate),
+            publish_router(self._websocket, gate),
+            hls_routes(lambda id_: daemon.sessions[id_].folder, self._permit_files),
+        ]
+
+    async def aclose(self) -> None:
+        """Send everybody away."""
+        await self._programmes.aclose()
+        await self._peers.aclose()
+
+    def _feed(self, id_: str) -> Feed:
+        return self._daemon.sessions[id_].feed
+
+    def _permit(self, request: Request, id_: str, right: Right) -> None:
         try:
-            check(request, right, daemon.sessions.get(id_), daemon.config.serve.token)
+            check(request, right, self._daemon.sessions.get(id_), self._daemon.config.serve.token)
         except Denied as denied:
             headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
             raise HTTPException(denied.status, denied.detail, headers) from None
 
-    def permit_socket(websocket: WebSocket, id_: str, right: Right) -> None:
+    async def _permit_files(self, request: Request) -> None:
+        self._permit(request, request.path_params["session"], "play")
+
+    def _permit_socket(self, socket: WebSocket, id_: str, right: Right) -> None:
         try:
-            check(websocket, right, daemon.sessions.get(id_), daemon.config.serve.token)
+            check(socket, right, self._daemon.sessions.get(id_), self._daemon.config.serve.token)
         except Denied as denied:
             code = UNAUTHENTICATED if denied.status == 401 else FORBIDDEN
             raise ProtocolError(code, denied.detail) from None
 
-    async def permit_files(request: Request) -> None:
-        permit(request, request.path_params["session"], "play")
+    def _allows(self, origin: str, host: str) -> bool:
+        """Our own page, and those that are configured."""
+        return urlsplit(origin).netloc == host or origin in self._daemon.config.serve.origins
 
-    async def ingest(id_: str, source: WhipSource) -> None:
-        session = daemon.sessions[id_]
-        if not daemon.admit(session, _Whip(source)):
-            raise HTTPException(409, f"somebody publishes to session '{id_}' already")
+    @contextlib.contextmanager
+    def _counted(self, id_: str, right: Right) -> Iterator[None]:
+        most = self._daemon.config.serve.max_viewers
+        if self._sockets >= most:
+            raise ProtocolError(TRY_LATER, f"there are {most} clients already; try again later")
+        self._sockets += 1
+        try:
+            yield
+        finally:
+            self._sockets -= 1
 
-    peers = Peers(ice_servers=daemon.config.serve.ice_servers)
-    return [
-        webrtc_router(feed, ingest, permit, peers),
-        listen_router(Programmes(feed), Gate(permit_socket)),
-        hls_routes(lambda id_: daemon.sessions[id_].folder, permit_files),
-    ]
+    async def _whip(self, id_: str, source: WhipSource) -> None:
+        session = self._daemon.sessions[id_]
+        if not self._daemon.admit(session, WhipConnection(source)):
+            raise HTTPException(409, f"session '{id_}' takes no publisher now")
+        log.info("session %s: a publisher came by WebRTC", id_)
+
+    async def _websocket(self, id_: str, source: WebSocketSource) -> None:
+        session = self._daemon.sessions.get(id_)
+        if session is None:
+            raise ProtocolError(NOT_FOUND, f"there is no session '{id_[:40]}'")
+        connection = SocketConnection(source)
+        if not self._daemon.admit(session, connection):
+            raise ProtocolError(CONFLICT, f"session '{id_}' takes no publisher now")
+        log.info("session %s: a publisher came by WebSocket", id_)
+        await connection.ended.wait()
+
+
+class WhipConnection:
+    """A publisher by WebRTC as a connection.
+
+    Args:
+        source: its peer.
+    """
+
+    def __init__(self, source: WhipSource) -> None:
+        self._source = source
+
+    def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
+        return self._source.batches()
+
+    async def aclose(self) -> None:
+        """End the peer; ``batches`` ends after what it holds."""
+        await self._source.aclose()
+
+
+class SocketConnection:
+    """A publisher by WebSocket as a connection.
+
+    Args:
+        source: of its frames.
+    """
+
+    def __init__(self, source: WebSocketSource) -> None:
+        self._source = source
+        self.ended = asyncio.Event()
+        """Set when the session has let go of it."""
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
+        async with contextlib.aclosing(self._source.batches()) as media:
+            async for chunks in media:
+                yield [AudioChunk(c.start, _stereo(c.samples)) for c in chunks]
+
+    async def aclose(self) -> None:
+        """Take no more of it; its connection ends."""
+        await self._source.finish()
+        self.ended.set()
 
 
 def outputs(session: RunningSession) -> Iterable[Output]:
     """Where a session goes beside its viewers."""
     if session.spec.hls:
-        # Nobody knows yet when the publisher comes: there is no date for media time 0.
-        yield HlsOutput(session.feed, session.folder, program_date_time=False)
+        yield HlsOutput(session.feed, session.folder)
+    for output in session.spec.outputs:
+        if output.url is not None:
+            yield RtmpPush(session.feed, output.track or session.targets[0], output.url)
+        else:
+            assert output.record is not None
+            folder = session.recordings
+            folder.mkdir(parents=True, exist_ok=True)
+            chosen = (output.track,) if output.track is not None else None
+            yield Recording(session.feed, folder / output.record, chosen)
 
 
-class _Whip:
-    """A publisher by WebRTC as a connection."""
+def ice_server(url: str) -> RTCIceServer:
+    """``stun:host``, or ``turn:user:password@host`` with its credentials taken out.
 
-    def __init__(self, source: WhipSource) -> None:
-        self._source = source
+    Raises:
+        ValueError: for anything else.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme not in ("stun", "stuns", "turn", "turns") or not rest:
+        raise ValueError(f"'{url}' is no ICE server: write stun:host or turn:user:password@host")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return RTCIceServer(f"{scheme}:{rest}")
+    user, _, password = credentials.partition(":")
+    return RTCIceServer(f"{scheme}:{host}", username=user, credential=password)
 
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """See ``Connection``."""
-        async for batch in self._source.batches():
-            yield batch
 
-    async def aclose(self) -> None:
-        """End the peer; ``batches`` ends after what it holds."""
-        self._source.end()
+def _stereo(samples: Samples) -> Samples:
+    return np.repeat(samples, CHANNELS, axis=1) if samples.shape[1] == 1 else samples[:, :CHANNELS]

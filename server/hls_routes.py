@@ -41,7 +41,8 @@ def hls_routes(
     """
     router = APIRouter()
 
-    @router.api_route("/sessions/{session}/hls/{name}", methods=["GET", "HEAD"])
+    @router.head("/sessions/{session}/hls/{name}", include_in_schema=False)
+    @router.get("/sessions/{session}/hls/{name}")
     async def file(session: str, name: str, request: Request) -> Response:
         await authorise(request)
         try:

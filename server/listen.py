@@ -26,7 +26,7 @@ from server.listen_recorder import (
     Timeline,
     find_player,
 )
-from server.ws_frames import FORMATS, Frame
+from server.ws_frames import Frame
 from stream.channel import Channel
 from stream.frames import Samples
 from stream.timeline import TICK_RATE
@@ -37,19 +37,6 @@ WAITING = 500
 
 REMEMBERED = 1000
 """Captions known to have been shown, so that coming back repeats none."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    parser.add_argument("url", help="ws://HOST/sessions/ID/listen")
-    parser.add_argument("--track", help="a language code, or original; the first dub by default")
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="on the wire")
-    parser.add_argument(
-        "--out", metavar="FILE", help="write the sound; - is standard output, 16-bit samples"
-    )
-    parser.add_argument("--play", action="store_true", help="play it with ffplay, paplay or aplay")
-    parser.add_argument("--no-captions", action="store_true", help="do not show what is said")
-    parser.add_argument("--token", help="sent as a bearer token")
 
 
 def run_listen(options: argparse.Namespace, console: Console) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,20 @@ class LiveSession:
     def position(self) -> int:
         """Media time that the viewer has seen, ticks."""
         return self._pipeline.lanes[0].playout.position if self._pipeline else 0
+
+    @property
+    def pending(self) -> list[float]:
+        """Seconds for which each utterance under way has waited for its dub."""
+        if self._pipeline is None:
+            return []
+        now = asyncio.get_running_loop().time()
+        jobs = [job for lane in self._pipeline.lanes for job in lane.jobs.values()]
+        return [now - j.known for j in jobs if j.fate is None and j.placement is None]
+
+    @property
+    def unheard(self) -> int:
+        """Utterances that wait for recognition."""
+        return self._pipeline.unheard if self._pipeline is not None else 0
 
     async def run(self) -> None:
         """Load what is not loaded yet, and dub until the source ends.

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream.job import DubJob
+from stream.timeline import seconds
 
 LATENCIES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12)
 
@@ -36,6 +37,12 @@ class Metrics:
             "livedub_dub_ready_seconds",
             "From the start of an utterance to the first sample of its dub being ready.",
             buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._speech = Counter(
+            "livedub_speech_seconds",
+            "Speech heard in sources.",
+            ["session"],
             registry=self.registry,
         )
         self._fates = Counter(
@@ -68,6 +75,8 @@ class Metrics:
                 self._total.observe(job.latency["total"])
             return
         self._stage.labels(stage).observe(job.latency[stage])
+        if stage == "asr":
+            self._speech.labels(session).inc(seconds(job.slot.duration))
         if job.fault is not None:
             self._faults.labels(stage).inc()
 

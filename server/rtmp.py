@@ -14,7 +14,7 @@ from server.rtmp_protocol import End, Event, Media, Publish, RtmpProtocol
 
 LOG = logging.getLogger(__name__)
 
-SOURCE_OPTIONS = {"probesize": "1000000", "analyzeduration": "1000000"}
+SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 """For the ``MediaSource`` that reads a publication: what suffices to find out what it holds."""
 
 READ = 64 << 10

@@ -18,8 +18,8 @@ from server import logs
 from server.app import create_app
 from server.cli import UsageError
 from server.config import Config, ConfigError, amend, load
-from server.daemon import APP, Daemon
-from server.doors import outputs, routers
+from server.daemon import APP, Daemon, Taken
+from server.doors import Doors, outputs
 from server.spec import PUBLISH, SpecError
 
 log = logging.getLogger(__name__)
@@ -53,13 +53,14 @@ async def _serve(config: Config, console: Console) -> int:
     daemon = Daemon(config, outputs)
     try:
         await daemon.start()
-    except (OSError, SpecError, ConfigError, ValidationError, KeyError) as error:
+    except (OSError, SpecError, Taken, ConfigError, ValidationError) as error:
         listening.close()
         await daemon.aclose()
         raise UsageError(_reason(error)) from None
+    doors = Doors(daemon)
     server = _Server(
         uvicorn.Config(
-            create_app(daemon, routers(daemon)),
+            create_app(daemon, doors.routers),
             log_config=None,
             access_log=False,
             ws="websockets-sansio",
@@ -73,6 +74,7 @@ async def _serve(config: Config, console: Console) -> int:
     async def end() -> None:
         console.print("Ending: sessions play out what has come. Again to end at once.")
         await daemon.aclose()
+        await doors.aclose()
         server.should_exit = True
 
     def signalled() -> None:
@@ -90,6 +92,7 @@ async def _serve(config: Config, console: Console) -> int:
     await asyncio.gather(*ending, return_exceptions=True)
     if not ending:
         await daemon.aclose()
+        await doors.aclose()
     return 0
 
 
@@ -123,6 +126,4 @@ def _reason(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"serve.sessions: {where}: {first['msg']}"
-    if isinstance(error, KeyError):
-        return f"serve.sessions names {error} twice"
     return f"serve.sessions: {error}"

@@ -135,5 +135,6 @@ def _check(url: str, allowed: Sequence[str], files: Path | None) -> None:
     except (OSError, UnicodeError):
         raise SpecError(f"the host '{host}' is not known") from None
     for *_, address in found:
-        if not ipaddress.ip_address(str(address[0]).split("%")[0]).is_global:
+        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
+        if not ip.is_global or ip.is_multicast:
             raise SpecError(f"the host '{host}' is private: allow it in serve.hosts if it is meant")

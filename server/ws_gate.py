@@ -33,7 +33,7 @@ def _anyone(websocket: WebSocket, session: str, purpose: Purpose) -> None:
     """Let everybody in."""
 
 
-def _any_origin(origin: str) -> bool:
+def _any_origin(origin: str, host: str) -> bool:
     return True
 
 
@@ -47,14 +47,14 @@ class Gate:
 
     Attributes:
         authorise: raises ``ProtocolError`` (4401 or 4403) for those who may not.
-        allows_origin: whether pages of this origin may connect; asked only where a browser
-            says one.
+        allows_origin: whether pages of an origin may connect to this host; asked only where a
+            browser says one.
         admit: entered for as long as the connection lasts; raises ``ProtocolError`` (1013)
             where there are too many.
     """
 
     authorise: Callable[[WebSocket, str, Purpose], None] = _anyone
-    allows_origin: Callable[[str], bool] = _any_origin
+    allows_origin: Callable[[str, str], bool] = _any_origin
     admit: Callable[[str, Purpose], AbstractContextManager[None]] = _unlimited
 
     @asynccontextmanager
@@ -72,7 +72,9 @@ class Gate:
                 if offered and SUBPROTOCOL not in offered:
                     raise ProtocolError(BAD_REQUEST, f"This server speaks {SUBPROTOCOL} only")
                 origin = websocket.headers.get("origin")
-                if origin is not None and not self.allows_origin(origin):
+                if origin is not None and not self.allows_origin(
+                    origin, websocket.headers.get("host", "")
+                ):
                     raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
                 self.authorise(websocket, session, purpose)
                 with self.admit(session, purpose):

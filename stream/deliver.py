@@ -25,7 +25,7 @@ from stream.worker import Worker
 COMMIT_MARGIN = 0.4
 """Wall seconds before its time at which an unfinished dub is placed by its expected length."""
 
-PATIENCE = 0.7
+PATIENCE = 0.5
 """Wall seconds of silence inside a dub after which no more of it is expected."""
 
 FADE = TICK_RATE // 100
@@ -101,14 +101,16 @@ class Delivery:
         rate = speaking_rate(expected, job.slot, self._options)
         job.rate = min(max(rate, slowest), fastest)
         take = _Take(job)
+        broke_off = True
         try:
             await self._speak(take, round(expected / job.rate))
+            broke_off = False
         finally:
             if take.placement is not None:
                 start = take.placement.interval.start
                 self._cursor = start + take.scheduled
                 played = Interval(start, self._cursor)
-                await self._playout.finish(job.utterance.id, job.slot, played)
+                await self._playout.finish(job.utterance.id, job.slot, played, broke_off=broke_off)
 
     async def aclose(self) -> None:
         """End the worker thread."""

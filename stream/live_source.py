@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -24,6 +25,11 @@ LAYOUT = "stereo"
 
 SPAN = TICK_RATE // 25
 """Ticks of media handed on at a time, about."""
+
+PAUSE = 0.02
+"""Seconds without media that end what a new connection delivers at once."""
+
+LONGEST_BURST = 5 * TICK_RATE
 
 _COVER = av.stream.Disposition.attached_pic
 
@@ -64,7 +70,7 @@ class LiveSource:
         self._clock = clock
         self._ended = asyncio.Event()
         self._sound_end = 0
-        self._picture_end = 0
+        self._picture_end = -(1 << 62)
         self.connections = 0
         """Publishers so far."""
         self._connection: Connection | None = None
@@ -86,8 +92,10 @@ class LiveSource:
             self.connections += 1
             self._connection = connection
             try:
-                async for batch in self._one(connection):
-                    yield batch
+                async with contextlib.aclosing(self._one(connection)) as media:
+                    async for batch in media:
+                        if batch:
+                            yield batch
             except Exception as error:
                 log.warning("the source broke off: %s", error or type(error).__name__)
             finally:
@@ -95,23 +103,34 @@ class LiveSource:
                 await connection.aclose()
 
     async def _one(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
-        media = connection.batches()
-        shift: int | None = None
-        try:
-            while (batch := await self._or_end(anext(media, None))) is not None:
-                if not batch:
-                    continue
-                if shift is None:
-                    shift = self._shift(batch)
+        async with contextlib.aclosing(connection.batches()) as media:
+            head = await self._burst(media)
+            end = max((item.end for batch in head for item in batch), default=0)
+            shift = 0
+            if self.connections > 1:
+                now = self._clock.arriving(asyncio.get_running_loop().time())
+                shift = max(now - end, self._sound_end, self._picture_end)
+            for batch in head:
                 yield self._moved(batch, shift)
-        finally:
-            await media.aclose()
+            while (batch_ := await self._or_end(anext(media, None))) is not None:
+                yield self._moved(batch_, shift)
 
-    def _shift(self, batch: LiveBatch) -> int:
-        """What brings a new connection's times to the session's timeline."""
-        first = min(_begin(item) for item in batch)
-        now = asyncio.get_running_loop().time()
-        return max(self._clock.arriving(now), self._sound_end, self._picture_end) - first
+    async def _burst(self, media: AsyncGenerator[LiveBatch, None]) -> list[LiveBatch]:
+        """What a connection delivers at once at its beginning: its last moment is now."""
+        head: list[LiveBatch] = []
+        if self.connections == 1:
+            return head
+        length = 0
+        while length < LONGEST_BURST:
+            began = asyncio.get_running_loop().time()
+            batch = await self._or_end(anext(media, None))
+            if batch is None:
+                break
+            head.append(batch)
+            length = max((item.end for item in batch), default=length)
+            if len(head) > 1 and asyncio.get_running_loop().time() - began > PAUSE:
+                break
+        return head
 
     def _moved(self, batch: LiveBatch, shift: int) -> LiveBatch:
         moved: list[AudioChunk | PicturePacket] = []
@@ -187,10 +206,6 @@ class MediaConnection:
     async def aclose(self) -> None:
         """Read no further."""
         self._left = True
-
-
-def _begin(item: AudioChunk | PicturePacket) -> int:
-    return item.start if isinstance(item, AudioChunk) else item.time
 
 
 def _picture_stream(info: SourceInfo) -> int | None:

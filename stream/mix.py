@@ -58,11 +58,11 @@ class Ducker:
         if self._bed == "mute" and id_ not in self._ramps:
             self._add(id_, interval, now)
 
-    def ended(self, id_: int, time: int) -> None:
+    def ended(self, id_: int, time: int, *, at_once: bool = False) -> None:
         """What was announced for ``id_`` is over by ``time`` already."""
         if id_ in self._ramps:
             down, flat, up, _ = self._ramps[id_]
-            up = max(flat, min(up, time + self._hold))
+            up = max(flat, min(up, time if at_once else time + self._hold))
             self._ramps[id_] = (down, flat, up, up + self._release)
 
     def gain(self, start: int, length: int) -> Samples | float:

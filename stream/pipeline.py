@@ -151,6 +151,7 @@ class Pipeline:
         self.speech: list[Samples] = []
         """Speech probabilities of the source so far, one per window; none of an endless one."""
         self._deaf_until = 0.0
+        self._heard: Channel[DubJob] | None = None
         self.deaf = 0
         """Windows whose voice activity could not be told."""
 
@@ -158,7 +159,7 @@ class Pipeline:
         """Run until the source has been played out, or until ``stop``."""
         self._pacing.start()
         capacity = QUEUED_LIVE if self._pacing.running else QUEUED_JOBS
-        heard = Channel[DubJob](capacity)
+        heard = self._heard = Channel[DubJob](capacity)
         entries = [Channel[DubJob](capacity) for _ in self.lanes]
         async with asyncio.TaskGroup() as group:
             working = [
@@ -178,6 +179,11 @@ class Pipeline:
             await asyncio.wait(playing)
             for task in working:
                 task.cancel()
+
+    @property
+    def unheard(self) -> int:
+        """Utterances that wait for recognition."""
+        return len(self._heard) if self._heard is not None else 0
 
     async def stop(self) -> None:
         """End early: what is dubbed by now is played, the rest is left."""

@@ -161,11 +161,19 @@ class Playout:
             self._dubs.append(id_, samples)
             self._changed.notify_all()
 
-    async def finish(self, id_: int, slot: Interval, interval: Interval) -> None:
-        """The dub is complete, and takes ``interval`` after all."""
+    async def finish(
+        self, id_: int, slot: Interval, interval: Interval, *, broke_off: bool = False
+    ) -> None:
+        """The dub is complete, and takes ``interval`` after all.
+
+        One that broke off gives the original back as soon as what there is of it was heard.
+        """
         async with self._changed:
             self._dubs.finish(id_)
-            self._ducker.ended(id_, max(_covered_until(slot, interval), self.position))
+            if broke_off:
+                self._ducker.ended(id_, max(interval.end, self.position), at_once=True)
+            else:
+                self._ducker.ended(id_, max(_covered_until(slot, interval), self.position))
             self._changed.notify_all()
 
     def free_until(self, slot: Interval) -> int:

@@ -287,7 +287,7 @@ def test_refusals_have_a_code_and_a_reason(spoken, path: str, code: int, reason:
 
 def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type: ignore[no-untyped-def]
     async def run() -> None:
-        gate = Gate(allows_origin={"https://good.example"}.__contains__)
+        gate = Gate(allows_origin=lambda origin, host: origin == "https://good.example")
         async with on_air(spoken[0], gate=gate) as (url, programmes, _):
             address = f"{url}/sessions/live/listen"
             refused = await _closed(address, origin="https://evil.example")

@@ -1,0 +1,27 @@
+# The daemon with the embedded English -> Portuguese profile, as a user without rights.
+#
+#   docker build -t livedub .
+#   docker run -p 8080:8080 -p 1935:1935 livedub
+#
+# WebRTC media flows over UDP ports that the host must reach: use --network host, or a TURN server.
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY stream stream
+COPY stages stages
+COPY server server
+RUN python -m venv /opt/livedub && /opt/livedub/bin/pip install --no-cache-dir '.[embedded,serve]'
+
+FROM python:3.12-slim
+RUN useradd --system --create-home --home-dir /var/lib/livedub livedub
+COPY --from=build /opt/livedub /opt/livedub
+COPY config.yaml /etc/livedub/config.yaml
+ENV PATH=/opt/livedub/bin:$PATH LIVEDUB_CACHE=/var/lib/livedub/cache
+USER livedub
+WORKDIR /var/lib/livedub
+EXPOSE 8080 1935
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+  CMD python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["livedub", "serve", "--config", "/etc/livedub/config.yaml", "--log-json"]
+CMD ["--set", "serve.host=0.0.0.0"]
