@@ -1,0 +1,81 @@
+/** The daemon's HTTP interface: refusals become errors of one sentence. */
+
+export class Refusal extends Error {
+  /**
+   * @param {number} status of HTTP; 0 where no answer came.
+   * @param {string} detail one sentence for the viewer.
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+
+  /** Whether another token would help. */
+  get locked() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+/** Send a request; anything but success is thrown as a `Refusal`. */
+export async function ask(path, { method = "GET", token, type, body, signal } = {}) {
+  const headers = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (type) headers["Content-Type"] = type;
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body, signal, cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, "The server cannot be reached.");
+  }
+  if (answer.ok) return answer;
+  throw new Refusal(answer.status, await sentence(answer));
+}
+
+export async function listSessions(signal) {
+  return (await ask("/sessions", { signal })).json();
+}
+
+export async function showSession(id, signal) {
+  return (await ask(at(id), { signal })).json();
+}
+
+/** Path of a session, or of something below it. */
+export function at(id, below = "") {
+  return `/sessions/${encodeURIComponent(id)}${below}`;
+}
+
+/** Tokens are kept for this tab alone, and never shown in its address. */
+export const tokens = {
+  of: (id) => sessionStorage.getItem(`token ${id}`) ?? "",
+  keep: (id, token) => sessionStorage.setItem(`token ${id}`, token),
+};
+
+/** Resolves after `ms` milliseconds, or rejects when `signal` aborts. */
+export function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Milliseconds to wait before try number `n`: doubling, at most 15 s, never in step. */
+export function backoff(n) {
+  return Math.min(15_000, 500 * 2 ** n) * (0.75 + Math.random() / 2);
+}
+
+async function sentence(answer) {
+  const problem = await answer.json().catch(() => null);
+  const detail = problem?.detail;
+  if (typeof detail !== "string" || !detail) return `The server answered ${answer.status}.`;
+  const begun = detail[0].toUpperCase() + detail.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}

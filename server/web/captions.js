@@ -1,0 +1,125 @@
+/** Captions and transcript in two languages, each utterance at the moment when it is heard. */
+
+export const TICK_RATE = 48_000;
+const KEPT = 100; // utterances, coming and past
+const LINGER = 1.2 * TICK_RATE; // a caption stays that long after its speech, if nothing follows
+const LINES = 60; // of the transcript
+const FATES = {
+  on_time: ["on time", ""],
+  late: ["late", "late"],
+  dropped: ["not dubbed", "bad"],
+  failed: ["failed", "bad"],
+};
+
+export class Captions {
+  /** `both`, `spoken`, `dubbed` or `off`. */
+  choice = "both";
+  #utterances = new Map();
+  #shown = null;
+  #spoken;
+  #dubbed;
+  #transcript;
+
+  /** @param {{spoken: Element, dubbed: Element, transcript: Element}} elements */
+  constructor({ spoken, dubbed, transcript }) {
+    this.#spoken = spoken;
+    this.#dubbed = dubbed;
+    this.#transcript = transcript;
+  }
+
+  /** Languages of the two lines, ISO 639-1; a change applies to what is yet to be shown. */
+  languages(spoken, dubbed) {
+    this.language = spoken;
+    this.dub = dubbed;
+    this.#spoken.lang = spoken;
+    this.#dubbed.lang = dubbed;
+  }
+
+  /** Take an event of the session. */
+  add(event) {
+    const utterance = this.#of(event);
+    if (event.kind === "transcript") utterance.spoken = event.text;
+    if (event.kind === "translation") utterance.dubbed[event.track] = event.text;
+    if (event.kind === "fate") utterance.fate[event.track] = event.fate;
+    if (utterance.line) this.#write(utterance);
+  }
+
+  /** Show what is heard at media time `now`, ticks. */
+  show(now) {
+    let current = null;
+    for (const utterance of this.#utterances.values()) {
+      if (utterance.start > now || !utterance.spoken) continue;
+      if (!utterance.line) this.#append(utterance);
+      if (now < utterance.end + LINGER && utterance.start >= (current?.start ?? 0)) {
+        current = utterance;
+      }
+    }
+    const off = current === null || this.choice === "off";
+    put(this.#spoken, off || this.choice === "dubbed" ? "" : current.spoken);
+    put(this.#dubbed, off || this.choice === "spoken" ? "" : (current.dubbed[this.dub] ?? ""));
+    if (current === this.#shown) return;
+    this.#shown?.line?.removeAttribute("aria-current");
+    current?.line.setAttribute("aria-current", "true");
+    this.#shown = current;
+  }
+
+  /** Forget everything: another session begins. */
+  clear() {
+    this.#utterances.clear();
+    this.#transcript.replaceChildren();
+    this.#shown = null;
+    put(this.#spoken, "");
+    put(this.#dubbed, "");
+  }
+
+  #of({ utterance: id, kind, start, end }) {
+    let known = this.#utterances.get(id);
+    if (!known) {
+      known = { start, end, spoken: "", dubbed: {}, fate: {}, line: null };
+      this.#utterances.set(id, known);
+      if (this.#utterances.size > KEPT) {
+        this.#utterances.delete(this.#utterances.keys().next().value);
+      }
+    }
+    // Those of the dub itself are its own; captions go with the speaker.
+    if (kind === "transcript") Object.assign(known, { start, end });
+    return known;
+  }
+
+  #append(utterance) {
+    const list = this.#transcript;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    utterance.line = document.createElement("li");
+    utterance.dub = this.dub;
+    this.#write(utterance);
+    list.append(utterance.line);
+    if (list.children.length > LINES) list.firstChild.remove();
+    if (atEnd) list.scrollTop = list.scrollHeight;
+  }
+
+  #write({ line, start, spoken, dubbed, fate, dub }) {
+    const [name, kind] = FATES[fate[dub]] ?? ["", ""];
+    const parts = [
+      element("time", clock(start)),
+      element("span", spoken, { lang: this.language, className: "spoken" }),
+      element("span", dubbed[dub] ?? "", { lang: dub, className: "dubbed" }),
+    ];
+    if (kind) parts.push(element("span", name, { className: `fate ${kind}` }));
+    line.replaceChildren(...parts);
+  }
+}
+
+/** Media time as `m:ss`. */
+export function clock(ticks) {
+  const seconds = Math.floor(ticks / TICK_RATE);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+function element(name, text, properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text, ...properties });
+}
+
+/** Screen readers read again whatever is written, so only changes are. */
+function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

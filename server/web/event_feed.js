@@ -1,0 +1,82 @@
+/** What is said, and the server's media time, from the WebSocket of a session. */
+
+import { at, backoff, pause } from "./api.js";
+
+const TICK_RATE = 48_000;
+const LONGEST_GUESS = 1; // s without a frame for which time is taken to go on
+const FOR_GOOD = new Set([4400, 4401, 4403, 4404]); // close codes that a new try would not change
+
+export class EventFeed {
+  /** Whether nothing will follow. */
+  over = false;
+  #feed = "";
+  #newest = 0;
+  #arrived = 0;
+  #socket = null;
+  #abort = new AbortController();
+
+  /** @param {{session: string, token: string, onEvent: (event: object) => void,
+   *   onRestart: () => void}} options `onRestart` is called when times begin anew. */
+  constructor({ session, token, onEvent, onRestart }) {
+    const url = new URL(at(session, "/listen"), location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    // The protocol has no events without sound; this is its smallest.
+    url.search = new URLSearchParams({ format: "opus", channels: 1, track: "original" });
+    if (token) url.searchParams.set("token", token);
+    this.url = url.href;
+    this.onEvent = onEvent;
+    this.onRestart = onRestart;
+    this.#run();
+  }
+
+  /** Media time that the server is showing now, in ticks. */
+  get position() {
+    const since = Math.min(LONGEST_GUESS, (performance.now() - this.#arrived) / 1000);
+    return this.#newest + (this.#newest ? since * TICK_RATE : 0);
+  }
+
+  close() {
+    this.over = true;
+    this.#abort.abort();
+    this.#socket?.close();
+  }
+
+  async #run() {
+    for (let tries = 0; ; tries += 1) {
+      const { code, heard } = await this.#once();
+      this.over ||= FOR_GOOD.has(code);
+      if (this.over) return;
+      if (heard) tries = 0;
+      await pause(backoff(tries), this.#abort.signal).catch(() => {});
+    }
+  }
+
+  #once() {
+    return new Promise((resolve) => {
+      let heard = false;
+      const socket = (this.#socket = new WebSocket(this.url, "livedub.v1"));
+      socket.binaryType = "arraybuffer";
+      socket.onmessage = ({ data }) => {
+        heard = true;
+        if (typeof data === "string") this.#message(JSON.parse(data));
+        else this.#tick(Number(new DataView(data).getBigInt64(8, true)));
+      };
+      socket.onclose = ({ code }) => resolve({ code, heard });
+    });
+  }
+
+  #message(message) {
+    if (message.type === "hello") {
+      if (this.#feed && this.#feed !== message.feed) this.onRestart();
+      this.#feed = message.feed;
+      this.#tick(message.position);
+    }
+    if (message.type === "event") this.onEvent(message);
+    if (message.type === "end") this.over = true;
+  }
+
+  #tick(time) {
+    this.#newest = time;
+    this.#arrived = performance.now();
+  }
+}

@@ -1,0 +1,50 @@
+/** The figures beside the picture. */
+
+import { TICK_RATE, clock } from "./captions.js";
+
+/**
+ * Write what is known of a session into a list.
+ *
+ * @param {HTMLDListElement} list
+ * @param {object} info the session as the server describes it.
+ * @param {{label: string, buffer: number}|null} connection of the viewer.
+ * @param {string} dub the language whose dub is counted.
+ * @param {HTMLVideoElement} video
+ */
+export function showFigures(list, info, connection, dub, video) {
+  const counts = info.dubs[dub];
+  const lost = (counts?.dropped ?? 0) + (counts?.failed ?? 0);
+  const rate = counts?.on_time_rate;
+  const behind = connection ? info.delay_s + connection.buffer : null;
+  put(list, [
+    ["Behind source", behind === null ? "–" : `${behind.toFixed(1)} s`],
+    ["Dubbing delay", `${info.delay_s.toFixed(1)} s`],
+    ["On the way", connection ? seconds(connection.buffer) : "–"],
+    ["Dubs on time", rate == null ? "–" : `${Math.round(100 * rate)} %`, rate != null && rate < 0.9],
+    ["Late", counts?.late ?? "–", counts?.late > 0],
+    ["Not dubbed", counts ? lost : "–", lost > 0],
+    ["Connection", connection?.label ?? "–"],
+    ["Picture", video.videoWidth ? `${video.videoWidth}×${video.videoHeight}` : "–"],
+    ["Media time", clock(Math.max(0, info.position - TICK_RATE * (connection?.buffer ?? 0)))],
+  ]);
+}
+
+/** Write rows of name, value and whether the value is worth a look. */
+export function put(list, rows) {
+  while (list.children.length < rows.length) {
+    const row = document.createElement("div");
+    row.append(document.createElement("dt"), document.createElement("dd"));
+    list.append(row);
+  }
+  rows.forEach(([name, value, notable], index) => {
+    const row = list.children[index];
+    const [term, shown] = row.children;
+    if (term.textContent !== name) term.textContent = name;
+    if (shown.textContent !== String(value)) shown.textContent = value;
+    row.classList.toggle("notable", Boolean(notable));
+  });
+}
+
+function seconds(value) {
+  return value < 1 ? `${Math.round(1000 * value)} ms` : `${value.toFixed(1)} s`;
+}

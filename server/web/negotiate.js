@@ -1,0 +1,78 @@
+/** Offer and answer over HTTP, as WHEP and WHIP have in common. */
+
+import { ask } from "./api.js";
+
+const GATHERING = 2_000; // ms; what is found by then goes into the offer
+
+/**
+ * Connect a peer to an endpoint.
+ *
+ * @param {RTCPeerConnection} connection with its transceivers.
+ * @param {string} url of the endpoint.
+ * @param {{token: string, signal: AbortSignal, amend: (sdp: string) => string}} options
+ * @returns {Promise<string>} URL of what was made, to be deleted in the end.
+ */
+export async function negotiate(connection, url, { token, signal, amend = (sdp) => sdp }) {
+  const offer = await connection.createOffer();
+  await connection.setLocalDescription({ type: "offer", sdp: amend(offer.sdp) });
+  await gathered(connection);
+  const body = connection.localDescription.sdp;
+  const answer = await ask(url, { method: "POST", type: "application/sdp", token, body, signal });
+  const location = new URL(answer.headers.get("Location"), answer.url).href;
+  try {
+    await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  } catch (error) {
+    release(location, token);
+    throw error;
+  }
+  return location;
+}
+
+/** End what was made, even while the page is being left. */
+export function release(location, token) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  fetch(location, { method: "DELETE", headers, keepalive: true }).catch(() => {});
+}
+
+/** Resolves when connected; rejects when that fails or takes longer than `within` ms. */
+export function connected(connection, within) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => done(new Error("WebRTC found no way to the server.")), within);
+    const look = () => {
+      if (connection.connectionState === "connected") done();
+      if (["failed", "closed"].includes(connection.connectionState)) {
+        done(new Error("The WebRTC connection failed."));
+      }
+    };
+    const done = (error) => {
+      clearTimeout(timer);
+      connection.removeEventListener("connectionstatechange", look);
+      if (error) reject(error);
+      else resolve();
+    };
+    connection.addEventListener("connectionstatechange", look);
+    look();
+  });
+}
+
+/** Statistics of a connection by kind; of several of a kind, the last that is in use. */
+export async function statistics(connection) {
+  const found = {};
+  for (const entry of (await connection.getStats()).values()) {
+    if (entry.type === "candidate-pair" && !entry.nominated) continue;
+    found[entry.kind ? `${entry.type} ${entry.kind}` : entry.type] = entry;
+    found[entry.id] = entry;
+  }
+  return found;
+}
+
+function gathered(connection) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (connection.iceGatheringState === "complete") resolve();
+    };
+    connection.addEventListener("icegatheringstatechange", look);
+    setTimeout(resolve, GATHERING);
+    look();
+  });
+}
