@@ -31,22 +31,6 @@ from stream.timeline import TICK_RATE
 from tests.feeds import _play as play
 from tests.ws_server import Line, serving, talk
 
-COMMAND = """
-import argparse, sys
-from rich.console import Console
-from server.cli import UsageError
-from server.listen import add_arguments, run_listen
-from stream.sink import SinkError
-parser = argparse.ArgumentParser()
-add_arguments(parser)
-try:
-    status = run_listen(parser.parse_args(), Console(stderr=True))
-except (UsageError, SinkError) as error:
-    print(f"livedub: {error}", file=sys.stderr)
-    status = 2
-sys.exit(status)
-"""
-
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.float32]]:
@@ -57,8 +41,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.f
 async def listen(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        "-c",
-        COMMAND,
+        *("-c", "from server.cli import run; run()", "listen"),  # as the entry point does
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
