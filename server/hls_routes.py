@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +19,10 @@ _TYPES = {
     ".vtt": "text/vtt; charset=utf-8",
 }
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Date"}
+
+_FRESH = {"Cache-Control": "no-cache"}
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""Segments never change, and no two have the same name."""
 
 
 def content_type(name: str) -> str:
@@ -49,11 +55,16 @@ def hls_routes(
             kind, path = content_type(name), folder_of(session) / name
         except (KeyError, ValueError):
             raise HTTPException(404, "there is no such HLS file") from None
-        if not path.is_file():
-            raise HTTPException(404, "there is no such HLS file")
-        # Segments never change and have names of their own; playlists are new every few seconds.
-        fresh = "no-cache" if name.endswith(".m3u8") else "public, max-age=31536000, immutable"
-        return FileResponse(path, media_type=kind, headers={**_CORS, "Cache-Control": fresh})
+        try:
+            if name.endswith(".m3u8"):
+                # Read at once: a playlist may be replaced by a longer one at any moment.
+                text = await asyncio.to_thread(path.read_bytes)
+                return Response(text, media_type=kind, headers={**_CORS, **_FRESH})
+            stat = await asyncio.to_thread(os.stat, path)
+        except FileNotFoundError:
+            raise HTTPException(404, "there is no such HLS file") from None
+        headers = {**_CORS, **_FOR_EVER}
+        return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
 
     @router.options("/sessions/{session}/hls/{name}")
     async def preflight(session: str, name: str) -> Response:

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.hls_routes import content_type, hls_routes
+from stream.rendition_files import put
 
 
 async def anyone(request: Request) -> None:
@@ -49,6 +51,32 @@ def test_playlists_are_fresh_and_segments_for_ever(folder: Path) -> None:
     assert "immutable" in segment.headers["cache-control"]
     part = get(folder, "/sessions/one/hls/video-ab12-0.m4s", Range="bytes=10-19")
     assert part.status_code == 206 and part.content == bytes(range(10, 20))
+
+
+def test_a_playlist_that_grows_meanwhile_is_whole(folder: Path) -> None:
+    async def run() -> None:
+        app = FastAPI()
+        app.include_router(hls_routes(lambda _: folder, anyone))
+        config = uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - uvicorn has nothing to wait for
+            await asyncio.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+
+        def rewrite() -> None:
+            for length in range(2000):
+                put(folder / "master.m3u8", b"#EXTM3U\n" + b"#\n" * (length * 37 % 1000))
+
+        writing = asyncio.create_task(asyncio.to_thread(rewrite))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            while not writing.done():
+                answer = await client.get("/sessions/one/hls/master.m3u8")
+                assert answer.status_code == 200 and answer.text.startswith("#EXTM3U\n")
+        server.should_exit = True
+        await serving
+
+    asyncio.run(run())
 
 
 def test_a_browser_may_ask_first(folder: Path) -> None:
