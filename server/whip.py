@@ -32,6 +32,9 @@ PICTURE_WAIT = 0.5
 SOUND_HELD, PICTURE_HELD = 1000, 8192
 """Packets held for a reader who does not come: some 20 s of sound, 10 MB of picture."""
 
+REPORTS_WAIT = 1.0
+"""Seconds that the first pictures wait for reports, rather than be placed by arrival."""
+
 FEEDBACK = 0.1
 """Seconds between looks at what is to be asked for."""
 
@@ -59,6 +62,7 @@ class WhipSource(Peer):
         self._format: PictureFormat | None = None
         self._parameters = b""
         self._last = -1
+        self._began: float | None = None
 
     @property
     def silence(self) -> int:
@@ -148,7 +152,7 @@ class WhipSource(Peer):
         return [*await self._worker.run(partial(self._decoder.decode, packets))]
 
     async def _pictures(self) -> list[PicturePacket]:
-        if self._picture is None:
+        if self._picture is None or not self._can_place():
             return []
         shown = []
         for item in self._picture.order.ready(self._now()):
@@ -162,6 +166,15 @@ class WhipSource(Peer):
                     shown.append(packet)
         return shown
 
+    def _can_place(self) -> bool:
+        """Whether it is known, or no longer waited for, how the clocks relate."""
+        assert self._align is not None
+        if self._decoder.origin is None:
+            return False
+        if self._began is None:
+            self._began = self._now()
+        return self._align.aligned or self._now() - self._began > REPORTS_WAIT
+
     async def _placed(self, picture: CodedPicture) -> PicturePacket | None:
         """The picture on the sound's timeline, unless there is no sound yet."""
         assert self._picture is not None and self._align is not None
@@ -173,8 +186,8 @@ class WhipSource(Peer):
         if self._format is None:
             return None
         time = at - self._decoder.origin
-        if time < -TICK_RATE:
-            return None
+        if time < max(0, self._last) - TICK_RATE:
+            return None  # a clock was set back
         self._last = max(time, self._last + 1)
         return PicturePacket(self._format, self._last, self._last, picture.key, picture.data)
 

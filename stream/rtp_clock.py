@@ -12,8 +12,14 @@ _HALF, _FULL = 1 << 31, 1 << 32
 SLEW = 0.05
 """Most by which the picture's time is stretched or squeezed to get in sync (5 %)."""
 
-JUMP = TICK_RATE // 2
-"""An error beyond this (0.5 s) is corrected at once: slewing it would take too long to watch."""
+HURRY = 0.25
+"""The same where it is off by more than ``FAR_OFF``: a plain error is not to be watched long."""
+
+FAR_OFF = TICK_RATE // 5
+"""Ticks (0.2 s)."""
+
+JUMP = 5 * TICK_RATE
+"""An error beyond this (5 s) is a clock that was set anew; it is corrected at once."""
 
 ARRIVALS = 100
 """Packets over which the quickest one is sought."""
@@ -107,8 +113,10 @@ class Alignment:
         if self._offset is None or abs(target - self._offset) > JUMP:
             self._offset = target
         else:
-            most = int(SLEW * max(0, ticks - self._last))
-            self._offset += max(-most, min(most, target - self._offset))
+            error = target - self._offset
+            rate = HURRY if abs(error) > FAR_OFF else SLEW
+            most = int(rate * max(0, ticks - self._last))
+            self._offset += max(-most, min(most, error))
         self._last = ticks
         return ticks + self._offset
 

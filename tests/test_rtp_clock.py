@@ -59,6 +59,13 @@ def test_reports_decide_and_get_there_gradually() -> None:
     assert np.abs(np.diff(errors)).max() <= 0.05 / FPS + 0.0001
 
 
+def test_a_plain_error_is_corrected_sooner_but_never_backwards() -> None:
+    errors = play(late=0.8, drift=0.0, reports=True)
+    assert errors[0] > 0.7
+    assert max(map(abs, errors[8 * FPS :])) < 0.0005
+    assert np.diff(errors).min() >= -0.25 / FPS - 0.0001
+
+
 def test_a_clock_that_is_off_is_followed() -> None:
     for drift in (200e-6, -200e-6):
         errors = play(late=0.05, drift=drift, reports=True, seconds=120)
