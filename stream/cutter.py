@@ -162,7 +162,7 @@ class Cutter:
         assert self.start is not None
         time = Interval(self.start, end)
         pictures, self._pictures = self._pictures[:count], self._pictures[count:]
-        until = self._pictures[0].time if self._pictures else 0
+        until = 0
         before = self._coding
         for one in pictures:
             if one.key:
@@ -178,9 +178,12 @@ class Cutter:
             at = self.start - self._reorder
             pictures[0] = replace(pictures[0], time=at, shown=self.start)
         if pictures:
-            natural = end - self._reorder
-            follows = self._pictures and self._shown(self._pictures[0]) == end
-            until = max(pictures[-1].time + 1, until if follows else natural)
+            following = self._pictures[0] if self._pictures else None
+            follows = following is not None and self._shown(following) == end
+            until = following.time if following is not None and follows else end - self._reorder
+            until = max(pictures[-1].time + 1, until)
+            if not follows or (following is not None and following.key):
+                until = max(until, _stretched(pictures, until, end))
         self.start = end
         if self.target is None:
             intended = target_duration(seconds(self._segment))
@@ -192,3 +195,14 @@ class Cutter:
             key=bool(pictures) and pictures[0].key,
             discontinuity=before is not None and self._coding != before,
         )
+
+
+def _stretched(pictures: list[PicturePacket], until: int, end: int) -> int:
+    """``until``, or later if players would see a hole before ``end``.
+
+    A player holds each picture from when it is shown for as long as it is the newest decoded,
+    and the last one decoded need not be the last one shown.
+    """
+    times = [*(one.time for one in pictures[1:]), until]
+    held = [one.shown + after - one.time for one, after in zip(pictures, times, strict=True)]
+    return until if max(held) >= end else pictures[-1].time + end - pictures[-1].shown

@@ -17,17 +17,22 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from server.hls import HlsOutput
 from server.hls_routes import hls_routes
+from stream.timeline import TICK_RATE
+from tests.bare_feed import bare_feed, moved, play
 from tests.chromium import Page, chromium, needs_chromium
 from tests.feeds import file_feed
-from tests.streams import small_source
+from tests.streams import pictures_of, small_source
 
 WEB = Path(__file__).parent.parent / "server" / "web"
 
 PAGE = """<!doctype html><video muted></video><script src="/hls.min.js"></script><script>
 const video = document.querySelector("video");
 const hls = new Hls({liveSyncDurationCount: 2});
-const seen = {errors: [], tracks: [], starts: {}, urls: []};
-hls.on(Hls.Events.ERROR, (_, data) => seen.errors.push(`${data.details} ${data.fatal}`));
+const seen = {errors: [], holes: [], tracks: [], starts: {}, urls: []};
+hls.on(Hls.Events.ERROR, (_, data) => {
+  seen.errors.push(`${data.details} ${data.fatal}`);
+  if (data.details == "bufferSeekOverHole") seen.holes.push(video.currentTime);
+});
 hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, (_, data) => seen.tracks.push(data.name));
 hls.on(Hls.Events.FRAG_BUFFERED, (_, data) => {
   seen.urls.push(data.frag.relurl);
@@ -120,6 +125,41 @@ def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: Path) -
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
+
+    asyncio.run(asyncio.wait_for(run(), 90))
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@needs_chromium
+def test_chromium_plays_through_a_stall_and_another_coding(tmp_path: Path) -> None:
+    """The picture stands still from 1.5 to 5 s, and is twice as large from 7 s on."""
+    small = pictures_of(small_source(tmp_path / "small.mp4", length=4))
+    large = pictures_of(small_source(tmp_path / "l.mp4", length=3, extra=("-vf", "scale=320:180")))
+    pictures = [
+        *(one for one in small if one.time < 1.5 * TICK_RATE),
+        *(moved(one, 3) for one in small if one.time >= 2 * TICK_RATE),
+        *(moved(one, 7.1) for one in large),
+    ]
+
+    async def run() -> None:
+        folder = tmp_path / "hls"
+        async with bare_feed() as feed:
+            output = HlsOutput(feed, folder, segment=1.0, window=50)
+            running = asyncio.create_task(output.run())
+            await play(feed, pictures, 0, 10)
+            feed.close()
+            await running
+        async with served(folder) as url, chromium() as page:
+            await page.open(url)
+            await page.until("video.currentTime > 0.5", within=20)
+            assert (await look(page))["size"] == [160, 90]
+            await page.until("video.currentTime > 8.5 && video.videoWidth == 320", within=20)
+            state = await look(page)
+            assert not [error for error in state["errors"] if error.endswith("true")]
+            # All pictures but those of the stall, and none that could not be decoded.
+            assert state["frames"] > 100
+            # hls.js starts a discontinuity by its decoding time, and so jumps over the reordering.
+            assert all(abs(hole - 7.1) < 0.3 for hole in state["holes"]), state["holes"]
 
     asyncio.run(asyncio.wait_for(run(), 90))
 
