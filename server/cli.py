@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from server.config import ConfigError
+from server.usage import UsageError
 from stages.base import EngineError
 from stream.sink import SinkError
 from stream.soundtrack import SoundtrackError
@@ -21,10 +22,6 @@ from stream.source import SourceError
 
 USAGE = 2
 """Exit status for input or configuration that cannot be used."""
-
-
-class UsageError(Exception):
-    """A command was called in a way that cannot work; the message says how to call it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from server.cli import UsageError
 from server.config import Config, load
 from server.engines import load_engines
 from server.plot import draw_sync, require_matplotlib
 from server.report import Report
 from server.session import FileSession, Outcome
+from server.usage import UsageError
 from stream.job import DubJob
 from stream.sink import FileSink
 from stream.source import MediaSource

@@ -15,7 +15,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from server.cli import UsageError
 from server.listen_client import Hello, ListenClient, ListenError
 from server.listen_recorder import (
     FileOutput,
@@ -26,6 +25,7 @@ from server.listen_recorder import (
     Timeline,
     find_player,
 )
+from server.usage import UsageError
 from server.ws_frames import Frame
 from stream.channel import Channel
 from stream.frames import Samples

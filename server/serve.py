@@ -16,11 +16,12 @@ from rich.console import Console
 
 from server import logs
 from server.app import create_app
-from server.cli import UsageError
 from server.config import Config, ConfigError, amend, load
 from server.daemon import APP, Daemon, Taken
 from server.doors import Doors, outputs
 from server.spec import PUBLISH, SpecError
+from server.usage import UsageError
+from server.ws_transport import LiveWebSocketProtocol
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ async def _serve(config: Config, console: Console) -> int:
             create_app(daemon, doors.routers),
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            ws=LiveWebSocketProtocol,
+            ws_per_message_deflate=False,
             ws_max_size=64 * 1024,
             timeout_graceful_shutdown=3,
             server_header=False,

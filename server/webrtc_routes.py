@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -56,6 +57,9 @@ def webrtc_router(
     async def play(session: str, request: Request, track: str | None = None) -> Response:
         authorise(request, session, "play")
         feed = _known(feeds, session)
+        if math.isinf(feed.due(0)):
+            detail = "nobody has published to the session yet: try again in a while"
+            raise HTTPException(409, detail, {"Retry-After": "2"})
         chosen = _chosen(feed, track)
         offer = await _offer(request)
         made: list[WhepPeer] = []

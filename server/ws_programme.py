@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 from collections.abc import Callable
@@ -44,6 +45,8 @@ class Programme:
     def position(self) -> int:
         """Media time that the viewer sees now, ticks."""
         zero, second = self.feed.due(0), self.feed.due(TICK_RATE)
+        if math.isinf(zero):
+            return 0  # nothing has come yet
         now = asyncio.get_running_loop().time()
         return max(0, int((now - zero) / (second - zero) * TICK_RATE))
 

@@ -14,7 +14,7 @@ from server.ws_frames import Encoding, Frame
 from stream.channel import Channel, Closed
 from stream.frames import AudioChunk, Samples
 from stream.repair import TimestampRepair
-from stream.source import _AudioTrack
+from stream.source import ContiguousTrack
 from stream.timeline import TICK, TICK_RATE, rescale
 from stream.worker import Worker
 
@@ -79,7 +79,7 @@ class _PublishedSound:
         self._encoding = encoding
         layout = "mono" if encoding.channels == 1 else "stereo"
         self._layout = layout
-        self._track = _AudioTrack(av.AudioLayout(layout))
+        self._track = ContiguousTrack(av.AudioLayout(layout))
         self._repair: TimestampRepair | None = None
         self._decoder = _opus_decoder(layout) if encoding.format == "opus" else None
         self._end = 0  # media time after the newest sound, by its times

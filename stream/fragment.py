@@ -99,10 +99,14 @@ def _options(sequence: int) -> dict[str, str]:
 def _split(content: bytes, time: int) -> Fragment:
     boxes = list(_boxes(content, 0, len(content)))
     cut = next(start - 8 for kind, start, _ in boxes if kind == b"moof")
-    base = next(start for kind, start, _ in boxes if kind == b"tfdt")
     stamped = bytearray(content)
-    # Version 1 of the box, which FFmpeg writes, has 64 bits of time after version and flags.
-    struct.pack_into(">Q", stamped, base + 4, time)
+    # FFmpeg counts from the first sample, in one fragment for each key picture. Version 1 of the
+    # box, which it writes, has 64 bits of time after version and flags.
+    stamps = [start + 4 for kind, start, _ in boxes if kind == b"tfdt"]
+    first = struct.unpack_from(">Q", content, stamps[0])[0]
+    for stamp in stamps:
+        begins = struct.unpack_from(">Q", content, stamp)[0] - first + time
+        struct.pack_into(">Q", stamped, stamp, begins)
     return Fragment(content[:cut].replace(b"hev1", b"hvc1"), bytes(stamped[cut:]))
 
 

@@ -135,7 +135,7 @@ class MediaSource:
         flags: Any = self._container.format.flags
         discontinuous = bool(flags & av.format.Flags.ts_discont.value)
         repair = TimestampRepair(self._origin, discontinuous=discontinuous)
-        track = _AudioTrack(self._layout)
+        track = ContiguousTrack(self._layout)
         for packet in self._packets():
             index = packet.stream_index
             if index not in copied:
@@ -172,7 +172,7 @@ class MediaSource:
                 return
             yield packet
 
-    def _decode(self, packet: Any, track: _AudioTrack, offset: int) -> Iterator[AudioChunk]:
+    def _decode(self, packet: Any, track: ContiguousTrack, offset: int) -> Iterator[AudioChunk]:
         try:
             frames = packet.decode()
         except (av.error.FFmpegError, OSError):
@@ -209,7 +209,7 @@ class MediaSource:
         return None if duration is None else rescale(duration, Fraction(1, av.time_base), TICK)
 
 
-class _AudioTrack:
+class ContiguousTrack:
     """Decoded frames in, contiguous 48 kHz chunks of one layout out."""
 
     def __init__(self, layout: av.AudioLayout) -> None:

@@ -14,6 +14,7 @@ from server.app import create_app
 from server.config import load
 from server.daemon import Daemon
 from server.doors import Doors, outputs
+from server.ws_transport import LiveWebSocketProtocol
 from tests.scripted import ScriptedPool
 
 
@@ -57,7 +58,8 @@ class LiveServer:
             create_app(daemon, doors.routers),
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            ws=LiveWebSocketProtocol,
+            ws_per_message_deflate=False,
             ws_max_size=64 * 1024,
             timeout_graceful_shutdown=2,
         )
