@@ -1,9 +1,9 @@
 """Fragments of fragmented MP4, for HLS: made one at a time, cut exactly where they are asked to be.
 
 Every fragment is written by a muxer of its own into memory. FFmpeg's muxer gives the boxes; the
-base time is put in afterwards, since a muxer counts from its own first packet. That is what
-FFmpeg's HLS muxer cannot do: cut sound where the picture is cut, go on when the picture stalls or
-changes, and tell the moment at which a fragment is complete.
+base time is put in afterwards, since a muxer counts from its own first packet. One muxer for all
+fragments would need `frag_custom`, whose flush PyAV cannot ask for. The `cmaf` flag is not set: it
+makes composition offsets negative, and FFmpeg's own reader then shows pictures too late.
 """
 
 from __future__ import annotations

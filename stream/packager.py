@@ -1,8 +1,8 @@
 """A live HLS presentation in a folder: fragments, subtitles and playlists of a bounded window.
 
-Fragments are cut by ourselves (`stream.fragment`) and not by FFmpeg's HLS muxer, which was tried:
-it cannot cut sound where the picture is cut, stops with the picture when that stalls, cannot go on
-with another picture format, and gives subtitles no time of their own.
+Fragments are cut by ourselves (`stream.fragment`) and not by FFmpeg's HLS muxer: that decides by
+itself where to cut, has its streams fixed when it begins, so that a picture can neither come later
+nor change its coding, and has no say in what is shown while the picture stalls.
 """
 
 from __future__ import annotations
