@@ -40,7 +40,10 @@ RECORD = """(async (seconds) => {
   pc.addTransceiver("video", {direction: "recvonly"});
   pc.addTransceiver("audio", {direction: "recvonly"});
   const stream = new MediaStream();
-  pc.ontrack = (event) => stream.addTrack(event.track);
+  pc.ontrack = (event) => {
+    event.receiver.jitterBufferTarget = event.track.kind === "video" ? 230 : 200;
+    stream.addTrack(event.track);
+  };
   await pc.setLocalDescription(await pc.createOffer());
   if (pc.iceGatheringState !== "complete") {
     await new Promise((done) => pc.onicegatheringstatechange = () =>

@@ -6,6 +6,10 @@ import { connected, negotiate, release, statistics } from "./negotiate.js";
 const CONNECTING = 8_000; // ms
 const RECOVERY = 5_000; // ms that an interrupted connection is given to come back by itself
 const STALLED = 3; // looks in a row that find nothing new
+// Chrome lets picture and sound drift 30 ms apart before it does something about it, and takes
+// seconds to agree on a delay of its own. With a delay given for both, they are together from the
+// first picture on; the picture gets what the sound still has to wait for the device. ms
+const BUFFERED = { audio: 200, video: 230 };
 
 export class WhepPlayer {
   kind = "webrtc";
@@ -33,7 +37,10 @@ export class WhepPlayer {
     const stream = new MediaStream();
     connection.addTransceiver("video", { direction: "recvonly" });
     connection.addTransceiver("audio", { direction: "recvonly" });
-    connection.addEventListener("track", ({ track }) => stream.addTrack(track));
+    connection.addEventListener("track", ({ track, receiver }) => {
+      receiver.jitterBufferTarget = BUFFERED[track.kind];
+      stream.addTrack(track);
+    });
     connection.addEventListener("connectionstatechange", () => this.#look());
     const url = `${at(this.session, "/whep")}?track=${encodeURIComponent(this.track)}`;
     const options = { token: this.token, signal, amend: inStereo };
