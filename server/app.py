@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
+from swagger_ui_bundle import swagger_ui_path
 
 from server import problems
 from server.access import Denied, Right, check
@@ -27,6 +29,10 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+
+KEPT_ENDED = 16
+"""Sessions that have ended and can still be looked at."""
 
 
 class Created(BaseModel):
@@ -50,6 +56,8 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         title="livedub",
         description="Live dubbing: create sessions, publish into them, watch them.",
         version="1",
+        docs_url=None,
+        redoc_url=None,
     )
     problems.install(app)
     serve = daemon.config.serve
@@ -58,7 +66,7 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=serve.origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", "If-Match"],
             expose_headers=["Location", "Link", "ETag"],
         )
@@ -110,7 +118,8 @@ def _sessions(daemon: Daemon) -> APIRouter:
         serve = daemon.config.serve
         if not daemon.ready:
             raise Problem(503, "the daemon is ending and takes no more sessions")
-        if len(daemon.sessions) >= serve.max_sessions:
+        await daemon.forget(KEPT_ENDED)
+        if daemon.running >= serve.max_sessions:
             raise Problem(503, f"there are {serve.max_sessions} sessions already: end one first")
         try:
             await asyncio.to_thread(check_addresses, spec, serve.hosts, serve.files)
@@ -168,6 +177,17 @@ def _operation(daemon: Daemon) -> APIRouter:
 
 
 def _pages(app: FastAPI) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def api_documentation() -> HTMLResponse:
+        # From here and not from a content network: the daemon may have no way out.
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="livedub API",
+            swagger_js_url="/docs/swagger-ui-bundle.js",
+            swagger_css_url="/docs/swagger-ui.css",
+            swagger_favicon_url="/web/icon.svg",
+        )
+
     @app.get("/", include_in_schema=False)
     async def player() -> FileResponse:
         return FileResponse(WEB / "index.html", headers=SECURITY)
@@ -176,4 +196,5 @@ def _pages(app: FastAPI) -> None:
     async def publisher() -> FileResponse:
         return FileResponse(WEB / "publish.html", headers=SECURITY)
 
+    app.mount("/docs", StaticFiles(directory=swagger_ui_path), name="docs")
     app.mount("/web", StaticFiles(directory=WEB), name="web")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -268,6 +269,18 @@ class Daemon:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         del self.sessions[id_]
+        await asyncio.to_thread(shutil.rmtree, session.folder, ignore_errors=True)
+
+    @property
+    def running(self) -> int:
+        """Sessions that have not ended."""
+        return sum(not session.ended.is_set() for session in self.sessions.values())
+
+    async def forget(self, most: int) -> None:
+        """Keep the newest ``most`` of the sessions that have ended."""
+        over = [id_ for id_, session in self.sessions.items() if session.ended.is_set()]
+        for id_ in over[: max(0, len(over) - most)]:
+            await self.remove(id_, drain=False)
 
     def find(self, key: str) -> RunningSession | None:
         """The session that a publisher's key belongs to; takes as long for any key."""

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from server.problem import ProblemRoute
 from server.webrtc_peer import MAX_SDP, Peer
 from server.webrtc_peers import Action, Peers
 from server.whep import WhepPeer, watch
@@ -51,7 +50,7 @@ def webrtc_router(
         authorise: called before anything else.
         peers: holds the peers; closed by its owner when the daemon ends.
     """
-    router = APIRouter(route_class=ProblemRoute)
+    router = APIRouter()
 
     @router.post("/sessions/{session}/whep", status_code=201)
     async def play(session: str, request: Request, track: str | None = None) -> Response:

@@ -15,7 +15,8 @@ def test_every_picture_keeps_its_time_however_many_are_key_pictures(
 ) -> None:
     path = tmp_path / "source.mp4"
     ffmpeg(
-        "-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4", "-c:v", "libx264", "-g", str(every),
+        "-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4",
+        "-c:v", "libx264", "-g", str(every),
         "-bf", "0", "-pix_fmt", "yuv420p", path,
     )  # fmt: skip
     pictures = pictures_of(path)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 
+from server import problems
 from server.webrtc_peers import Action, Peers
 from server.webrtc_routes import webrtc_router
 from server.whep import WhepPeer
@@ -36,6 +37,7 @@ class Daemon:
         self.published: list[WhipSource] = []
         self.feed = feed
         app = FastAPI()
+        problems.install(app)
         app.include_router(
             webrtc_router({"s": feed}.__getitem__, self.ingest, self.authorise, self.peers)
         )
