@@ -30,10 +30,12 @@ demo: $(BIN)/livedub $(IN)
 	@echo "Report:       demo/report.json"
 
 test: $(VENV)/.dev
-	@if command -v ffprobe >/dev/null; then :; \
+	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null \
+	  && ls /usr/lib/nginx/modules/ngx_rtmp_module.so >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && apt-get install -y -qq ffmpeg >/dev/null; \
-	else echo "ffmpeg is not installed: tests that need ffprobe will skip"; fi
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp chromium >/dev/null; \
+	else echo "Without ffmpeg, nginx's RTMP module and Chromium some tests will skip"; fi
 	$(BIN)/python -m pytest -q
 
 lint: $(VENV)/.dev

@@ -1,5 +1,7 @@
 """Media that the tests share."""
 
+import os
+
 import pytest
 
 from benchmarks.demo_clip import Clip, Line, make_clip
@@ -15,3 +17,11 @@ SHORT = (
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """Three spoken sentences under a test picture."""
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", script=SHORT, size="160x90")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where everything is supposed to be there, a skipped test is a failed one."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if os.environ.get("LIVEDUB_NO_SKIP") and skipped and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,9 +1,11 @@
 """Live sessions on real media and real voice activity, at real pace."""
 
 import asyncio
+import subprocess
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -288,3 +290,30 @@ def test_counts_tell_what_became_of_the_utterances(clip: Clip) -> None:
     counts = seen.session.counts["pt"]
     assert counts.fates[Fate.ON_TIME] == 3 and counts.on_time_rate == 1.0
     assert np.median(seen.lateness) < 0.02
+
+
+def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
+    clip: Clip, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.flv"
+    subprocess.run(
+        [
+            "ffmpeg", "-v", "error", "-i", str(clip.path), "-vf", "scale=320:180",
+            "-c:v", "libx264",
+            "-preset", "ultrafast", "-ar", "22050", "-ac", "1", "-c:a", "aac",
+            "-output_ts_offset", "5000", str(other),
+        ],
+        check=True,
+    )  # fmt: skip
+
+    async def again() -> Connection:
+        return MediaConnection(MediaSource(str(other), layout=LAYOUT), paced=True)
+
+    seen = asyncio.run(_watch([_now(_file(clip)), again]))
+    assert seen.fates() == ["on_time"] * 6
+    assert _contiguous(seen.sound["pt"])
+    sizes = list(dict.fromkeys((p.format.width, p.format.height) for p in seen.pictures))
+    assert sizes == [(160, 90), (320, 180)]
+    times = [packet.time for packet in seen.pictures]
+    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert times[-1] / TICK_RATE < 2 * clip.duration + 2
