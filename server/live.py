@@ -16,8 +16,8 @@ from stream.adaptive_delay import AdaptiveDelay
 from stream.broadcast import Broadcast
 from stream.clock import Live, PlayoutClock
 from stream.deliver import Delivery, Voice
-from stream.feed import ORIGINAL, Event, Feed, PicturePacket, SoundBlock
-from stream.frames import Fate, Samples, Word
+from stream.feed import ORIGINAL, Event, Feed, PicturePacket
+from stream.frames import AudioChunk, Fate, Samples, Word
 from stream.jitter import Played
 from stream.job import DubJob, StageFault
 from stream.live_source import CHANNELS, LiveSource
@@ -85,7 +85,7 @@ class LiveSession:
         self._adaptive = AdaptiveDelay(clock, *bounds) if bounds else None
         self._pipeline: Pipeline | None = None
         self.counts = {target: Counts() for target in self.targets}
-        tracks = {track: Broadcast[SoundBlock]() for track in (ORIGINAL, *self.targets)}
+        tracks = {track: Broadcast[AudioChunk]() for track in (ORIGINAL, *self.targets)}
         self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source)
 
     @property
@@ -261,12 +261,12 @@ class _Output:
         start = self._position
         self._position += length
         if length:
-            self._mix.publish(SoundBlock(start, self._pending[:length]))
+            self._mix.publish(AudioChunk(start, self._pending[:length]))
             self._pending = self._pending[length:]
         if self._original is None:
             return
         if length:
-            self._original.publish(SoundBlock(start, self._bed[:length]))
+            self._original.publish(AudioChunk(start, self._bed[:length]))
             self._bed = self._bed[length:]
         while self._packets and self._packets[0].time < self._position:
             packet = self._packets.popleft()

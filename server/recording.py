@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stream.aac import AacEncoder, AacPacket
-from stream.feed import ORIGINAL, Feed, PictureFormat, PicturePacket, SoundBlock
+from stream.feed import ORIGINAL, Feed, PictureFormat, PicturePacket
+from stream.frames import AudioChunk
 from stream.muxer import Muxer, MuxerError, SoundTrack
 from stream.tap import Batch, FeedTap
 from stream.timeline import TICK_RATE
@@ -140,7 +141,7 @@ class _Writer:
         self._muxer: Muxer | None = None
         self._coded: PictureFormat | None = None
         self._encoders: dict[str, AacEncoder] = {}
-        self._early: dict[str, list[SoundBlock]] = {name: [] for name in sounds}
+        self._early: dict[str, list[AudioChunk]] = {name: [] for name in sounds}
         self._held: PicturePacket | None = None  # until it is known how long it is shown
         self._count = 0
         self.files: list[Path] = []
@@ -167,7 +168,7 @@ class _Writer:
             self._hear(self._early)
         self._end_file()
 
-    def _wait(self, sound: dict[str, list[SoundBlock]]) -> None:
+    def _wait(self, sound: dict[str, list[AudioChunk]]) -> None:
         """Keep sound until a picture comes or must no longer be waited for."""
         starts = [blocks[0].start for blocks in sound.values() if blocks]
         ends = [blocks[-1].end for blocks in sound.values() if blocks]
@@ -209,7 +210,7 @@ class _Writer:
         if held is not None:
             self._muxer.write_picture(held, picture.time - held.time)
 
-    def _hear(self, sound: dict[str, list[SoundBlock]], until: int | None = None) -> None:
+    def _hear(self, sound: dict[str, list[AudioChunk]], until: int | None = None) -> None:
         """Encode what lies before ``until`` and leave the rest in ``sound``."""
         for name, blocks in sound.items():
             at = len(blocks)

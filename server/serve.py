@@ -40,11 +40,31 @@ def run_serve(options: argparse.Namespace, console: Console) -> int:
     return asyncio.run(_serve(config, console))
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to the daemon: its sessions end before its connections."""
+class HttpServer(uvicorn.Server):
+    """uvicorn for a daemon that was started, with the signals left to the daemon.
+
+    Args:
+        daemon: its sessions end before the server's connections do.
+        doors: into the sessions.
+    """
+
+    def __init__(self, daemon: Daemon, doors: Doors) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(daemon, doors.routers),
+                log_config=None,
+                access_log=False,
+                ws=LiveWebSocketProtocol,
+                ws_per_message_deflate=False,
+                ws_max_size=64 * 1024,
+                timeout_graceful_shutdown=3,
+                server_header=False,
+            )
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave them."""
         yield
 
 
@@ -59,18 +79,7 @@ async def _serve(config: Config, console: Console) -> int:
         await daemon.aclose()
         raise UsageError(_reason(error)) from None
     doors = Doors(daemon)
-    server = _Server(
-        uvicorn.Config(
-            create_app(daemon, doors.routers),
-            log_config=None,
-            access_log=False,
-            ws=LiveWebSocketProtocol,
-            ws_per_message_deflate=False,
-            ws_max_size=64 * 1024,
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
-    )
+    server = HttpServer(daemon, doors)
     ending: set[asyncio.Task[None]] = set()
 
     async def end() -> None:

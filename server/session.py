@@ -158,6 +158,7 @@ class FileSession:
         finally:
             if not finished:
                 await asyncio.shield(self._sink_worker.run(self._sink.discard))
+                await self._monitor.aclose()
             await self._sink_worker.aclose()
             await self._delivery.aclose()
             self._source.close()
@@ -247,8 +248,12 @@ class _DubMonitor:
         self._pending.append(self._resampler.flush())
         self._pending.append(np.zeros(self._detector.window, np.float32))
         await self._classify()
-        await self._detector.aclose()
+        await self.aclose()
         return speech_intervals(np.concatenate(self._probabilities), self._detector.window)
+
+    async def aclose(self) -> None:
+        """End its detector."""
+        await self._detector.aclose()
 
     async def _classify(self) -> None:
         audio = np.concatenate(self._pending)

@@ -11,8 +11,7 @@ import av
 import numpy as np
 
 from server.ws_frames import Encoding, Frame, encode_frame
-from stream.feed import SoundBlock
-from stream.frames import Samples
+from stream.frames import AudioChunk, Samples
 from stream.resample import Resampler
 from stream.timeline import FRAME, TICK, TICK_RATE
 
@@ -62,7 +61,7 @@ class Encoder:
         self._origin = self._expected = 0
         self._broken = False
 
-    def encode(self, blocks: Iterable[SoundBlock]) -> list[SentFrame]:
+    def encode(self, blocks: Iterable[AudioChunk]) -> list[SentFrame]:
         """Encode the next blocks; where one does not continue the last, frames are marked."""
         frames: list[SentFrame] = []
         for block in blocks:

@@ -11,7 +11,8 @@ from functools import partial
 from server.ws_encode import Encoder, SentFrame
 from server.ws_frames import Encoding
 from stream.broadcast import Broadcast, Subscription
-from stream.feed import Feed, SoundBlock
+from stream.feed import Feed
+from stream.frames import AudioChunk
 from stream.timeline import ticks
 from stream.worker import Worker
 
@@ -83,7 +84,7 @@ class Rendition:
         worker = Worker("ws-encode")
         try:
             async for block in self._blocks:
-                blocks: list[SoundBlock] = [block]
+                blocks: list[AudioChunk] = [block]
                 while len(self._blocks):
                     blocks.append(await anext(self._blocks))
                 self._give(await worker.run(partial(self._encoder.encode, blocks)))

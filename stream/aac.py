@@ -8,8 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from stream.feed import SoundBlock
-from stream.frames import Samples
+from stream.frames import AudioChunk, Samples
 from stream.timeline import TICK, TICK_RATE
 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
@@ -76,7 +75,7 @@ class AacEncoder:
         self._started = True
         self._first = self._taken = time
 
-    def encode(self, block: SoundBlock) -> list[AacPacket]:
+    def encode(self, block: AudioChunk) -> list[AacPacket]:
         """Take a block; what can be given out."""
         if not self._started:
             self.begin(block.start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stream.broadcast import Broadcast
-from stream.frames import Samples
+from stream.frames import AudioChunk
 
 ORIGINAL = "original"
 """Name of the track that carries the source's own sound; dubs go by their language's code."""
@@ -58,24 +58,6 @@ class PicturePacket:
 
 
 @dataclass(frozen=True, slots=True)
-class SoundBlock:
-    """20 ms of one track, published when the viewer is to hear its start.
-
-    Attributes:
-        start: media time of the first sample, ticks. Blocks follow each other without gaps.
-        samples: 48 kHz, shape ``(n, channels)``; n is 960 except at the source's end.
-    """
-
-    start: int
-    samples: Samples
-
-    @property
-    def end(self) -> int:
-        """Media time just after the last sample, ticks."""
-        return self.start + len(self.samples)
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """Something that became known about an utterance.
 
@@ -123,7 +105,8 @@ class Feed:
     Attributes:
         due: event-loop time (``loop.time()``) at which the viewer sees a media time in ticks.
         channels: of every track.
-        tracks: by name, ``original`` first, then one per target language.
+        tracks: by name, ``original`` first, then one per target language: chunks without gaps,
+            each published when the viewer is to hear its start, of 20 ms but at the end.
         picture: coded pictures in decoding order; never published where there is none.
         events: about every utterance, as they become known (ahead of the viewer's time).
         picture_format: the newest, ``None`` until a picture was published.
@@ -132,7 +115,7 @@ class Feed:
 
     due: Callable[[int], float]
     channels: int
-    tracks: dict[str, Broadcast[SoundBlock]]
+    tracks: dict[str, Broadcast[AudioChunk]]
     language: str = "en"
     picture: Broadcast[PicturePacket] = field(default_factory=Broadcast)
     events: Broadcast[Event] = field(default_factory=Broadcast)

@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from stream.broadcast import Broadcast, Subscription
-from stream.feed import Feed, SoundBlock
-from stream.frames import Samples
+from stream.feed import Feed
+from stream.frames import AudioChunk, Samples
 from stream.relay import Relays
 from stream.timeline import FRAME, TICK, TICK_RATE
 
@@ -68,7 +68,7 @@ class OpusEncoder:
             "frame_duration": "20",
         }
 
-    def convert(self, item: SoundBlock, lost: bool) -> list[OpusPacket]:
+    def convert(self, item: AudioChunk, lost: bool) -> list[OpusPacket]:
         """Code one block; a shorter last one is filled with silence."""
         frame = self._frame(item.samples)
         frame.pts = item.start
@@ -94,7 +94,7 @@ class OpusEncoder:
         return mixed
 
 
-_relays: Relays[SoundBlock, OpusPacket] = Relays("opus", capacity=50)
+_relays: Relays[AudioChunk, OpusPacket] = Relays("opus", capacity=50)
 
 
 @contextlib.asynccontextmanager
@@ -113,6 +113,6 @@ async def opus_packets(
     Raises:
         KeyError: if there is no such track.
     """
-    source: Broadcast[SoundBlock] = feed.tracks[track]
+    source: Broadcast[AudioChunk] = feed.tracks[track]
     async with _relays.read(source, lambda: OpusEncoder(feed.channels), capacity) as packets:
         yield packets

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from stream.aac import AacEncoder, AacPacket
 from stream.cutter import Cut, Cutter
-from stream.feed import ORIGINAL, SoundBlock
+from stream.feed import ORIGINAL
 from stream.fragment import Fragment, codec_name, picture_fragment, sound_fragment
+from stream.frames import AudioChunk
 from stream.live_cues import LiveCues
 from stream.playlist import Rendition, Segment, Variant, master_playlist
 from stream.rendition_files import RenditionFiles, put
@@ -38,7 +39,7 @@ class Language:
 @dataclass(slots=True)
 class _Sound:
     encoder: AacEncoder
-    early: list[SoundBlock] = field(default_factory=list)  # before it is known where all begins
+    early: list[AudioChunk] = field(default_factory=list)  # before it is known where all begins
     packets: list[AacPacket] = field(default_factory=list)
     end: int = 0
 
@@ -116,14 +117,14 @@ class Packager:
         if self._number and self._cutter.target is not None:
             self._write_playlists(self._cutter.target, ended=True)
 
-    def _hear(self, sound: _Sound, block: SoundBlock) -> None:
+    def _hear(self, sound: _Sound, block: AudioChunk) -> None:
         start = self._cutter.start
         sound.end = block.end
         if start is None:
             sound.early.append(block)
             return
         if block.start < start:
-            block = SoundBlock(start, block.samples[start - block.start :])
+            block = AudioChunk(start, block.samples[start - block.start :])
         sound.packets += sound.encoder.encode(block)
 
     def _clock(self, sound: _Sound) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from stream.broadcast import Subscription
-from stream.feed import Event, Feed, PicturePacket, SoundBlock
+from stream.feed import Event, Feed, PicturePacket
+from stream.frames import AudioChunk
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Batch:
         events: what became known.
     """
 
-    sound: dict[str, list[SoundBlock]]
+    sound: dict[str, list[AudioChunk]]
     pictures: list[PicturePacket] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -67,7 +68,7 @@ class FeedTap:
         pace_name = next(iter(self._sound))
         ended = False
         while not ended:
-            paced: list[SoundBlock] = []
+            paced: list[AudioChunk] = []
             while not ended and len(paced) < span * 50:
                 try:
                     paced.append(await anext(pace))

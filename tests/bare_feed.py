@@ -11,13 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from stream.broadcast import Broadcast
-from stream.feed import ORIGINAL, Feed, PicturePacket, SoundBlock
+from stream.feed import ORIGINAL, Feed, PicturePacket
+from stream.frames import AudioChunk
 from stream.timeline import FRAME, TICK_RATE
 
 
 @contextlib.asynccontextmanager
 async def bare_feed() -> AsyncIterator[Feed]:
-    tracks = {name: Broadcast[SoundBlock]() for name in (ORIGINAL, "pt")}
+    tracks = {name: Broadcast[AudioChunk]() for name in (ORIGINAL, "pt")}
     feed = Feed(lambda time: math.inf, 1, tracks)
     try:
         yield feed
@@ -25,9 +26,9 @@ async def bare_feed() -> AsyncIterator[Feed]:
         feed.close()
 
 
-def tone(start: int) -> SoundBlock:
+def tone(start: int) -> AudioChunk:
     at = np.arange(start, start + FRAME, dtype=np.float32)
-    return SoundBlock(start, (0.2 * np.sin(at * 0.05)).astype(np.float32)[:, None])
+    return AudioChunk(start, (0.2 * np.sin(at * 0.05)).astype(np.float32)[:, None])
 
 
 async def play(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.broadcast import Broadcast
-from stream.feed import ORIGINAL, Event, Feed, PictureFormat, PicturePacket, SoundBlock
+from stream.feed import ORIGINAL, Event, Feed, PictureFormat, PicturePacket
 from stream.frames import AudioChunk, CopiedPacket
 from stream.source import MediaSource
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
@@ -32,7 +32,7 @@ async def file_feed(
         return zero + time / TICK_RATE / speed
 
     channels = source.info.channels
-    feed = Feed(due, channels, {name: Broadcast[SoundBlock]() for name in (ORIGINAL, *tracks)})
+    feed = Feed(due, channels, {name: Broadcast[AudioChunk]() for name in (ORIGINAL, *tracks)})
     playing = asyncio.create_task(_play(feed, source, tracks))
     try:
         yield feed
@@ -59,9 +59,9 @@ async def _play(feed: Feed, source: MediaSource, tracks: tuple[str, ...]) -> Non
         while len(sound) >= FRAME:
             await asyncio.sleep(max(0.0, feed.due(start) - loop.time()))
             block, sound = sound[:FRAME], sound[FRAME:]
-            feed.tracks[ORIGINAL].publish(SoundBlock(start, block))
+            feed.tracks[ORIGINAL].publish(AudioChunk(start, block))
             for track in tracks:
-                feed.tracks[track].publish(SoundBlock(start, -block))
+                feed.tracks[track].publish(AudioChunk(start, -block))
             start += FRAME
             while pictures and pictures[0].time < start:
                 feed.picture_format = pictures[0].format

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 
-import uvicorn
-
-from server.app import create_app
 from server.config import load
 from server.daemon import Daemon
 from server.doors import Doors, outputs
-from server.ws_transport import LiveWebSocketProtocol
+from server.serve import HttpServer
 from tests.scripted import ScriptedPool
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class LiveServer:
@@ -54,16 +43,7 @@ class LiveServer:
         daemon.pool = self._pool or ScriptedPool(on_restart=daemon.metrics.restarted)
         await daemon.start()
         doors = Doors(daemon)
-        config = uvicorn.Config(
-            create_app(daemon, doors.routers),
-            log_config=None,
-            access_log=False,
-            ws=LiveWebSocketProtocol,
-            ws_per_message_deflate=False,
-            ws_max_size=64 * 1024,
-            timeout_graceful_shutdown=2,
-        )
-        server = _Server(config)
+        server = HttpServer(daemon, doors)
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         self._ready.set()
         await self._stop.wait()

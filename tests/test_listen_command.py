@@ -25,7 +25,8 @@ from server.ws_gate import Gate
 from server.ws_listen import listen_router
 from server.ws_programme import Programmes
 from stream.broadcast import Broadcast
-from stream.feed import Feed, SoundBlock
+from stream.feed import Feed
+from stream.frames import AudioChunk
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE
 from tests.feeds import _play as play
@@ -68,7 +69,7 @@ class OnAir:
             raise LookupError
         if self._feed is None:
             zero = asyncio.get_running_loop().time() + self._delay
-            tracks = {name: Broadcast[SoundBlock]() for name in ("original", "pt")}
+            tracks = {name: Broadcast[AudioChunk]() for name in ("original", "pt")}
             self._feed = Feed(lambda time: zero + time / TICK_RATE, 2, tracks)
             self._playing = asyncio.create_task(play(self._feed, self._source, ("pt",)))
             self.heard.set()

@@ -16,8 +16,8 @@ from benchmarks.demo_clip import Clip
 from server.config import load
 from server.live import LiveSession
 from stream.clock import PlayoutClock
-from stream.feed import ORIGINAL, Event, PicturePacket, SoundBlock
-from stream.frames import Fate, Samples
+from stream.feed import ORIGINAL, Event, PicturePacket
+from stream.frames import AudioChunk, Fate, Samples
 from stream.live_source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE
@@ -30,7 +30,7 @@ DELAY = 4.0
 class Seen:
     """What a viewer got."""
 
-    sound: dict[str, list[SoundBlock]]
+    sound: dict[str, list[AudioChunk]]
     pictures: list[PicturePacket] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     session: LiveSession | None = None
@@ -141,7 +141,7 @@ def _buzz(sound: Samples) -> Samples:
     return level
 
 
-def _contiguous(blocks: list[SoundBlock]) -> bool:
+def _contiguous(blocks: list[AudioChunk]) -> bool:
     return blocks[0].start == 0 and all(
         a.end == b.start for a, b in zip(blocks, blocks[1:], strict=False)
     )

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from stream.broadcast import Broadcast
-from stream.feed import Feed, PictureFormat, PicturePacket, SoundBlock
+from stream.feed import Feed, PictureFormat, PicturePacket
+from stream.frames import AudioChunk
 from stream.opus import OpusEncoder, opus_packets
 from stream.opus_listener import OpusListener
 from stream.picture_transcode import PictureTranscoder, from_key, transcoded
@@ -138,7 +139,7 @@ def test_opus_says_which_instant_it_holds(channels: int) -> None:
     start = 7 * FRAME
     out = np.zeros(TICK_RATE)
     for at in range(0, TICK_RATE, FRAME):
-        (packet,) = encoder.convert(SoundBlock(start + at, sound[at : at + FRAME]), False)
+        (packet,) = encoder.convert(AudioChunk(start + at, sound[at : at + FRAME]), False)
         assert packet.duration == FRAME
         (frame,) = decoder.decode(av.Packet(packet.data))
         decoded = frame.to_ndarray().reshape(-1, 2).astype(float).sum(axis=1)
@@ -149,20 +150,20 @@ def test_opus_says_which_instant_it_holds(channels: int) -> None:
 
 
 def test_a_short_last_block_is_filled_up() -> None:
-    (packet,) = OpusEncoder(2).convert(SoundBlock(0, np.zeros((100, 2), np.float32)), False)
+    (packet,) = OpusEncoder(2).convert(AudioChunk(0, np.zeros((100, 2), np.float32)), False)
     assert packet.time < 0 and packet.data
 
 
 def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
     async def run() -> None:
-        source = Broadcast[SoundBlock]()
+        source = Broadcast[AudioChunk]()
         feed = Feed(lambda _: 0.0, 1, {"original": source})
         async with opus_packets(feed, "original"):
             pass  # left before anything ran
         assert source.readers == 0
         async with opus_packets(feed, "original") as packets:
             for n in range(3):
-                source.publish(SoundBlock(n * FRAME, np.zeros((FRAME, 1), np.float32)))
+                source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
             await until(lambda: len(packets) == 3)
         assert source.readers == 0
         with pytest.raises(KeyError):
@@ -178,7 +179,7 @@ def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
 
 def test_changing_tracks_leaves_no_gap_however_the_encoders_hurry() -> None:
     async def run() -> None:
-        sources = {name: Broadcast[SoundBlock]() for name in ("original", "pt", "fr")}
+        sources = {name: Broadcast[AudioChunk]() for name in ("original", "pt", "fr")}
         feed = Feed(lambda _: 0.0, 1, sources)
         listener = OpusListener(feed, "original")
         chance = random.Random(3)
@@ -192,7 +193,7 @@ def test_changing_tracks_leaves_no_gap_however_the_encoders_hurry() -> None:
         await asyncio.sleep(0)
         for n in range(150):
             for source in sources.values():
-                source.publish(SoundBlock(n * FRAME, np.zeros((FRAME, 1), np.float32)))
+                source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
             if n % 7 == 6:
                 listener.select(chance.choice(list(sources)))
             if chance.random() < 0.5:

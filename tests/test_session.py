@@ -21,45 +21,7 @@ from stream.frames import Fate, Samples, Transcript
 from stream.sink import FileSink, SinkError
 from stream.source import MediaSource, SourceError
 from stream.worker import Worker
-
-RATE = 24_000
-
-
-class Recogniser:
-    """Hears the number of the utterance."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
-        self.calls += 1
-        return Transcript(f"utterance number {self.calls}", "en")
-
-    async def aclose(self) -> None: ...
-
-
-class Translator:
-    async def translate(self, text: str) -> str:
-        return f"{text} traduzida"
-
-    async def aclose(self) -> None: ...
-
-
-class Synthesiser:
-    """A buzz that lasts as long as a voice would speak, in two pieces."""
-
-    sample_rate = RATE
-    rate_range = (0.8, 1.3)
-    characters_per_second = 15.0
-
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
-        length = round(len(text) / self.characters_per_second / rate * RATE)
-        time = np.arange(length) / RATE
-        buzz = (0.2 * np.sign(np.sin(2 * np.pi * 150 * time))).astype(np.float32)
-        yield buzz[: length // 2]
-        yield buzz[length // 2 :]
-
-    async def aclose(self) -> None: ...
+from tests.scripted import RATE, Recogniser, Synthesiser, Translator
 
 
 def _engines(**replaced: object) -> Engines:

@@ -16,7 +16,8 @@ from server import webrtc_peer
 from server.webrtc_peer import OfferError, UnsupportedOfferError, read_offer
 from server.whep import watch
 from stream.broadcast import Broadcast
-from stream.feed import Feed, SoundBlock
+from stream.feed import Feed
+from stream.frames import AudioChunk
 from stream.timeline import FRAME, TICK_RATE
 from tests.feeds import file_feed
 from tests.rtc import Viewer, cut_off, flashes, nothing_left, until
@@ -170,7 +171,7 @@ def test_the_peer_ends_with_the_feed(clip: Path) -> None:
 def test_without_a_picture_the_answer_is_sound_alone() -> None:
     async def run() -> None:
         now = asyncio.get_running_loop().time()
-        source = Broadcast[SoundBlock]()
+        source = Broadcast[AudioChunk]()
         feed = Feed(lambda t: now - 10 + t / TICK_RATE, 1, {"original": source})
         viewer = Viewer()
         peer = await watch(feed, "original", await viewer.offer())
@@ -178,7 +179,7 @@ def test_without_a_picture_the_answer_is_sound_alone() -> None:
         sections = SessionDescription.parse(peer.answer).media
         assert {m.kind: m.direction for m in sections} == {"audio": "sendonly", "video": "inactive"}
         for n in range(500):
-            source.publish(SoundBlock(10 * TICK_RATE + n * FRAME, np.zeros((FRAME, 1), np.float32)))
+            source.publish(AudioChunk(10 * TICK_RATE + n * FRAME, np.zeros((FRAME, 1), np.float32)))
             await asyncio.sleep(0.01)
             if len(viewer.packets["audio"]) > 5:
                 break

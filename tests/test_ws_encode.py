@@ -4,15 +4,15 @@ import pytest
 
 from server.ws_encode import Encoder, SentFrame, remix
 from server.ws_frames import Encoding, Frame, decode_frame
-from stream.feed import SoundBlock
+from stream.frames import AudioChunk
 from stream.timeline import FRAME, TICK_RATE
 
 TONE = 0.3 * np.sin(2 * np.pi * 300 * np.arange(TICK_RATE) / TICK_RATE).astype(np.float32)
 
 
-def blocks(start: int, count: int) -> list[SoundBlock]:
+def blocks(start: int, count: int) -> list[AudioChunk]:
     return [
-        SoundBlock(at, TONE[at : at + FRAME, None])
+        AudioChunk(at, TONE[at : at + FRAME, None])
         for at in range(start, start + count * FRAME, FRAME)
     ]
 
@@ -46,7 +46,7 @@ def test_samples_beyond_full_scale_are_clipped_and_do_not_wrap() -> None:
     encoding = Encoding("pcm_s16le", TICK_RATE, 1)
     sound = np.array([[1.0], [-1.0], [1.5], [-1.5], [0.0]], np.float32)
     encoder = Encoder(encoding, 0)
-    (frame,) = decoded(encoder.encode([SoundBlock(0, sound)]) + encoder.flush(), encoding)
+    (frame,) = decoded(encoder.encode([AudioChunk(0, sound)]) + encoder.flush(), encoding)
     assert np.frombuffer(frame.payload, "<i2").tolist() == [32767, -32768, 32767, -32768, 0]
 
 

@@ -21,7 +21,6 @@ from server.ws_frames import (
 from server.ws_gate import Gate
 from server.ws_publish import publish_router
 from server.ws_source import WebSocketSource
-from stream.feed import SoundBlock
 from stream.frames import AudioChunk
 from stream.timeline import TICK_RATE
 from tests.ws_server import serving
@@ -169,7 +168,7 @@ def test_opus_and_a_packet_that_is_none() -> None:
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(TICK_RATE) / TICK_RATE)
     encoder = Encoder(Encoding("opus", TICK_RATE, 1), 0)
     blocks = [
-        SoundBlock(at, tone[at : at + 960, None].astype(np.float32))
+        AudioChunk(at, tone[at : at + 960, None].astype(np.float32))
         for at in range(0, TICK_RATE, 960)
     ]
     packets = encoder.encode(blocks) + encoder.flush()
