@@ -5,6 +5,9 @@ IN ?= demo/clip.mp4
 # Only the tests of checkpoint conversion need it; any release from 2.4 on will do.
 TORCH ?= torch==2.13.0
 
+# Most live tests wait for media to pass: three at a time take less than half as long.
+PYTEST ?= -n 3 --dist loadfile
+
 .PHONY: demo test lint clean
 
 $(BIN)/livedub: pyproject.toml
@@ -36,7 +39,7 @@ test: $(VENV)/.dev
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp chromium >/dev/null; \
 	else echo "Without ffmpeg, nginx's RTMP module and Chromium some tests will skip"; fi
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
