@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import os
 import sys
@@ -79,23 +78,24 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    _require("aiortc", "fastapi", "prometheus_client", "uvicorn", "websockets")
+    _require_serving()
     from server.serve import run_serve
 
     return run_serve(options, Console(stderr=True))
 
 
 def _listen(options: argparse.Namespace) -> int:
-    _require("websockets")
+    _require_serving()
     from server.listen import run_listen
 
     return run_listen(options, Console(stderr=True))
 
 
-def _require(*modules: str) -> None:
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"this needs {', '.join(missing)}: pip install 'livedub[serve]'")
+def _require_serving() -> None:
+    from server.diagnosis import missing_for_serving
+
+    if absent := missing_for_serving():
+        raise UsageError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")
 
 
 def _parser() -> argparse.ArgumentParser:

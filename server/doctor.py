@@ -42,6 +42,9 @@ def _show(console: Console, found: Diagnosis) -> None:
     console.print(f"CPU features: {' '.join(machine.features) or 'unknown'}")
     console.print(f"Cache: {found.cache.path}, {_megabytes(found.cache.size)}")
     console.print(f"eSpeak NG: {found.espeak or 'not installed'}")
+    absent = ", ".join(found.serve_needs)
+    serving = f"needs {absent}: pip install 'livedub[serve]'" if absent else "can run here"
+    console.print(f"Daemon (livedub serve): {serving}", markup=False, soft_wrap=True)
     installed = (f"{name} {version or '—'}" for name, version in found.packages.items())
     console.print(f"Packages: {', '.join(installed)}")
     libraries = (f"{name} {version}" for name, version in found.ffmpeg.items())
