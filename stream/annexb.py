@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stream.feed import PictureFormat, PicturePacket
+from stream.h264 import split_annexb
 
 START_CODE = b"\x00\x00\x00\x01"
 
@@ -66,7 +67,7 @@ def _prefix(coded: PictureFormat) -> int:
 
 def _units(packet: PicturePacket) -> Iterator[bytes]:
     size = _prefix(packet.format)
-    return _prefixed(packet.data, size) if size else _delimited(packet.data)
+    return _prefixed(packet.data, size) if size else split_annexb(packet.data)
 
 
 def _prefixed(data: bytes, size: int) -> Iterator[bytes]:
@@ -77,19 +78,10 @@ def _prefixed(data: bytes, size: int) -> Iterator[bytes]:
         at += size + length
 
 
-def _delimited(data: bytes) -> Iterator[bytes]:
-    at = data.find(b"\x00\x00\x01")
-    while at >= 0:
-        following = data.find(b"\x00\x00\x01", at + 3)
-        unit = data[at + 3 : following] if following >= 0 else data[at + 3 :]
-        yield unit.rstrip(b"\x00") if following >= 0 else unit
-        at = following
-
-
 def _stored_sets(coded: PictureFormat) -> list[bytes]:
     stored = coded.extradata
     if stored[:1] != b"\x01":
-        return list(_delimited(stored))
+        return list(split_annexb(stored))
     sets: list[bytes] = []
     if coded.codec == "h264":
         at = 5
