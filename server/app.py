@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
-from swagger_ui_bundle import swagger_ui_path
 
 from server import problems
 from server.access import Denied, Right, check
@@ -52,12 +51,13 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         daemon: whose sessions it shows.
         routers: further doors to the sessions.
     """
-    app = FastAPI(
+    # Its documentation comes from here and not from a content network: there may be no way out.
+    app = FastAPIOffline(
         title="livedub",
         description="Live dubbing: create sessions, publish into them, watch them.",
         version="1",
-        docs_url=None,
         redoc_url=None,
+        favicon_url="/web/icon.svg",
     )
     problems.install(app)
     serve = daemon.config.serve
@@ -177,17 +177,6 @@ def _operation(daemon: Daemon) -> APIRouter:
 
 
 def _pages(app: FastAPI) -> None:
-    @app.get("/docs", include_in_schema=False)
-    async def api_documentation() -> HTMLResponse:
-        # From here and not from a content network: the daemon may have no way out.
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="livedub API",
-            swagger_js_url="/docs/swagger-ui-bundle.js",
-            swagger_css_url="/docs/swagger-ui.css",
-            swagger_favicon_url="/web/icon.svg",
-        )
-
     @app.get("/", include_in_schema=False)
     async def player() -> FileResponse:
         return FileResponse(WEB / "index.html", headers=SECURITY)
@@ -196,5 +185,4 @@ def _pages(app: FastAPI) -> None:
     async def publisher() -> FileResponse:
         return FileResponse(WEB / "publish.html", headers=SECURITY)
 
-    app.mount("/docs", StaticFiles(directory=swagger_ui_path), name="docs")
     app.mount("/web", StaticFiles(directory=WEB), name="web")

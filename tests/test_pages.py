@@ -414,3 +414,14 @@ def test_the_publish_page_publishes_and_what_ends_is_said(daemon: Daemon, shots:
             assert await viewer.evaluate("shows('notice-text', 'There is no session')")
 
     asyncio.run(run())
+
+
+def test_the_api_is_documented_without_the_internet(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        async with chromium() as page:
+            await page.open(f"{daemon.url}docs")
+            await page.until("document.querySelectorAll('.opblock').length > 10")
+            (shots / "api.png").write_bytes(await page.screenshot())
+            assert not page.console
+
+    asyncio.run(run())
