@@ -16,8 +16,9 @@ from starlette.middleware.cors import CORSMiddleware
 from server import problems
 from server.access import Denied, Right, check
 from server.body_limit import BodyLimit
-from server.daemon import APP, Daemon, RunningSession, Taken
+from server.daemon import APP, Daemon, Taken
 from server.problems import Problem
+from server.running_session import RunningSession
 from server.spec import SessionSpec, SpecError, check_addresses
 
 WEB = Path(__file__).parent / "web"

@@ -14,11 +14,12 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.websockets import WebSocket
 
 from server.access import Denied, Right, check
-from server.daemon import Daemon, Output, RunningSession
+from server.daemon import Daemon
 from server.hls import HlsOutput
 from server.hls_routes import hls_routes
 from server.push import RtmpPush
 from server.recording import Recording
+from server.running_session import Output, RunningSession
 from server.webrtc_peers import Peers
 from server.webrtc_routes import webrtc_router
 from server.whip import WhipSource

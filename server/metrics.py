@@ -105,11 +105,3 @@ class _State(Collector):
         memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Largest resident size so far.")
         memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         yield memory
-
-
-def gauge(name: str, text: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    """One gauge with a value per session."""
-    family = GaugeMetricFamily(name, text, labels=["session"])
-    for session, value in values:
-        family.add_metric([session], value)
-    return family

@@ -5,10 +5,12 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.demo_clip import Clip
 from server.app import create_app
@@ -176,3 +178,16 @@ def test_logs_are_one_json_object_a_line_with_the_session(
         SESSION.set(None)
         root.handlers[:] = before
         root.setLevel(level)
+
+
+def test_every_metric_is_in_the_operators_guide() -> None:
+    guide = (Path(__file__).parent.parent / "docs" / "operating.md").read_text()
+
+    async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
+        await client.post("/sessions", json={"id": "a"})
+        shown = text_string_to_metric_families((await client.get("/metrics")).text)
+        names = {family.name for family in shown if not family.name.endswith("_created")}
+        assert len(names) > 15
+        assert [name for name in names if name not in guide] == []
+
+    _run(test)
