@@ -20,8 +20,8 @@ SILENCE = 10.0
 LEAVING = 3.0
 """Seconds that a new publisher waits for the last one to have left."""
 
-PROBE = {"probesize": "65536", "analyzeduration": "1500000"}
-"""A live stream is understood from its first second or two (microseconds, bytes)."""
+PROBE = {"probesize": "2000000", "analyzeduration": "1000000", "fpsprobesize": "0"}
+"""A live stream is understood from its first second (bytes, microseconds)."""
 
 log = logging.getLogger(__name__)
 
