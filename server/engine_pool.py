@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from server.config import Config
-from server.engines import PHRASE, options_of
+from server.engines import options_of, pace
 from server.turns import Turns
 from stages.base import Recogniser, Synthesiser, Translator
 from stages.registry import create
@@ -198,15 +197,6 @@ class EnginePool:
                 engine = await asyncio.to_thread(create, kind, name, **options)
                 shared = SharedEngine(kind, name, options, engine, self._on_restart)
                 if kind == "tts":
-                    shared.pace = await _pace(engine)
+                    shared.pace = await pace(engine)
                 self._engines[key] = shared
             return self._engines[key]
-
-
-async def _pace(engine: Synthesiser) -> float:
-    """Wall seconds for a second of speech once the engine is warm."""
-    for text in ("1.", PHRASE):
-        began, length = time.perf_counter(), 0
-        async for piece in engine.synthesise(text):
-            length += len(piece)
-    return (time.perf_counter() - began) / max(length / engine.sample_rate, 0.1)

@@ -44,22 +44,21 @@ class Engines:
         noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
         await self.recogniser.recognise(noise)
         await self.translator.translate("Hello.")
-        await self._count("1.")
-        began = time.perf_counter()
-        spoken = await self._count(PHRASE)
-        return (time.perf_counter() - began) / max(spoken, 0.1)
-
-    async def _count(self, text: str) -> float:
-        """Speak and throw away; seconds of speech."""
-        total = 0
-        async for piece in self.synthesiser.synthesise(text):
-            total += len(piece)
-        return total / self.synthesiser.sample_rate
+        return await pace(self.synthesiser)
 
     async def aclose(self) -> None:
         """Free all of them."""
         for engine in (self.detector, self.recogniser, self.translator, self.synthesiser):
             await engine.aclose()
+
+
+async def pace(synthesiser: Synthesiser) -> float:
+    """Wall seconds that a synthesiser takes for a second of speech, once it is warm."""
+    for text in ("1.", PHRASE):
+        began, length = time.perf_counter(), 0
+        async for piece in synthesiser.synthesise(text):
+            length += len(piece)
+    return (time.perf_counter() - began) / max(length / synthesiser.sample_rate, 0.1)
 
 
 async def load_engines(config: Config) -> Engines:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from server.config import Config
-from server.engine_pool import EnginePool, PooledRecogniser, PooledTranslator
+from server.engine_pool import EnginePool
+from server.stage_work import recognition, translation, voice, word_times
 from stages.vad import SileroDetector
 from stream.adaptive_delay import AdaptiveDelay
 from stream.broadcast import Broadcast
 from stream.clock import Live, PlayoutClock
-from stream.deliver import Delivery, Voice
+from stream.deliver import Delivery
 from stream.feed import ORIGINAL, Event, Feed, PicturePacket
-from stream.frames import AudioChunk, Fate, Samples, Word
+from stream.frames import AudioChunk, Fate
 from stream.jitter import Played
-from stream.job import DubJob, StageFault
+from stream.job import DubJob
 from stream.live_source import CHANNELS, LiveSource
 from stream.pipeline import Lane, Listening, Pipeline, Stage
 from stream.playout import Block, Playout
@@ -131,8 +132,8 @@ class LiveSession:
                 Segmenter(
                     within_delay(config.segment, config.playout.delay, pace), detector.window
                 ),
-                Listening(detector.probabilities, detector.window, _words_of(recogniser), HEARING),
-                Stage("asr", _recognise_with(recogniser), config.asr.deadline),
+                Listening(detector.probabilities, detector.window, word_times(recogniser), HEARING),
+                Stage("asr", recognition(recogniser), config.asr.deadline),
                 [lane for lane, _ in lanes],
                 Live(self.clock),
                 config.playout.max_late,
@@ -173,12 +174,7 @@ class LiveSession:
             CAPACITY + round(options.delay * TICK_RATE),
         )
         delivery = Delivery(
-            Voice(
-                lambda text, rate: synthesiser.synthesise(text, rate=rate),
-                synthesiser.sample_rate,
-                synthesiser.rate_range,
-                synthesiser.characters_per_second,
-            ),
+            voice(synthesiser),
             playout,
             pacing,
             config.fit,
@@ -188,7 +184,7 @@ class LiveSession:
         lane = Lane(
             target,
             [
-                Stage("mt", _translate_with(translator), config.mt.deadline),
+                Stage("mt", translation(translator), config.mt.deadline),
                 Stage("tts", delivery.deliver, config.tts.deadline),
             ],
             playout,
@@ -281,30 +277,3 @@ def for_target(config: Config, target: str) -> Config:
     if target == config.languages.source:
         update["mt"] = config.mt.model_copy(update={"engine": "none"})
     return config.model_copy(update=update)
-
-
-def _recognise_with(recogniser: PooledRecogniser) -> Callable[[DubJob], Awaitable[None]]:
-    async def work(job: DubJob) -> None:
-        job.transcript = await recogniser.recognise(job.utterance.audio)
-        if not job.transcript.text.strip():
-            job.give_up(Fate.EMPTY)
-
-    return work
-
-
-def _words_of(recogniser: PooledRecogniser) -> Callable[[Samples], Awaitable[tuple[Word, ...]]]:
-    async def words(audio: Samples) -> tuple[Word, ...]:
-        return (await recogniser.recognise(audio, words=True)).words
-
-    return words
-
-
-def _translate_with(translator: PooledTranslator) -> Callable[[DubJob], Awaitable[None]]:
-    async def work(job: DubJob) -> None:
-        assert job.transcript is not None
-        translation = await translator.translate(job.transcript.text)
-        if not translation.strip():
-            raise StageFault("no translation came back")
-        job.translation = translation
-
-    return work

@@ -11,11 +11,12 @@ import numpy as np
 from server.config import Config
 from server.engines import Engines
 from server.report import Report, describe, summarise
+from server.stage_work import recognition, translation, voice, word_times
 from stages.vad import SileroDetector
 from stream.activity import speech_intervals
-from stream.deliver import Delivery, Voice
-from stream.frames import SPEECH_RATE, CopiedPacket, Fate, Samples, Word
-from stream.job import DubJob, StageFault
+from stream.deliver import Delivery
+from stream.frames import SPEECH_RATE, CopiedPacket, Samples
+from stream.job import DubJob
 from stream.pacing import Offline, Pacing, RealTime
 from stream.pipeline import Lane, Listening, Pipeline, Stage, batches
 from stream.playout import Block, Playout
@@ -88,14 +89,8 @@ class FileSession:
             lambda played: self._lane.played(played),
             LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
         )
-        synthesiser = engines.synthesiser
         self._delivery = Delivery(
-            Voice(
-                lambda text, rate: synthesiser.synthesise(text, rate=rate),
-                synthesiser.sample_rate,
-                synthesiser.rate_range,
-                synthesiser.characters_per_second,
-            ),
+            voice(engines.synthesiser),
             self._playout,
             self._pacing,
             config.fit,
@@ -104,7 +99,7 @@ class FileSession:
         self._lane = Lane(
             config.target,
             [
-                Stage("mt", self._translate, config.mt.deadline),
+                Stage("mt", translation(engines.translator), config.mt.deadline),
                 Stage("tts", self._delivery.deliver, config.tts.deadline),
             ],
             self._playout,
@@ -117,10 +112,10 @@ class FileSession:
             Listening(
                 engines.detector.probabilities,
                 engines.detector.window,
-                self._words,
+                word_times(engines.recogniser),
                 config.asr.deadline,
             ),
-            Stage("asr", self._recognise, config.asr.deadline),
+            Stage("asr", recognition(engines.recogniser), config.asr.deadline),
             [self._lane],
             self._pacing,
             options.max_late,
@@ -164,21 +159,6 @@ class FileSession:
             self._source.close()
         dub_speech = await self._monitor.finish()
         return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)
-
-    async def _recognise(self, job: DubJob) -> None:
-        job.transcript = await self._engines.recogniser.recognise(job.utterance.audio)
-        if not job.transcript.text.strip():
-            job.give_up(Fate.EMPTY)
-
-    async def _words(self, audio: Samples) -> tuple[Word, ...]:
-        return (await self._engines.recogniser.recognise(audio, words=True)).words
-
-    async def _translate(self, job: DubJob) -> None:
-        assert job.transcript is not None
-        translation = await self._engines.translator.translate(job.transcript.text)
-        if not translation.strip():
-            raise StageFault("no translation came back")
-        job.translation = translation
 
     async def _emit(self, block: Block) -> None:
         def write() -> None:

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-from server.ws_frames import NOT_FOUND, TRY_LATER, Encoding, ProtocolError
+from server.ws_frames import GOING_AWAY, NOT_FOUND, TRY_LATER, Encoding, ProtocolError
 from server.ws_rendition import Rendition
 from server.ws_requests import message
 from stream.broadcast import Broadcast, Subscription
@@ -166,4 +166,4 @@ class Programmes:
 
 def going_away() -> ProtocolError:
     """What listeners are told when the server stops."""
-    return ProtocolError(1001, "The server is going away")
+    return ProtocolError(GOING_AWAY, "The server is going away")

@@ -1,0 +1,55 @@
+"""What each stage does with a job, for files and live sessions alike: engines as stages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from stages.base import Recogniser, Synthesiser, Translator
+from stream.deliver import Voice
+from stream.frames import Fate, Samples, Word
+from stream.job import DubJob, StageFault
+
+Work = Callable[[DubJob], Awaitable[None]]
+
+
+def recognition(recogniser: Recogniser) -> Work:
+    """Hear what is said; an utterance without words is settled."""
+
+    async def work(job: DubJob) -> None:
+        job.transcript = await recogniser.recognise(job.utterance.audio)
+        if not job.transcript.text.strip():
+            job.give_up(Fate.EMPTY)
+
+    return work
+
+
+def word_times(recogniser: Recogniser) -> Callable[[Samples], Awaitable[tuple[Word, ...]]]:
+    """Time the words of speech that has to be cut."""
+
+    async def words(audio: Samples) -> tuple[Word, ...]:
+        return (await recogniser.recognise(audio, words=True)).words
+
+    return words
+
+
+def translation(translator: Translator) -> Work:
+    """Translate what was heard."""
+
+    async def work(job: DubJob) -> None:
+        assert job.transcript is not None
+        translated = await translator.translate(job.transcript.text)
+        if not translated.strip():
+            raise StageFault("no translation came back")
+        job.translation = translated
+
+    return work
+
+
+def voice(synthesiser: Synthesiser) -> Voice:
+    """A synthesiser as the delivery sees it."""
+    return Voice(
+        lambda text, rate: synthesiser.synthesise(text, rate=rate),
+        synthesiser.sample_rate,
+        synthesiser.rate_range,
+        synthesiser.characters_per_second,
+    )
