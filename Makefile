@@ -39,7 +39,8 @@ test: $(VENV)/.dev
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp chromium >/dev/null; \
 	else echo "Without ffmpeg, nginx's RTMP module and Chromium some tests will skip"; fi
-	$(BIN)/python -m pytest -q $(PYTEST)
+	$(BIN)/python -m pytest -q -m 'not alone' $(PYTEST)
+	$(BIN)/python -m pytest -q -m alone
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ from tests.feeds import file_feed
 from tests.rtc import Publisher
 
 pytestmark = [
+    pytest.mark.alone,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]

@@ -26,6 +26,7 @@ from tests.rtc import flashes, nothing_left, until
 from tests.test_whip import Received
 
 pytestmark = [
+    pytest.mark.alone,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
