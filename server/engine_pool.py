@@ -13,7 +13,7 @@ from server.engines import options_of, pace
 from server.turns import Turns
 from stages.base import Recogniser, Synthesiser, Translator
 from stages.registry import create
-from stream.frames import Samples, Transcript
+from stream.frames import PLAIN, Manner, Samples, Transcript
 
 FAULTS = 2
 """Failed calls in a row after which an engine is made anew."""
@@ -135,11 +135,11 @@ class PooledSynthesiser:
         self.characters_per_second = engine.characters_per_second
         self.pace = shared.pace
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak when it is this session's turn."""
         async with self._shared.use(self._owner) as engine:
             synthesiser: Synthesiser = engine
-            async with contextlib.aclosing(synthesiser.synthesise(text, rate=rate)) as pieces:
+            async with contextlib.aclosing(synthesiser.synthesise(text, manner)) as pieces:
                 async for piece in pieces:
                     yield piece
 

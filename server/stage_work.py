@@ -48,7 +48,7 @@ def translation(translator: Translator) -> Work:
 def voice(synthesiser: Synthesiser) -> Voice:
     """A synthesiser as the delivery sees it."""
     return Voice(
-        lambda text, rate: synthesiser.synthesise(text, rate=rate),
+        synthesiser.synthesise,
         synthesiser.sample_rate,
         synthesiser.rate_range,
         synthesiser.characters_per_second,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from stream.frames import Samples, Transcript
+from stream.frames import PLAIN, Manner, Samples, Transcript
 
 
 class EngineError(Exception):
@@ -75,7 +75,7 @@ class Synthesiser(Protocol):
     characters_per_second: float
     """Typical speed of the voice at rate 1, for planning before anything was measured."""
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``; each piece is mono at ``sample_rate``, shape ``(n,)``.
 
         Pieces end at clause boundaries and join without a gap. Text without anything to
@@ -83,7 +83,7 @@ class Synthesiser(Protocol):
 
         Args:
             text: of any length and script.
-            rate: speaking rate, clamped to ``rate_range``.
+            manner: how; its rate is clamped to ``rate_range``.
         """
         ...
 

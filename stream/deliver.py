@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from stream.duration import DurationModel
 from stream.fit import FitOptions, Placement, place, speaking_rate
-from stream.frames import SPEECH_RATE, Fate, Samples
+from stream.frames import SPEECH_RATE, Fate, Manner, Samples
 from stream.job import DubJob, StageFault
 from stream.loudness import integrated_loudness, match_gain
 from stream.pacing import Pacing
@@ -37,13 +38,13 @@ class Voice:
     """A synthesiser as the delivery sees it.
 
     Attributes:
-        synthesise: text and speaking rate to pieces of mono speech.
+        synthesise: text and the manner of speaking to pieces of mono speech.
         sample_rate: of the pieces, Hz.
         rate_range: slowest and fastest natural rate.
         characters_per_second: typical speed at rate 1.
     """
 
-    synthesise: Callable[[str, float], AsyncGenerator[Samples, None]]
+    synthesise: Callable[[str, Manner], AsyncGenerator[Samples, None]]
     sample_rate: int
     rate_range: tuple[float, float]
     characters_per_second: float
@@ -120,7 +121,14 @@ class Delivery:
         job = take.job
         limit = 3 * expected + 3 * TICK_RATE
         converter = Resampler(self._voice.sample_rate, TICK_RATE)
-        pieces = self._voice.synthesise(job.translation, job.rate)
+        left = self._pacing.time_left(job.slot.start)
+        manner = Manner(
+            job.rate,
+            job.utterance.speaker,
+            seconds(job.slot.duration),
+            None if math.isinf(left) else time.monotonic() + left,
+        )
+        pieces = self._voice.synthesise(job.translation, manner)
         async with contextlib.aclosing(pieces):
             while (piece := await self._next(take, pieces, expected)) is not None:
                 if not np.isfinite(piece).all():

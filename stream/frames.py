@@ -104,6 +104,26 @@ class Transcript:
     rejected: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a text shall be spoken; an engine heeds what it can.
+
+    Attributes:
+        rate: speaking rate; 1 is the voice's own.
+        speaker: label of who said the original, for engines that give each a voice.
+        room: seconds that the speech should take, for engines that choose between takes.
+        deadline: ``time.monotonic()`` until which they may try; ``None`` for as long as they like.
+    """
+
+    rate: float = 1.0
+    speaker: str = ""
+    room: float | None = None
+    deadline: float | None = None
+
+
+PLAIN = Manner()
+
+
 class Fate(StrEnum):
     """What became of an utterance's dub."""
 

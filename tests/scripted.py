@@ -10,7 +10,7 @@ import numpy as np
 
 from server.config import Config
 from server.engine_pool import EnginePool, SharedEngine
-from stream.frames import Samples, Transcript
+from stream.frames import PLAIN, Manner, Samples, Transcript
 
 RATE = 24_000
 
@@ -42,8 +42,8 @@ class Synthesiser:
     rate_range = (0.8, 1.3)
     characters_per_second = 30.0
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
-        length = round(len(text) / self.characters_per_second / rate * RATE)
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        length = round(len(text) / self.characters_per_second / manner.rate * RATE)
         time = np.arange(length) / RATE
         buzz = (0.2 * np.sin(2 * np.pi * 2000 * time)).astype(np.float32)
         yield buzz[: length // 2]
@@ -55,8 +55,8 @@ class Synthesiser:
 class HangingSynthesiser(Synthesiser):
     """Speaks half of a sentence and then never goes on."""
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
-        async for piece in super().synthesise(text, rate=rate):
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        async for piece in super().synthesise(text, manner):
             yield piece
             await asyncio.sleep(3600)
 

@@ -17,7 +17,7 @@ from server.config import load
 from server.live import LiveSession
 from stream.clock import PlayoutClock
 from stream.feed import ORIGINAL, Event, PicturePacket
-from stream.frames import AudioChunk, Fate, Samples
+from stream.frames import PLAIN, AudioChunk, Fate, Manner, Samples
 from stream.live_source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE
@@ -265,7 +265,7 @@ def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
 def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:
     class Mute(Synthesiser):
         async def synthesise(
-            self, text: str, *, rate: float = 1.0
+            self, text: str, manner: Manner = PLAIN
         ) -> AsyncGenerator[Samples, None]:
             await asyncio.sleep(3600)
             yield np.zeros(0, np.float32)

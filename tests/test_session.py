@@ -17,7 +17,7 @@ from server.config import Config, load
 from server.engines import Engines
 from server.session import FileSession, Outcome
 from stages.vad import SileroDetector
-from stream.frames import Fate, Samples, Transcript
+from stream.frames import PLAIN, Fate, Manner, Samples, Transcript
 from stream.sink import FileSink, SinkError
 from stream.source import MediaSource, SourceError
 from stream.worker import Worker
@@ -165,7 +165,7 @@ class FaultyTranslator(_Faulty):
 
 
 class FaultySynthesiser(_Faulty, Synthesiser):
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         if await self.fault():
             if self.how == "nan":
                 yield np.full(RATE, np.nan, np.float32)
@@ -173,7 +173,7 @@ class FaultySynthesiser(_Faulty, Synthesiser):
                 for _ in range(60):
                     yield np.full(RATE, 0.1, np.float32)
             return
-        async for piece in Synthesiser.synthesise(self, text, rate=rate):
+        async for piece in Synthesiser.synthesise(self, text, manner):
             yield piece
 
 
@@ -250,11 +250,11 @@ def test_a_dub_that_is_still_being_made_streams_when_its_time_comes(
         calls = 0
 
         async def synthesise(
-            self, text: str, *, rate: float = 1.0
+            self, text: str, manner: Manner = PLAIN
         ) -> AsyncGenerator[Samples, None]:
             self.calls += 1
             first = self.calls == 1
-            async for piece in Synthesiser.synthesise(self, text, rate=rate):
+            async for piece in Synthesiser.synthesise(self, text, manner):
                 yield piece
                 if first:
                     await asyncio.sleep(1.2)

@@ -8,7 +8,7 @@ from stages.base import EngineError
 from stages.tts.espeak_library import SAMPLE_RATE, speak, variants, voice_name
 from stages.tts.joining import joined
 from stages.tts.text import portions, speakable
-from stream.frames import Samples
+from stream.frames import PLAIN, Manner, Samples
 from stream.worker import Worker
 
 _WORDS_PER_MINUTE = 175
@@ -60,10 +60,10 @@ class Espeak:
         self._worker = Worker("espeak")
         speak("1", self._voice, _WORDS_PER_MINUTE)
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
-        chosen = min(max(rate, slowest), fastest)
+        chosen = min(max(manner.rate, slowest), fastest)
         return self._worker.stream(lambda: self._pieces(text, chosen))
 
     async def aclose(self) -> None:

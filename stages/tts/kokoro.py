@@ -17,7 +17,7 @@ from stages.tts.espeak_library import phonemes
 from stages.tts.joining import joined
 from stages.tts.kokoro_graph import ENERGY, FEATURES, PITCH, PROSODY, halves
 from stages.tts.text import portions, speakable
-from stream.frames import Samples
+from stream.frames import PLAIN, Manner, Samples
 from stream.worker import Worker
 
 _LIMIT = 140
@@ -89,10 +89,10 @@ class Kokoro:
         self._text, self._sound = _load(text, threads), _load(sound, threads)
         self._worker = Worker("kokoro")
 
-    async def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
-        chosen = min(max(rate, slowest), fastest)
+        chosen = min(max(manner.rate, slowest), fastest)
         async for piece in self._worker.stream(lambda: self._pieces(text, chosen)):
             yield piece
 

@@ -14,7 +14,7 @@ from stages.base import EngineError
 from stages.models import resolve
 from stages.tts.joining import joined
 from stages.tts.text import portions, speakable
-from stream.frames import Samples
+from stream.frames import PLAIN, Manner, Samples
 from stream.worker import Worker
 
 _LIMIT = 160
@@ -68,10 +68,10 @@ class Piper:
         self._worker = Worker("piper")
         self._speak("1", 1.0)
 
-    def synthesise(self, text: str, *, rate: float = 1.0) -> AsyncGenerator[Samples, None]:
+    def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
-        chosen = min(max(rate, slowest), fastest)
+        chosen = min(max(manner.rate, slowest), fastest)
         return self._worker.stream(lambda: self._pieces(text, chosen))
 
     async def aclose(self) -> None:

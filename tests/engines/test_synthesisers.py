@@ -10,7 +10,7 @@ import pytest
 
 from stages.base import EngineError, Synthesiser
 from stages.registry import create, missing, names
-from stream.frames import Samples
+from stream.frames import Manner, Samples
 
 LANGUAGE = {"piper": "en"}
 TEXT = {
@@ -51,7 +51,7 @@ async def pieces(
 ) -> list[Samples]:
     """The first ``count`` pieces, or all."""
     got: list[Samples] = []
-    stream = engine.synthesise(text, rate=rate)
+    stream = engine.synthesise(text, Manner(rate))
     async for piece in stream:
         got.append(piece)
         if len(got) == count:
