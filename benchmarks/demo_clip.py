@@ -121,7 +121,7 @@ def make_clip(
     frames = round((minutes * 60 if minutes else once) * FRAME_RATE)
     duration = frames / FRAME_RATE
     sentences = tuple(_repeated(spoken, once, duration))
-    _write(path, sound, frames, size)
+    write_clip(path, sound, frames, size)
     clip = Clip(path, duration, sentences)
     record = {"duration": duration, "sentences": [asdict(sentence) for sentence in sentences]}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
@@ -161,11 +161,11 @@ def _speak(script: Sequence[Line], pause: Samples) -> Iterator[Samples]:
         for part in line.text.split("|"):
             raw = np.concatenate([c.audio_float_array for c in voice.synthesize(part.strip())])
             sound = resample_poly(raw, 320, 147).astype(np.float32)  # 22050 to 48000 Hz
-            joined += [_trimmed(sound), pause]
+            joined += [trimmed(sound), pause]
         yield np.concatenate(joined[:-1])
 
 
-def _trimmed(voice: Samples) -> Samples:
+def trimmed(voice: Samples) -> Samples:
     """Cut the near-silence at both ends, 40 dB under the peak; fade over 2 ms."""
     loud = np.flatnonzero(np.abs(voice) > np.abs(voice).max() * 0.01)
     kept = voice[loud[0] : loud[-1] + 1].copy()
@@ -192,7 +192,15 @@ def _repeated(spoken: Sequence[Sentence], once: float, duration: float) -> Itera
             return
 
 
-def _write(path: Path, sound: Samples, frames: int, size: str) -> None:
+def write_clip(path: Path, sound: Samples, frames: int, size: str) -> None:
+    """Write so many frames of the test picture over a sound, repeated as often as it takes.
+
+    Args:
+        path: an ``.mp4`` to write.
+        sound: shape ``(n,)`` at 48 kHz, a whole number of video frames long.
+        frames: of the picture, at ``FRAME_RATE``.
+        size: of the picture, ``WIDTHxHEIGHT``.
+    """
     width, height = (int(side) for side in size.split("x"))
     per_frame = TICK_RATE // FRAME_RATE
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as out:

@@ -71,6 +71,12 @@ def _measure(options: argparse.Namespace) -> int:
     )
 
 
+def _eval(options: argparse.Namespace) -> int:
+    from server.evaluation.command import run_eval
+
+    return run_eval(options, Console())
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from server.doctor import run_doctor
 
@@ -96,6 +102,10 @@ def _require_serving() -> None:
 
     if absent := missing_for_serving():
         raise UsageError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,6 +149,61 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--dubbed-track", type=int, help="audio track, counted from 0")
     measure.add_argument("--json", action="store_true", help="as JSON")
     measure.set_defaults(run=_measure)
+
+    evaluate = commands.add_parser(
+        "eval", help="how good the dubs of a test set are; see docs/evaluation.md"
+    )
+    evaluate.add_argument(
+        "manifest",
+        type=Path,
+        nargs="+",
+        metavar="MANIFEST | compare A.json[:SYSTEM] B.json[:SYSTEM]",
+        help="the clips, YAML or JSON; or two reports to compare",
+    )
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder of the report")
+    evaluate.add_argument(
+        "--config",
+        action="append",
+        metavar="NAME[=FILE]",
+        help="a system: livedub with this file or the defaults; may be repeated",
+    )
+    evaluate.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="[NAME:]KEY=VALUE",
+        help="one setting, of all systems or of one; may be repeated",
+    )
+    evaluate.add_argument("--realtime", action="store_true", help="run at live pace")
+    evaluate.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
+    evaluate.add_argument(
+        "--delays",
+        type=_numbers,
+        metavar="S,S,...",
+        help="run at live pace at each of these delays, one after the other",
+    )
+    evaluate.add_argument(
+        "--sequential",
+        action="store_true",
+        help="also the baseline: the first system's models one after the other on the whole file",
+    )
+    evaluate.add_argument(
+        "--dubs",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="also finished dubs CLIP.SUFFIX with CLIP.json; may be repeated",
+    )
+    evaluate.add_argument(
+        "--clips", type=lambda text: text.split(","), metavar="NAME,...", help="only these"
+    )
+    evaluate.add_argument(
+        "--listener", metavar="MODEL", help="Whisper model that listens to the dubs"
+    )
+    evaluate.add_argument(
+        "--rescore", action="store_true", help="score what the folder holds, run only the rest"
+    )
+    evaluate.set_defaults(run=_eval)
 
     doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")

@@ -18,7 +18,7 @@ from stream.bed import FRAME, bed_gain
 from stream.frames import SPEECH_RATE, Samples
 from stream.isochrony import PAUSE, duration, intersection, merge, onset_errors, overlap
 from stream.loudness import pooled_loudness
-from stream.soundtrack import read_soundtrack
+from stream.soundtrack import Soundtrack, read_soundtrack
 from stream.speaking_rate import speaking_rate
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 
@@ -64,6 +64,49 @@ class Measurement:
     first_picture_difference_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An original and its dub, and where speech is in both.
+
+    Attributes:
+        original: as decoded.
+        dubbed: as decoded.
+        source: speech of the original.
+        dub: speech of the dub that is not the original's.
+        untouched: where the dub is the original at its own level.
+    """
+
+    original: Soundtrack
+    dubbed: Soundtrack
+    source: list[Interval]
+    dub: list[Interval]
+    untouched: list[Interval]
+
+
+def listen(
+    original: Path,
+    dubbed: Path,
+    original_track: int | None = None,
+    dubbed_track: int | None = None,
+) -> Heard:
+    """Find the speech in a dub and in its original.
+
+    Args:
+        original: media file with the source speech.
+        dubbed: media file with the dub.
+        original_track: audio track, counted from 0; by default the file's default.
+        dubbed_track: the same.
+
+    Raises:
+        SoundtrackError: if either has no sound to measure.
+    """
+    ours = read_soundtrack(original, original_track)
+    theirs = read_soundtrack(dubbed, dubbed_track)
+    gain = bed_gain(theirs.samples, ours.samples)
+    dub = _speech(_without(theirs.samples, ~np.isnan(gain)))
+    return Heard(ours, theirs, _speech(ours.samples), dub, _runs(gain > FULL_LEVEL))
+
+
 def run_measure(
     original: Path,
     dubbed: Path,
@@ -99,24 +142,22 @@ def measure_files(
     Raises:
         SoundtrackError: if either has no sound to measure.
     """
-    ours = read_soundtrack(original, original_track)
-    theirs = read_soundtrack(dubbed, dubbed_track)
-    source = _speech(ours.samples)
-    gain = bed_gain(theirs.samples, ours.samples)
-    dub = _speech(_without(theirs.samples, ~np.isnan(gain)))
-    untouched = _runs(gain > FULL_LEVEL)
+    heard = listen(original, dubbed, original_track, dubbed_track)
+    ours, theirs, source, dub = heard.original, heard.dubbed, heard.source, heard.dub
     # A dub may fill the pause before the next utterance, so its own pauses can be shorter.
     errors = onset_errors(merge(source, PAUSE), merge(dub, BREATH))
     matched = np.abs([error for error in errors if error is not None])
     rates = speaking_rate(ours.samples, source), speaking_rate(theirs.samples, dub)
-    loud = _loudness(ours.samples, source), _loudness(theirs.samples, dub)
+    loud = loudness(ours.samples, source), loudness(theirs.samples, dub)
     both = ours.video_end is not None and theirs.video_end is not None
     return Measurement(
         isochrony=round(overlap(source, dub), 4),
         onset_error_median_ms=round(float(np.median(matched)), 1) if len(matched) else None,
         onset_error_p95_ms=round(float(np.percentile(matched, 95)), 1) if len(matched) else None,
         onsets_matched=round(len(matched) / len(errors), 4) if errors else None,
-        not_dubbed=round(duration(intersection(source, untouched)) / max(duration(source), 1), 4),
+        not_dubbed=round(
+            duration(intersection(source, heard.untouched)) / max(duration(source), 1), 4
+        ),
         speaking_rate_ratio=round(rates[1] / rates[0], 3) if rates[0] and rates[1] else None,
         loudness_original_lufs=loud[0],
         loudness_dub_lufs=loud[1],
@@ -159,7 +200,8 @@ def _runs(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[Interval]:
     return [Interval(first * step, last * step) for first, last in pairs]
 
 
-def _loudness(audio: Samples, speech: list[Interval]) -> float | None:
+def loudness(audio: Samples, speech: list[Interval]) -> float | None:
+    """Loudness of speech alone, LUFS, or ``None`` where there is none to be heard."""
     pieces = (audio[i.start // PER_SAMPLE : i.end // PER_SAMPLE] for i in speech)
     lufs = pooled_loudness(pieces, SPEECH_RATE)
     return round(lufs, 2) if math.isfinite(lufs) else None

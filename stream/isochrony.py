@@ -136,15 +136,29 @@ def onset_errors(
     ]
 
 
+def offset_errors(
+    source: Sequence[Interval], dub: Sequence[Interval], reach: int = REACH
+) -> list[float | None]:
+    """Dub end minus source end for each source utterance, ms: positive is late.
+
+    As `onset_errors`, with time turned round.
+    """
+    turned = [[Interval(-i.end, -i.start) for i in reversed(speech)] for speech in (source, dub)]
+    errors = onset_errors(turned[0], turned[1], reach)
+    return [None if error is None else -error for error in reversed(errors)]
+
+
+def pauses(speech: Sequence[Interval]) -> list[Interval]:
+    """The silences between stretches of speech."""
+    joined = merge(speech)
+    return [Interval(a.end, b.start) for a, b in zip(joined, joined[1:], strict=False)]
+
+
 def pause_preservation(source: Sequence[Interval], dub: Sequence[Interval]) -> float:
     """Share of the source's pauses in which the dub is silent too, by time, 0 to 1.
 
     A pause is the time between two utterances of the source. 1 if there is none.
     """
-    utterances = merge(source)
-    pauses = [
-        Interval(before.end, after.start)
-        for before, after in zip(utterances, utterances[1:], strict=False)
-    ]
-    total = duration(pauses)
-    return 1 - duration(intersection(pauses, dub)) / total if total else 1.0
+    silences = pauses(source)
+    total = duration(silences)
+    return 1 - duration(intersection(silences, dub)) / total if total else 1.0

@@ -1,0 +1,218 @@
+"""``livedub eval``: a test set through one or more systems, and a report of how good they were."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from server.config import Config, load
+from server.evaluation.listener import Listener
+from server.evaluation.manifest import Clip, Manifest, read_manifest
+from server.evaluation.metrics import METRICS, shown
+from server.evaluation.performance import read_performance
+from server.evaluation.record import Evaluation, Run
+from server.evaluation.score import score_clip
+from server.evaluation.systems import System
+from server.evaluation.translation_scores import comet_scores, signatures
+from server.usage import UsageError
+from stream.soundtrack import read_soundtrack
+from stream.timeline import seconds
+
+_NEEDED = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
+
+
+def run_eval(options: argparse.Namespace, console: Console) -> int:
+    """Evaluate, or compare two reports; exit status 0."""
+    require_evaluation()
+    if options.manifest[0] == Path("compare"):
+        from server.evaluation.compare import run_compare
+
+        return run_compare(options, console)
+    if len(options.manifest) != 1:
+        raise UsageError("eval takes one manifest, or: eval compare A.json B.json")
+    if options.out is None:
+        raise UsageError("eval needs --out DIR for its report")
+    manifest = read_manifest(options.manifest[0], options.clips)
+    systems = systems_of(options)
+    target = _target(systems, manifest)
+    listener = _listener(options.listener, target)
+    try:
+        evaluation = evaluate(manifest, systems, options, listener, target, console)
+    finally:
+        if listener is not None:
+            listener.close()
+    _write(evaluation, options.out, console)
+    return 0
+
+
+def require_evaluation() -> None:
+    """Raise one sentence if a package is missing.
+
+    Raises:
+        UsageError: naming what to install.
+    """
+    if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise UsageError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval,plot]'")
+
+
+def systems_of(options: argparse.Namespace) -> list[System]:
+    """The systems that a command line names.
+
+    Raises:
+        UsageError: if two have one name, or a name or folder cannot be used.
+        ConfigError: if a configuration is wrong.
+    """
+    named: list[tuple[str, Path | None]] = []
+    for text in options.config or ["default"]:
+        name, _, file = text.partition("=")
+        named.append((name, Path(file) if file else None))
+    names = [name for name, _ in named]
+    settings: dict[str, list[str]] = {name: [] for name in names}
+    for text in options.set:
+        name, colon, rest = text.partition(":")
+        chosen = [name] if colon and name in names else names
+        for each in chosen:
+            settings[each].append(rest if colon and name in names else text)
+    delays = options.delays or ([options.delay or 6.0] if options.realtime else [None])
+    systems = [
+        System(
+            name if len(delays) == 1 else f"{name}@{delay:g}s",
+            config=file,
+            settings=tuple(settings[name]),
+            delay=delay,
+        )
+        for name, file in named
+        for delay in delays
+    ]
+    if options.sequential:
+        first, file = named[0]
+        systems.append(System("sequential", "sequential", file, settings=tuple(settings[first])))
+    for text in options.dubs:
+        name, _, folder = text.partition("=")
+        if not folder or not Path(folder).is_dir():
+            raise UsageError(f"--dubs takes NAME=FOLDER, not '{text}'")
+        systems.append(System(name, "files", folder=Path(folder)))
+    for system in systems:
+        if not system.name or set(system.name) & set('/\\"<>&'):
+            raise UsageError(f"'{system.name}' cannot be the name of a system")
+        load(system.config, assignments=system.settings)
+    if len({system.name for system in systems}) < len(systems):
+        raise UsageError("two systems have the same name")
+    return systems
+
+
+def evaluate(
+    manifest: Manifest,
+    systems: Sequence[System],
+    options: argparse.Namespace,
+    listener: Listener | None,
+    target: str,
+    console: Console,
+) -> Evaluation:
+    """Run every clip through every system and score what came out."""
+    began = os.getloadavg()[0]
+    languages = manifest.source, target
+    runs: list[Run] = []
+    references: list[str] = []
+    for system in systems:
+        run = Run(
+            system=system.name, kind=system.kind, delay=system.delay,
+            settings=list(system.settings), segments=[], clips=[],
+            rows={name: [] for name in METRICS}, hypotheses=[], tempos=[],
+        )  # fmt: skip
+        sources: list[str] = []
+        references = []
+        for clip in manifest.clips:
+            dubbed, record = system.produced(clip, options.out)
+            if not (options.rescore and dubbed.exists() and record.exists()):
+                console.print(f"{system.name}: {clip.name}", highlight=False)
+                dubbed, record = system.run(clip, options.out)
+            performance = read_performance(record)
+            scored = score_clip(clip, dubbed, performance, languages, listener)
+            for name, rows in scored.rows.items():
+                run.rows[name] += rows
+            count = len(scored.rows["isochrony"])
+            run.segments += [f"{clip.name}/{index}" for index in range(count)]
+            run.clips.append(clip.name)
+            run.hypotheses += scored.hypotheses
+            run.tempos += [u.tempo for u in performance.utterances if u.tempo is not None]
+            sources += scored.sources
+            references += scored.references
+        _add_comet(run, sources, references)
+        runs.append(run)
+    return Evaluation(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=importlib.metadata.version("livedub"),
+        machine=f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
+        load=round(began, 2),
+        source=manifest.source,
+        target=target,
+        media_s=round(sum(_length(clip) for clip in manifest.clips), 2),
+        signatures=signatures(),
+        listener=options.listener or ("tiny.en" if listener is not None else None),
+        references=references,
+        runs=runs,
+    )
+
+
+def _add_comet(run: Run, sources: Sequence[str], references: Sequence[str]) -> None:
+    if len(run.hypotheses) != len(run.segments) or len(sources) != len(references):
+        return  # some clips have no references, so scores would not belong to their segments
+    scores = comet_scores(sources, run.hypotheses, references)
+    if scores is not None:
+        run.rows["comet"] = [[score] for score in scores]
+
+
+def _length(clip: Clip) -> float:
+    return seconds(read_soundtrack(clip.media).audio_end)
+
+
+def _target(systems: Sequence[System], manifest: Manifest) -> str:
+    """The one language that all systems dub into."""
+    configs: list[Config] = [
+        load(s.config, assignments=s.settings) for s in systems if s.kind != "files"
+    ]
+    targets = {config.target for config in configs} or {manifest.target}
+    if len(targets) > 1:
+        raise UsageError(f"the systems dub into {' and '.join(sorted(targets))}: choose one")
+    return targets.pop()
+
+
+def _listener(model: str | None, target: str) -> Listener | None:
+    if model is not None:
+        return Listener(target, model)
+    return Listener(target, "tiny.en") if target.split("-")[0] == "en" else None
+
+
+def _write(evaluation: Evaluation, out: Path, console: Console) -> None:
+    from server.evaluation.page import page
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "eval.json").write_text(evaluation.model_dump_json(indent=1) + "\n", "utf-8")
+    (out / "eval.html").write_text(page(evaluation), "utf-8")
+    console.print(_table(evaluation))
+    console.print(f"{out / 'eval.json'} and eval.html written", highlight=False)
+
+
+def _table(evaluation: Evaluation) -> Table:
+    table = Table(title=f"{evaluation.source} to {evaluation.target}, {evaluation.media_s:g} s")
+    table.add_column("figure")
+    table.add_column("unit")
+    table.add_column("best")
+    values = [run.values() for run in evaluation.runs]
+    for run in evaluation.runs:
+        table.add_column(run.system, justify="right")
+    for name, metric in METRICS.items():
+        mine = [value[name] for value in values]
+        if any(value is not None for value in mine):
+            table.add_row(metric.title, metric.unit, metric.best, *map(shown, mine))
+    return table

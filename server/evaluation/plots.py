@@ -1,0 +1,151 @@
+"""The plots of an evaluation, as SVG."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from server.evaluation.record import Evaluation, Run
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+
+
+def plots(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Caption and SVG of each plot that there is data for."""
+    drawn = (
+        ("Share of dubs on time, against the delay", _on_time(evaluation.runs)),
+        ("Translation quality against lag", _quality(evaluation.runs)),
+        (
+            "Onset error: share of segments within it",
+            _shares(evaluation.runs, "onset_error", "onset error, ms", 1000),
+        ),
+        (
+            "Offset error: share of segments within it",
+            _shares(evaluation.runs, "offset_error", "offset error, ms", 2000),
+        ),
+        ("Tempo of the dubs", _tempos(evaluation.runs)),
+        ("Speaking rate, dub over source, by segment", _rates(evaluation.runs)),
+    )
+    return [(caption, svg) for caption, svg in drawn if svg is not None]
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float]]) -> str:
+    """Differences with their confidence intervals, one line each.
+
+    Args:
+        rows: title, difference, lower and upper bound, all over one scale.
+    """
+    figure, axis = _figure(7.0, 0.9 + 0.28 * len(rows))
+    for index, (_, middle, low, high) in enumerate(reversed(rows)):
+        clear = low > 0 or high < 0
+        colour = _COLOURS[0] if clear else "#999999"
+        axis.plot([low, high], [index, index], color=colour, linewidth=2)
+        axis.plot([middle], [index], "o", color=colour)
+    axis.set_yticks(range(len(rows)), [title for title, *_ in reversed(rows)])
+    axis.axvline(0, color="#404040", linewidth=0.8)
+    axis.set_xlabel("B less A, in percent of A")
+    return _svg(figure)
+
+
+def _on_time(runs: Sequence[Run]) -> str | None:
+    curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for run in runs:
+        value = run.values()["on_time"]
+        if run.delay is not None and value is not None:
+            curves[run.system.split("@")[0]].append((run.delay, value))
+    if not curves:
+        return None
+    figure, axis = _figure()
+    for colour, (name, points) in zip(_colours(len(curves)), curves.items(), strict=True):
+        xs, ys = zip(*sorted(points), strict=True)
+        axis.plot(xs, ys, "o-", color=colour, label=name)
+    axis.set(xlabel="playout delay, s", ylabel="on time", ylim=(0, 1.03))
+    axis.legend(frameon=False)
+    return _svg(figure)
+
+
+def _quality(runs: Sequence[Run]) -> str | None:
+    points = [(run.system, run.values()) for run in runs]
+    known = [
+        (name, v["stream_laal"], v["chrf"])
+        for name, v in points
+        if v["stream_laal"] is not None and v["chrf"] is not None
+    ]
+    if not known:
+        return None
+    figure, axis = _figure()
+    for colour, (name, lag, quality) in zip(_colours(len(known)), known, strict=True):
+        axis.plot([lag], [quality], "o", color=colour, label=name)
+    axis.set(xlabel="StreamLAAL, s", ylabel="chrF")
+    axis.legend(frameon=False)
+    return _svg(figure)
+
+
+def _shares(runs: Sequence[Run], name: str, label: str, limit: float) -> str | None:
+    figure, axis = _figure()
+    empty = True
+    for colour, run in zip(_colours(len(runs)), runs, strict=True):
+        values = np.sort(np.abs([v for row in run.rows.get(name, []) for v in row]))
+        if len(values):
+            # Segments without a dub count as never within it.
+            total = max(len(values), sum(bool(row) for row in run.rows["isochrony"]))
+            shares = np.arange(1, len(values) + 1) / total
+            axis.step(values, shares, where="post", color=colour, label=run.system)
+            empty = False
+    axis.set(xlabel=label, ylabel="share of segments", xlim=(0, limit), ylim=(0, 1.03))
+    axis.legend(frameon=False)
+    return None if empty else _svg(figure)
+
+
+def _tempos(runs: Sequence[Run]) -> str | None:
+    told = [run for run in runs if run.tempos]
+    if not told:
+        return None
+    figure, axis = _figure()
+    tempos = [run.tempos for run in told]
+    edges = np.linspace(min(map(min, tempos)) - 0.01, max(map(max, tempos)) + 0.01, 24)
+    axis.hist(tempos, edges.tolist(), label=[r.system for r in told], color=_colours(len(told)))
+    axis.axvline(1.25, color="#404040", linestyle="--", linewidth=0.8)
+    axis.set(xlabel="tempo", ylabel="dubs")
+    axis.legend(frameon=False)
+    return _svg(figure)
+
+
+def _rates(runs: Sequence[Run]) -> str | None:
+    values = [[v for row in run.rows.get("rate_ratio", []) for v in row] for run in runs]
+    told = [(run.system, v) for run, v in zip(runs, values, strict=True) if v]
+    if not told:
+        return None
+    figure, axis = _figure()
+    axis.boxplot([v for _, v in told], orientation="horizontal", whis=(5, 95))
+    axis.set_yticks(range(1, len(told) + 1), [name for name, _ in told])
+    axis.axvline(1, color="#404040", linewidth=0.8)
+    axis.set_xlabel("syllables a second, dub over source")
+    return _svg(figure)
+
+
+def _figure(width: float = 6.0, height: float = 3.4) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    axis = figure.subplots()
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure, axis
+
+
+def _svg(figure: Any) -> str:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _colours(count: int) -> list[str]:
+    return [_COLOURS[index % len(_COLOURS)] for index in range(count)]

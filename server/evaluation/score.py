@@ -1,0 +1,204 @@
+"""Scoring one dubbed clip: the rows that it adds to each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from server.evaluation.lag import segment_lags, stream_lags
+from server.evaluation.listener import Listener
+from server.evaluation.manifest import Clip
+from server.evaluation.metrics import METRICS, Unit
+from server.evaluation.performance import Performance, Spoken
+from server.evaluation.translation_scores import bleu_counts, chrf_counts
+from server.evaluation.words import character_edits, resegment, word_edits
+from server.measure import BREATH, Heard, listen, loudness
+from server.report import FAST
+from stream.frames import Fate
+from stream.isochrony import (
+    duration,
+    intersection,
+    merge,
+    offset_errors,
+    onset_errors,
+    pauses,
+)
+from stream.speaking_rate import speaking_rate
+from stream.timeline import TICK_RATE, Interval, seconds, ticks
+
+Rows = dict[str, list[list[float]]]
+"""For each metric one row per unit, empty where the unit adds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One clip's rows, and what it takes to look at them.
+
+    Attributes:
+        rows: by metric.
+        sources: reference transcript of each segment.
+        hypotheses: what was heard of each segment's translation.
+        references: reference translation of each segment.
+        tempos: tempo of each dub, for the plot.
+        onsets: onset errors, ms, for the plot.
+    """
+
+    rows: Rows
+    sources: list[str] = field(default_factory=list)
+    hypotheses: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+
+
+def score_clip(
+    clip: Clip,
+    dubbed: Path,
+    performance: Performance,
+    languages: tuple[str, str],
+    listener: Listener | None,
+) -> Scored:
+    """Score one clip.
+
+    Args:
+        clip: with what is known of it.
+        dubbed: the media file that a system made.
+        performance: what the system says of it.
+        languages: of the source and of the dub.
+        listener: hears the dub; ``None`` where there is no recogniser for its language.
+    """
+    heard = listen(clip.media, dubbed)
+    windows = _windows(clip, max(heard.original.audio_end, heard.dubbed.audio_end))
+    rows: Rows = {
+        name: [[] for _ in windows] if metric.per is Unit.SEGMENT else [[]]
+        for name, metric in METRICS.items()
+    }
+    utterances = sorted(performance.utterances, key=lambda u: u.slot)
+    _score_fates(rows, utterances, windows)
+    _score_timing(rows, clip, heard, windows)
+    _score_cost(rows, heard, performance)
+    if listener is not None:
+        for unit, edits in listener.edits(heard.dubbed.samples, utterances):
+            _add(rows["dub_wer"], _unit_of(unit, windows), edits)
+    scored = _score_texts(rows, clip, utterances, languages)
+    if performance.delay is not None:
+        segments = _timed(clip) or windows
+        for name, values in segment_lags(utterances, segments, windows, performance.delay).items():
+            rows[name] = values
+        if scored.references and clip.timed:
+            rows["stream_laal"] = stream_lags(
+                utterances, segments, scored.references, performance.delay
+            )
+    return scored
+
+
+def _timed(clip: Clip) -> list[Interval]:
+    if not clip.timed:
+        return []
+    return [Interval(ticks(s.start or 0.0), ticks(s.end or 0.0)) for s in clip.segments]
+
+
+def _windows(clip: Clip, end: int) -> list[Interval]:
+    """The clip's time shared out among its segments: each has it until the next begins."""
+    starts = [0, *(i.start for i in _timed(clip)[1:])]
+    return [Interval(a, max(a, b)) for a, b in pairwise([*starts, max(end, starts[-1] + 1)])]
+
+
+def _unit_of(utterance: Spoken, windows: Sequence[Interval]) -> int:
+    """The window that holds most of an utterance."""
+    slot = Interval(ticks(utterance.slot[0]), ticks(utterance.slot[1]))
+    return int(np.argmax([slot.overlap(window) for window in windows]))
+
+
+def _add(rows: list[list[float]], unit: int, pair: Sequence[float]) -> None:
+    """Add a fraction's two parts to a unit's row."""
+    rows[unit] = [a + b for a, b in zip(rows[unit] or [0.0] * len(pair), pair, strict=True)]
+
+
+def _score_fates(rows: Rows, utterances: Sequence[Spoken], windows: Sequence[Interval]) -> None:
+    for utterance in utterances:
+        unit = _unit_of(utterance, windows)
+        if utterance.fate not in (None, Fate.EMPTY):
+            lost = utterance.fate in (Fate.DROPPED, Fate.FAILED)
+            _add(rows["on_time"], unit, (float(utterance.fate is Fate.ON_TIME), 1.0))
+            _add(rows["lost"], unit, (float(lost), 1.0))
+        if utterance.tempo is not None:
+            _add(rows["fast"], unit, (float(utterance.tempo > FAST + 1e-6), 1.0))
+        if utterance.speed is not None:
+            rows["speed_up"][unit].append(utterance.speed)
+        if utterance.ready is not None:
+            rows["first_dub"][unit].append(utterance.ready)
+
+
+def _score_timing(rows: Rows, clip: Clip, heard: Heard, windows: Sequence[Interval]) -> None:
+    silences = pauses(heard.source)
+    for unit, window in enumerate(windows):
+        source, dub = intersection(heard.source, [window]), intersection(heard.dub, [window])
+        both = duration(intersection(source, dub))
+        rows["isochrony"][unit] = [float(both), float(duration(source) + duration(dub) - both)]
+        quiet = intersection(silences, [window])
+        kept = duration(quiet) - duration(intersection(quiet, dub))
+        rows["pauses"][unit] = [float(kept), float(duration(quiet))]
+        rates = (
+            speaking_rate(heard.original.samples, source),
+            speaking_rate(heard.dubbed.samples, dub),
+        )
+        if rates[0] and rates[1]:
+            rows["rate_ratio"][unit] = [rates[1] / rates[0]]
+            rows["rate_variation"][unit] = [rates[1]]
+    # What is known to be said when is better than what a detector hears.
+    said = _timed(clip) or merge(heard.source, TICK_RATE // 2)
+    dub = merge(heard.dub, BREATH)
+    for names, errors in (
+        (("onset_error", "onset_error_p95"), onset_errors(said, dub)),
+        (("offset_error",), offset_errors(said, dub)),
+    ):
+        for index, error in enumerate(errors):
+            if error is not None:
+                for name in names:
+                    rows[name][index if clip.timed else 0].append(error)
+
+
+def _score_cost(rows: Rows, heard: Heard, performance: Performance) -> None:
+    ours, theirs = heard.original, heard.dubbed
+    loud = loudness(ours.samples, heard.source), loudness(theirs.samples, heard.dub)
+    if loud[0] is not None and loud[1] is not None:
+        rows["loudness"] = [[loud[1] - loud[0]]]
+    if len(ours.pictures) and len(ours.pictures) == len(theirs.pictures):
+        shift = (theirs.pictures - theirs.pictures[0]) - (ours.pictures - ours.pictures[0])
+        rows["picture_shift"] = [[1000 * seconds(int(np.abs(shift).max()))]]
+    if performance.media_s and performance.cpu_s is not None:
+        rows["cpu"] = [[performance.cpu_s, performance.media_s]]
+    if performance.media_s and performance.wall_s:
+        rows["speed"] = [[performance.media_s, performance.wall_s]]
+    if performance.peak_rss_mb is not None:
+        rows["memory"] = [[performance.peak_rss_mb]]
+
+
+def _score_texts(
+    rows: Rows, clip: Clip, utterances: Sequence[Spoken], languages: tuple[str, str]
+) -> Scored:
+    """Texts are cut by the references' segments, whatever the system's own are."""
+    scored = Scored(rows)
+    texts = [segment.text for segment in clip.segments]
+    units = range(len(clip.segments)) if clip.timed else [0] * len(clip.segments)
+    if all(texts) and texts:
+        words = " ".join(u.text for u in utterances).split()
+        cuts = resegment(words, texts)
+        for unit, text, cut in zip(units, texts, cuts, strict=True):
+            mine = " ".join(words[cut])
+            _add(rows["wer"], unit, word_edits(text, mine, languages[0]))
+            _add(rows["cer"], unit, character_edits(text, mine, languages[0]))
+    wanted = [segment.translation for segment in clip.segments]
+    if all(wanted) and wanted:
+        words = " ".join(u.translation for u in utterances if u.dub is not None).split()
+        for unit, text, cut in zip(units, wanted, resegment(words, wanted), strict=True):
+            mine = " ".join(words[cut])
+            _add(rows["bleu"], unit, bleu_counts(mine, text))
+            _add(rows["chrf"], unit, chrf_counts(mine, text))
+            scored.hypotheses.append(mine)
+            scored.references.append(text)
+        scored.sources.extend(texts)
+    return scored

@@ -1,0 +1,85 @@
+"""The systems under test, and one clip run through one of them in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from server.evaluation.manifest import Clip
+from server.usage import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One thing that dubs.
+
+    Attributes:
+        name: in the report; unique, and a folder's name.
+        kind: livedub itself, the plain sequence of the same models, or finished files.
+        config: a configuration file, or ``None`` for the defaults.
+        settings: ``section.key=value``, each over the file.
+        delay: seconds at live pace, or ``None`` offline.
+        folder: where the finished files are, for ``files``.
+    """
+
+    name: str
+    kind: Literal["livedub", "sequential", "files"] = "livedub"
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    delay: float | None = None
+    folder: Path | None = None
+
+    def produced(self, clip: Clip, out: Path) -> tuple[Path, Path]:
+        """The dubbed file and the JSON beside it.
+
+        Raises:
+            UsageError: if finished files lack this clip.
+        """
+        if self.kind != "files":
+            suffix = ".wav" if self.kind == "sequential" else _suffix(clip.media)
+            dubbed = out / "media" / self.name / f"{clip.name}{suffix}"
+            return dubbed, dubbed.with_suffix(".json")
+        assert self.folder is not None
+        found = [p for p in self.folder.glob(f"{clip.name}.*") if p.suffix != ".json"]
+        if len(found) != 1:
+            raise UsageError(f"{self.folder} should hold one media file named {clip.name}")
+        return found[0], found[0].with_suffix(".json")
+
+    def run(self, clip: Clip, out: Path) -> tuple[Path, Path]:
+        """Dub one clip.
+
+        Args:
+            clip: of the test set.
+            out: the report's folder.
+
+        Raises:
+            UsageError: if the run failed, with its last line.
+        """
+        dubbed, record = self.produced(clip, out)
+        if self.kind == "files":
+            return dubbed, record
+        dubbed.parent.mkdir(parents=True, exist_ok=True)
+        common = [str(clip.media), str(dubbed), "--report", str(record)]
+        if self.config is not None:
+            common += ["--config", str(self.config)]
+        for setting in self.settings:
+            common += ["--set", setting]
+        if self.kind == "sequential":
+            command = ["-m", "server.evaluation.sequential", *common]
+        else:
+            command = ["-m", "server.cli", "file", *common]
+            if self.delay is not None:
+                command += ["--realtime", "--delay", str(self.delay)]
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no word of why"]
+            raise UsageError(f"{self.name} failed on {clip.name}: {lines[-1]}")
+        return dubbed, record
+
+
+def _suffix(media: Path) -> str:
+    """Containers that hold any codec keep the picture's packets as they are."""
+    return media.suffix if media.suffix in (".mp4", ".mov", ".mkv") else ".mkv"
