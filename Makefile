@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 # Most live tests wait for media to pass: three at a time take less than half as long.
 PYTEST ?= -n 3 --dist loadfile
 
-.PHONY: demo test lint clean
+.PHONY: demo eval test lint clean
 
 $(BIN)/livedub: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +17,7 @@ $(BIN)/livedub: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/livedub
-	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,serve,convert,dev]' '$(TORCH)'
+	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,serve,eval,convert,dev]' '$(TORCH)'
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub
@@ -31,6 +31,17 @@ demo: $(BIN)/livedub $(IN)
 	@echo "Subtitles:    demo/dubbed.en.vtt demo/dubbed.pt.vtt"
 	@echo "Sync plot:    demo/sync.png"
 	@echo "Report:       demo/report.json"
+
+# Ten minutes of clips, offline with both voices and the baseline, then two clips at live pace.
+EVAL := $(BIN)/livedub eval demo/set/manifest.yaml --sequential
+demo/set/manifest.yaml: $(VENV)/.dev benchmarks/demo_set.py benchmarks/demo_set.yaml
+	$(BIN)/python -m benchmarks.demo_set demo/set
+
+eval: demo/set/manifest.yaml
+	$(EVAL) --config kokoro --config espeak --set espeak:tts.engine=espeak --out demo/eval
+	$(EVAL) --config espeak --set tts.engine=espeak --set mt.engine=none --out demo/eval-english
+	$(BIN)/livedub eval demo/set/manifest.yaml --config espeak --set tts.engine=espeak \
+	  --clips lighthouse,monologue --delays 3,4,6 --out demo/eval-live
 
 test: $(VENV)/.dev
 	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null \

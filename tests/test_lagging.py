@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
 from server.evaluation.words import resegment
 from stream.lagging import (
@@ -104,3 +105,18 @@ def test_the_reference_itself_is_cut_where_it_was(references: list) -> None:
     words = [word for reference in references for word in reference]
     cuts = resegment(words, [" ".join(reference) for reference in references])
     assert [words[cut] for cut in cuts] == references
+
+
+@given(
+    st.lists(st.sampled_from("abcde"), max_size=25),
+    st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=6), min_size=1, max_size=6),
+)
+def test_no_cut_costs_more_edits_than_the_whole(words: list, references: list) -> None:
+    cuts = resegment(words, [" ".join(reference) for reference in references])
+    edits = sum(
+        Levenshtein.distance(reference, words[cut])
+        for reference, cut in zip(references, cuts, strict=True)
+    )
+    assert edits == Levenshtein.distance(
+        [word for reference in references for word in reference], words
+    )

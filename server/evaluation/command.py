@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ _NEEDED = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
 def run_eval(options: argparse.Namespace, console: Console) -> int:
     """Evaluate, or compare two reports; exit status 0."""
     require_evaluation()
+    # Ended either way, the dubbing process under way ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.manifest[0] == Path("compare"):
         from server.evaluation.compare import run_compare
 
@@ -61,7 +64,7 @@ def require_evaluation() -> None:
         UsageError: naming what to install.
     """
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval,plot]'")
+        raise UsageError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
 
 
 def systems_of(options: argparse.Namespace) -> list[System]:
@@ -72,7 +75,8 @@ def systems_of(options: argparse.Namespace) -> list[System]:
         ConfigError: if a configuration is wrong.
     """
     named: list[tuple[str, Path | None]] = []
-    for text in options.config or ["default"]:
+    alone = [] if options.dubs else ["default"]
+    for text in options.config or alone:
         name, _, file = text.partition("=")
         named.append((name, Path(file) if file else None))
     names = [name for name, _ in named]
@@ -94,8 +98,12 @@ def systems_of(options: argparse.Namespace) -> list[System]:
         for delay in delays
     ]
     if options.sequential:
-        first, file = named[0]
-        systems.append(System("sequential", "sequential", file, settings=tuple(settings[first])))
+        first, file = named[0] if named else ("", None)
+        systems.append(
+            System(
+                "sequential", "sequential", file, settings=tuple(settings.get(first, options.set))
+            )
+        )
     for text in options.dubs:
         name, _, folder = text.partition("=")
         if not folder or not Path(folder).is_dir():

@@ -123,14 +123,22 @@ def _paired(a: Run, b: Run, name: str) -> list[tuple[Row, Row]]:
 def _resampled(
     pool: Pool, a: Sequence[Row], b: Sequence[Row], draws: int
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    random = np.random.default_rng(_SEED)
+    drawn = np.random.default_rng(_SEED).integers(0, len(a), (draws, len(a)))
+    if pool is Pool.RATIO:
+        ours, theirs = (_table_of(rows)[drawn].sum(axis=1) for rows in (a, b))
+        known = (ours[:, 1] > 0) & (theirs[:, 1] > 0)
+        ours, theirs = ours[known], theirs[known]
+        return np.asarray(theirs[:, 0] / theirs[:, 1] - ours[:, 0] / ours[:, 1], np.float64)
     gaps = []
-    for _ in range(draws):
-        drawn = random.integers(0, len(a), len(a)).tolist()
-        ours, theirs = pooled(pool, [a[i] for i in drawn]), pooled(pool, [b[i] for i in drawn])
-        if ours is not None and theirs is not None:
-            gaps.append(theirs - ours)
+    for indices in drawn.tolist():
+        mine, other = pooled(pool, [a[i] for i in indices]), pooled(pool, [b[i] for i in indices])
+        if mine is not None and other is not None:
+            gaps.append(other - mine)
     return np.asarray(gaps, np.float64)
+
+
+def _table_of(rows: Sequence[Row]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.asarray([row if len(row) else (0.0, 0.0) for row in rows], np.float64)
 
 
 def _better(best: str, a: float, b: float) -> str:

@@ -138,7 +138,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "on time", "timing", "", "higher",
             "Utterances whose dub begins within 80 ms of its slot's start, over all that hold "
             "words",
-            "livedub; 80 ms after ITU-R BT.1359", Pool.RATIO,
+            "livedub", Pool.RATIO,
         ),
         "lost": Metric(
             "lost", "timing", "", "lower",
@@ -187,8 +187,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "fast": Metric(
             "tempo over 1.25", "speech", "", "lower",
-            "Utterances stretched by more than listeners accept",
-            _BRANNON, Pool.RATIO,
+            "Share of dubs that are stretched to more than 1.25 of their tempo",
+            "livedub", Pool.RATIO,
         ),
         "loudness": Metric(
             "loudness", "sound", "LU", "0",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from rapidfuzz.distance import Levenshtein
 
@@ -42,8 +43,8 @@ def resegment(hypothesis: Sequence[str], references: Sequence[str]) -> list[slic
     """Cut a text by references, where its alignment of least edits to all of them has them end.
 
     E. Matusov et al.: Evaluating Machine Translation Output with Automatic Sentence
-    Segmentation. IWSLT 2005, https://aclanthology.org/2005.iwslt-1.19. Words at a boundary that
-    answer nothing in the references go to the segment before it up to the end of its sentence.
+    Segmentation. IWSLT 2005, https://aclanthology.org/2005.iwslt-1.19. Of cuts that
+    cost the same, the first after the end of a sentence is taken, else the last.
 
     Args:
         hypothesis: words as written.
@@ -52,21 +53,24 @@ def resegment(hypothesis: Sequence[str], references: Sequence[str]) -> list[slic
     Returns:
         For each segment its slice of ``hypothesis``; together they are all of it.
     """
-    theirs = [(_plain(w), index) for index, text in enumerate(references) for w in text.split()]
+    lengths = [len(text.split()) for text in references]
+    theirs = [_plain(word) for text in references for word in text.split()]
     ours = [_plain(word) for word in hypothesis]
-    ends: list[int | None] = [None] * len(references)
-    starts: list[int | None] = [None] * len(references)
-    for edit in Levenshtein.opcodes([word for word, _ in theirs], ours):
-        if edit.tag in ("equal", "replace"):
-            for offset in range(edit.src_end - edit.src_start):
-                index, at = theirs[edit.src_start + offset][1], edit.dest_start + offset
-                ends[index] = at + 1
-                starts[index] = at if starts[index] is None else starts[index]
+    anchors = [(-1, -1)]
+    for edit in Levenshtein.opcodes(theirs, ours):
+        if edit.tag == "equal":
+            pairs = range(edit.src_start, edit.src_end), range(edit.dest_start, edit.dest_end)
+            anchors += zip(*pairs, strict=True)
+    anchors.append((len(theirs), len(ours)))
     cuts = [0]
-    for index in range(len(references) - 1):
-        first = max(cuts[-1], ends[index] or 0)
-        last = next((start for start in starts[index + 1 :] if start is not None), len(ours))
-        cuts.append(_boundary(hypothesis, first, max(first, last)))
+    for border in accumulate(lengths[:-1]):
+        after = bisect_left(anchors, (border, -1))
+        (r1, h1), (r2, h2) = anchors[after - 1], anchors[after]
+        # Between two equal words every cut costs the same as long as neither side has words
+        # over while the other has too few.
+        first, last = sorted((h1 + border - r1, h2 - r2 + border))
+        first, last = (min(max(cut, h1 + 1, cuts[-1]), h2) for cut in (first, last))
+        cuts.append(_boundary(hypothesis, first, last))
     cuts.append(len(ours))
     return [slice(start, end) for start, end in pairwise(cuts)]
 
