@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from stream.frames import PLAIN, Manner, Samples, Transcript
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 
 class EngineError(Exception):
@@ -33,6 +33,22 @@ class SpeechDetector(Protocol):
 
     async def aclose(self) -> None:
         """Free the detector."""
+        ...
+
+
+class SpeakerEncoder(Protocol):
+    """Voices as points: the closer two are, the likelier they are one speaker's."""
+
+    async def embed(self, audio: Samples) -> Embedding:
+        """The voice in ``audio``: a unit vector, zeros where nothing is heard.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``; more than 1.5 s of speech are reliable.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
         ...
 
 

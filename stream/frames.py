@@ -14,6 +14,9 @@ from stream.timeline import TICK, Interval, rescale
 Samples = NDArray[np.float32]
 """PCM, float32 in [-1, 1]: ``(n,)`` mono or ``(n, channels)`` interleaved."""
 
+Embedding = NDArray[np.float32]
+"""A voice as a unit vector; ``(n, size)`` for several."""
+
 SPEECH_RATE = 16_000
 """Sampling rate of speech handed to models, Hz: one sample is exactly three ticks."""
 
