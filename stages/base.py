@@ -91,6 +91,11 @@ class Synthesiser(Protocol):
     characters_per_second: float
     """Typical speed of the voice at rate 1, for planning before anything was measured."""
 
+    @property
+    def clones(self) -> bool:
+        """Whether ``Manner.voice`` may be the path of a reference clip, or of a folder of them."""
+        ...
+
     def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``; each piece is mono at ``sample_rate``, shape ``(n,)``.
 
@@ -99,7 +104,16 @@ class Synthesiser(Protocol):
 
         Args:
             text: of any length and script.
-            manner: how; its rate is clamped to ``rate_range``.
+            manner: how; its rate is clamped to ``rate_range``, and its voice is empty or has
+                passed ``check_voice``.
+        """
+        ...
+
+    def check_voice(self, name: str) -> None:
+        """Make sure that ``Manner.voice`` may be ``name``, besides the one it was made with.
+
+        Raises:
+            EngineError: if there is no such voice; the message names the choices.
         """
         ...
 

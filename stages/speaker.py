@@ -146,7 +146,8 @@ def _session(state: dict[str, NDArray[np.float32]]) -> Any:
 def _reordered(gates: NDArray[np.float32]) -> NDArray[np.float32]:
     """Torch's order of the gates (input, forget, cell, output) as ONNX's (i, o, f, c)."""
     i, f, c, o = np.split(gates, 4)
-    return np.concatenate([i, o, f, c])
+    ordered: NDArray[np.float32] = np.concatenate([i, o, f, c])
+    return ordered
 
 
 def _raised(audio: Samples) -> Samples:

@@ -23,7 +23,7 @@ class SpeakerOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    threshold: Annotated[float, at.Gt(0), at.Lt(1)] = 0.75
+    threshold: Annotated[float, at.Gt(0), at.Lt(1)] = 0.7
     max: Annotated[int, at.Ge(1), at.Le(64)] = 8
 
 
@@ -61,6 +61,14 @@ class Diarizer:
         if np.isfinite(voice).all() and voice.any():
             self.last = self._sort(voice.astype(np.float64), seconds)
         return self.last
+
+    def nearness(self, label: str, voice: Embedding) -> float:
+        """Cosine of a voice and its speaker's mean; 0 for a speaker who has none yet."""
+        index = int(label[1:]) - 1
+        if index >= len(self._sums):
+            return 0.0
+        total = self._sums[index]
+        return float(voice.astype(np.float64) @ total / np.linalg.norm(total))
 
     def _sort(self, voice: Embedding, seconds: float) -> str:
         nearness = [float(voice @ s / np.linalg.norm(s)) for s in self._sums]
