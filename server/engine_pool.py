@@ -11,9 +11,9 @@ from typing import Any
 from server.config import Config
 from server.engines import options_of, pace
 from server.turns import Turns
-from stages.base import Recogniser, Synthesiser, Translator
+from stages.base import Recogniser, SpeakerEncoder, Synthesiser, Translator
 from stages.registry import create
-from stream.frames import PLAIN, Manner, Samples, Transcript
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 FAULTS = 2
 """Failed calls in a row after which an engine is made anew."""
@@ -25,7 +25,7 @@ class SharedEngine:
     """An engine, the turns at it, and its health.
 
     Args:
-        kind: ``asr``, ``mt`` or ``tts``.
+        kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
         name: in the registry.
         options: it was made with.
         engine: loaded.
@@ -108,6 +108,22 @@ class PooledRecogniser:
         """The engine stays."""
 
 
+class PooledEncoder:
+    """A session's access to a shared speaker encoder; see ``SpeakerEncoder``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+
+    async def embed(self, audio: Samples) -> Embedding:
+        """Embed when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            encoder: SpeakerEncoder = engine
+            return await encoder.embed(audio)
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+
 class PooledTranslator:
     """A session's access to a shared translator; see ``Translator``."""
 
@@ -134,6 +150,17 @@ class PooledSynthesiser:
         self.rate_range = engine.rate_range
         self.characters_per_second = engine.characters_per_second
         self.pace = shared.pace
+
+    @property
+    def clones(self) -> bool:
+        """Whether it takes reference clips."""
+        engine: Synthesiser = self._shared.engine
+        return engine.clones
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it has the voice."""
+        engine: Synthesiser = self._shared.engine
+        engine.check_voice(name)
 
     async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak when it is this session's turn."""
@@ -175,10 +202,16 @@ class EnginePool:
         """The configured voice in ``config.target``; raises as above."""
         return PooledSynthesiser(await self._get("tts", config), owner)
 
+    async def encoder(self, config: Config, owner: str) -> PooledEncoder | None:
+        """Speaker embeddings, where the configuration wants them; raises as above."""
+        if config.speakers.engine == "none":
+            return None
+        return PooledEncoder(await self._get("speakers", config), owner)
+
     @property
     def waiting(self) -> dict[str, int]:
         """Calls that wait for an engine, by kind."""
-        counts = {"asr": 0, "mt": 0, "tts": 0}
+        counts = {"asr": 0, "mt": 0, "tts": 0, "speakers": 0}
         for shared in self._engines.values():
             counts[shared.kind] += shared.turns.waiting
         return counts

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from server.config import Config
-from stages.base import Recogniser, SpeechDetector, Synthesiser, Translator
+from stages.base import Recogniser, SpeakerEncoder, SpeechDetector, Synthesiser, Translator
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
@@ -28,12 +28,14 @@ class Engines:
         recogniser: speech to text.
         translator: text to text.
         synthesiser: text to speech.
+        encoder: voices as points, where speakers are told apart.
     """
 
     detector: SpeechDetector
     recogniser: Recogniser
     translator: Translator
     synthesiser: Synthesiser
+    encoder: SpeakerEncoder | None = None
 
     async def warm_up(self) -> float:
         """Run every model once: first calls allocate, and should not cost the first viewer.
@@ -44,12 +46,16 @@ class Engines:
         noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
         await self.recogniser.recognise(noise)
         await self.translator.translate("Hello.")
+        if self.encoder is not None:
+            await self.encoder.embed(noise)
         return await pace(self.synthesiser)
 
     async def aclose(self) -> None:
         """Free all of them."""
         for engine in (self.detector, self.recogniser, self.translator, self.synthesiser):
             await engine.aclose()
+        if self.encoder is not None:
+            await self.encoder.aclose()
 
 
 async def pace(synthesiser: Synthesiser) -> float:
@@ -76,6 +82,8 @@ async def load_engines(config: Config) -> Engines:
         asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
         *map(load, ("asr", "mt", "tts")),
     ]
+    if config.speakers.engine != "none":
+        loading.append(load("speakers"))
     results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
@@ -83,13 +91,14 @@ async def load_engines(config: Config) -> Engines:
             if not isinstance(result, BaseException):
                 await result.aclose()
         raise failed[0]
-    detector, recogniser, translator, synthesiser = results
-    return Engines(detector, recogniser, translator, synthesiser)
+    return Engines(*results)
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     """Name and options with which the registry makes the engine of a kind."""
     section = getattr(config, kind)
+    if kind == "speakers":
+        return section.engine, {"model": section.model}
     options: dict[str, Any] = {"model": section.model, "threads": section.threads}
     if kind == "asr":
         options |= {
@@ -104,5 +113,6 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
             "beam_size": section.beam_size,
         }
     else:
-        options |= {"voice": section.voice, "language": config.target}
+        voice = "default" if section.voice == "auto" else section.voice
+        options |= {"voice": voice, "language": config.target}
     return section.engine, options

@@ -57,9 +57,20 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         except BaseException:
             source.close()
             raise
-        session = FileSession(
-            config, engines, source, sink, realtime=options.realtime, load=load_seconds, pace=pace
-        )
+        try:
+            session = FileSession(
+                config,
+                engines,
+                source,
+                sink,
+                realtime=options.realtime,
+                load=load_seconds,
+                pace=pace,
+            )
+        except BaseException:
+            sink.discard()
+            source.close()
+            raise
         interrupted = _stop_on_signals(session, console)
         watching = asyncio.ensure_future(_show_progress(session, source.info.duration, console))
         try:

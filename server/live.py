@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from server.casting import Casting
 from server.config import Config
 from server.engine_pool import EnginePool
 from server.stage_work import recognition, translation, voice, word_times
@@ -121,9 +122,12 @@ class LiveSession:
         """
         detector = SileroDetector()
         deliveries: list[Delivery] = []
+        casting: Casting | None = None
         try:
             recogniser = await self._pool.recogniser(self._config, self.name)
-            lanes = [await self._lane(target, deliveries) for target in self.targets]
+            encoder = await self._pool.encoder(self._config, self.name)
+            casting = Casting(self._config, encoder)
+            lanes = [await self._lane(target, casting, deliveries) for target in self.targets]
             pace = max(lane_pace for _, lane_pace in lanes)
             config = self._config
             self._pipeline = Pipeline(
@@ -139,12 +143,15 @@ class LiveSession:
                 config.playout.max_late,
                 self._watch,
                 KEPT_JOBS,
+                casting.speakers,
             )
             await self._pipeline.run()
         finally:
             self.feed.close()
             for delivery in deliveries:
                 await delivery.aclose()
+            if casting is not None:
+                await casting.aclose()
             await detector.aclose()
 
     async def drain(self) -> None:
@@ -157,7 +164,9 @@ class LiveSession:
         if self._pipeline is not None:
             await self._pipeline.stop()
 
-    async def _lane(self, target: str, deliveries: list[Delivery]) -> tuple[Lane, float]:
+    async def _lane(
+        self, target: str, casting: Casting, deliveries: list[Delivery]
+    ) -> tuple[Lane, float]:
         config = for_target(self._config, target)
         translator = await self._pool.translator(config, self.name)
         synthesiser = await self._pool.synthesiser(config, self.name)
@@ -174,7 +183,7 @@ class LiveSession:
             CAPACITY + round(options.delay * TICK_RATE),
         )
         delivery = Delivery(
-            voice(synthesiser),
+            voice(synthesiser, casting.part(synthesiser)),
             playout,
             pacing,
             config.fit,
@@ -200,17 +209,20 @@ class LiveSession:
         track = lane.name if lane is not None else ORIGINAL
         slot, id_ = job.slot, job.utterance.id
         publish = self.feed.events.publish
-        if stage == "asr" and job.transcript is not None and job.transcript.text.strip():
+        apart = self._config.speakers.engine != "none"
+        heard = stage == ("speakers" if apart else "asr")
+        if heard and job.transcript is not None and job.transcript.text.strip():
             text = job.transcript.text.strip()
-            publish(Event("transcript", track, id_, slot.start, slot.end, text))
+            speaker = job.utterance.speaker if apart else None
+            publish(Event("transcript", track, id_, slot.start, slot.end, text, speaker=speaker))
         elif stage == "mt" and job.translation:
             publish(Event("translation", track, id_, slot.start, slot.end, job.translation))
         elif stage == "tts" and job.placement is not None:
             planned = job.placement.interval
             publish(Event("dub", track, id_, planned.start, planned.end))
         elif stage == "fate" and job.fate is not None:
-            heard = job.dub or slot
-            publish(Event("fate", track, id_, heard.start, heard.end, fate=job.fate.value))
+            played = job.dub or slot
+            publish(Event("fate", track, id_, played.start, played.end, fate=job.fate.value))
             self.counts[track].fates[job.fate] += 1
             self._adapt(job)
         self._on_stage(stage, track, job)

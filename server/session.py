@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from server.casting import Casting
 from server.config import Config
 from server.engines import Engines
 from server.report import Report, describe, summarise
@@ -77,6 +78,7 @@ class FileSession:
         self._load = load
         self._sink_worker = Worker("sink")
         self._monitor = _DubMonitor()
+        self._casting = Casting(config, engines.encoder)
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
@@ -90,7 +92,7 @@ class FileSession:
             LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
         )
         self._delivery = Delivery(
-            voice(engines.synthesiser),
+            voice(engines.synthesiser, self._casting.part(engines.synthesiser)),
             self._playout,
             self._pacing,
             config.fit,
@@ -119,6 +121,7 @@ class FileSession:
             [self._lane],
             self._pacing,
             options.max_late,
+            speakers=self._casting.speakers,
         )
 
     @property
@@ -156,6 +159,7 @@ class FileSession:
                 await self._monitor.aclose()
             await self._sink_worker.aclose()
             await self._delivery.aclose()
+            await self._casting.aclose()
             self._source.close()
         dub_speech = await self._monitor.finish()
         return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
+from server.casting import Part
 from stages.base import Recogniser, Synthesiser, Translator
 from stream.deliver import Voice
-from stream.frames import Fate, Samples, Word
+from stream.frames import Fate, Manner, Samples, Word
 from stream.job import DubJob, StageFault
 
 Work = Callable[[DubJob], Awaitable[None]]
@@ -45,10 +47,15 @@ def translation(translator: Translator) -> Work:
     return work
 
 
-def voice(synthesiser: Synthesiser) -> Voice:
-    """A synthesiser as the delivery sees it."""
+def voice(synthesiser: Synthesiser, part: Part) -> Voice:
+    """A synthesiser as the delivery sees it: each speaker in the voice of ``part``."""
+
+    def synthesise(text: str, manner: Manner) -> AsyncGenerator[Samples, None]:
+        chosen = replace(manner, voice=part.voice(manner.speaker))
+        return synthesiser.synthesise(text, chosen)
+
     return Voice(
-        synthesiser.synthesise,
+        synthesise,
         synthesiser.sample_rate,
         synthesiser.rate_range,
         synthesiser.characters_per_second,

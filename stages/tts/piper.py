@@ -45,6 +45,7 @@ class Piper:
     """
 
     rate_range = (0.8, 1.3)
+    clones = False
     characters_per_second = 19.5
 
     def __init__(
@@ -62,32 +63,40 @@ class Piper:
                 f"The Piper voice '{name}' speaks '{config.espeak_voice}', not '{language}'; "
                 "set tts.voice to one of that language."
             )
+        self._config, self._name = config, name
         self._speaker = _speaker_id(config, name, speaker)
         self._voice = PiperVoice(session=session, config=config)
         self.sample_rate: int = config.sample_rate
         self._worker = Worker("piper")
-        self._speak("1", 1.0)
+        self._speak("1", 1.0, self._speaker)
 
     def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
         slowest, fastest = self.rate_range
         chosen = min(max(manner.rate, slowest), fastest)
-        return self._worker.stream(lambda: self._pieces(text, chosen))
+        return self._worker.stream(lambda: self._pieces(text, chosen, manner.voice))
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it is ``default`` or a speaker of the model's."""
+        _speaker_id(self._config, self._name, name)
 
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
 
-    def _pieces(self, text: str, rate: float) -> Iterator[Samples]:
+    def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
+        speaker = _speaker_id(self._config, self._name, voice) if voice else self._speaker
         # Double brackets would be taken for phonemes.
         plain = speakable(text).replace("[[", "[").replace("]]", "]")
-        spoken = ((portion, self._speak(portion, rate)) for portion in portions(plain, _LIMIT))
+        spoken = (
+            (portion, self._speak(portion, rate, speaker)) for portion in portions(plain, _LIMIT)
+        )
         return joined(spoken, self.sample_rate, rate)
 
-    def _speak(self, text: str, rate: float) -> Samples:
+    def _speak(self, text: str, rate: float, speaker: int | None) -> Samples:
         scale = float(np.interp(1 / rate, _STRETCH, _SCALE))
         settings = SynthesisConfig(
-            speaker_id=self._speaker,
+            speaker_id=speaker,
             length_scale=self._voice.config.length_scale * scale,
             # The graph's noise cannot be seeded. Without it speech is as clear (measured by
             # recognising it) and the same text always takes the same time.
