@@ -98,19 +98,19 @@ def compare(a: Run, b: Run, draws: int = DRAWS) -> list[Difference]:
     for name, metric in METRICS.items():
         pairs = _paired(a, b, name)
         mine, other = [p[0] for p in pairs], [p[1] for p in pairs]
-        values = pooled(metric.pool, mine), pooled(metric.pool, other)
-        if values[0] is None or values[1] is None:
+        ours, theirs = pooled(metric.pool, mine), pooled(metric.pool, other)
+        if ours is None or theirs is None:
             continue
         gaps = _resampled(metric.pool, mine, other, draws) if len(pairs) >= _FEWEST else None
         if gaps is None or not len(gaps):
-            found.append(Difference(name, *values, None, None, None, len(pairs), ""))
+            found.append(Difference(name, ours, theirs, None, None, None, len(pairs), ""))
             continue
         low, high = (float(q) for q in np.percentile(gaps, (2.5, 97.5)))
         p = min(1.0, 2 * float(min(np.mean(gaps <= 0), np.mean(gaps >= 0))))
         better = ""
         if low > 0 or high < 0:
-            better = _better(metric.best, *values)
-        found.append(Difference(name, *values, low, high, p, len(pairs), better))
+            better = _better(metric.best, ours, theirs)
+        found.append(Difference(name, ours, theirs, low, high, p, len(pairs), better))
     return found
 
 
@@ -177,9 +177,10 @@ def _page(differences: Sequence[Difference], a: Run, b: Run, names: tuple[str, .
         for d in differences
     )
     scaled = [
-        (METRICS[d.metric].title, *(100 * v / abs(d.a) for v in (d.b - d.a, d.low, d.high)))
+        (METRICS[d.metric].title, share * (d.b - d.a), share * d.low, share * d.high)
         for d in differences
         if d.low is not None and d.high is not None and d.a
+        for share in (100 / abs(d.a),)
     ]
     return document(
         f"{a.system} and {b.system} compared",

@@ -17,8 +17,8 @@ class _Checked(BaseModel):
 class Segment(_Checked):
     """One sentence of a clip; ``text`` and ``translation`` are references."""
 
-    start: float | None = Field(None, ge=0, description="Its first sound, s")
-    end: float | None = Field(None, ge=0, description="The end of its last, s")
+    start: float | None = Field(default=None, ge=0, description="Its first sound, s")
+    end: float | None = Field(default=None, ge=0, description="The end of its last, s")
     text: str = ""
     translation: str = ""
     speaker: str = ""

@@ -9,6 +9,9 @@ from server.evaluation.metrics import METRICS, shown
 from server.evaluation.plots import plots
 from server.evaluation.record import Evaluation
 
+_OF_A_CLIP = (
+    "bleu", "chrf", "wer", "dub_wer", "stream_laal", "on_time", "isochrony", "onset_error", "cpu",
+)  # fmt: skip
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
@@ -46,6 +49,7 @@ def page(evaluation: Evaluation) -> str:
     )
     parts = [f"<p>{escape(about)}</p>", _figures(evaluation)]
     parts += [figure(caption, svg) for caption, svg in plots(evaluation)]
+    parts.append(_by_clip(evaluation))
     parts.append(_definitions(evaluation))
     parts.append(_systems(evaluation))
     parts.append(_translations(evaluation))
@@ -85,6 +89,16 @@ def _best(direction: str, values: Sequence[float | None]) -> float | None:
     if direction == "lower":
         return min(known)
     return min(known, key=lambda value: abs(value - float(direction)))
+
+
+def _by_clip(evaluation: Evaluation) -> str:
+    heads = "".join(f"<th>{escape(METRICS[name].title)}" for name in _OF_A_CLIP)
+    lines = [f"<h2>By clip</h2><table><tr><th>clip<th>system{heads}</tr>"]
+    for clip in evaluation.runs[0].clips:
+        for run in evaluation.runs:
+            cells = "".join(f'<td class="n">{shown(run.value(name, clip))}' for name in _OF_A_CLIP)
+            lines.append(f"<tr><td>{escape(clip)}<td>{escape(run.system)}{cells}</tr>")
+    return "\n".join([*lines, "</table>"])
 
 
 def _definitions(evaluation: Evaluation) -> str:

@@ -16,13 +16,15 @@ class Spoken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     slot: tuple[float, float] = Field(description="When it is said in the source")
-    text: str = Field("", description="Transcript")
-    translation: str = Field("", description="What was to be spoken")
-    dub: tuple[float, float] | None = Field(None, description="When it is heard in the dub")
+    text: str = Field(default="", description="Transcript")
+    translation: str = Field(default="", description="What was to be spoken")
+    dub: tuple[float, float] | None = Field(default=None, description="When it is heard in the dub")
     fate: Fate | None = None
-    speed: float | None = Field(None, description="Engine rate times tempo, 1 is natural")
+    speed: float | None = Field(default=None, description="Engine rate times tempo, 1 is natural")
     tempo: float | None = None
-    ready: float | None = Field(None, description="From slot start to first dub sample, wall s")
+    ready: float | None = Field(
+        default=None, description="From slot start to first dub sample, wall s"
+    )
 
 
 class Performance(BaseModel):
@@ -31,9 +33,11 @@ class Performance(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     utterances: list[Spoken]
-    delay: float | None = Field(None, description="Playout delay at live pace, s; null offline")
+    delay: float | None = Field(
+        default=None, description="Playout delay at live pace, s; null offline"
+    )
     media_s: float | None = None
-    cpu_s: float | None = Field(None, description="Processor seconds, loading left out")
+    cpu_s: float | None = Field(default=None, description="Processor seconds, loading left out")
     wall_s: float | None = None
     peak_rss_mb: float | None = None
 

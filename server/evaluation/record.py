@@ -31,9 +31,13 @@ class Run(_Record):
 
     def values(self) -> dict[str, float | None]:
         """Every metric over the whole set."""
-        return {
-            name: pooled(metric.pool, self.rows.get(name, [])) for name, metric in METRICS.items()
-        }
+        return {name: self.value(name) for name in METRICS}
+
+    def value(self, name: str, clip: str | None = None) -> float | None:
+        """One metric, over the whole set or one clip."""
+        pairs = zip(self.units(name), self.rows.get(name, []), strict=False)
+        rows = [row for unit, row in pairs if clip in (None, unit.partition("/")[0])]
+        return pooled(METRICS[name].pool, rows)
 
     def units(self, name: str) -> list[str]:
         """What the rows of a metric belong to."""

@@ -15,7 +15,8 @@ COMET_MODEL = "Unbabel/wmt22-comet-da"
 
 @cache
 def _metrics() -> tuple[Any, Any]:
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
     return BLEU(), CHRF()
 
