@@ -56,7 +56,7 @@ HEARD = """(async () => {
   return false;
 })()"""
 
-KEY_CODES = {" ": 32, "ArrowDown": 40, "ArrowUp": 38}
+KEY_CODES = {" ": 32, "ArrowDown": 40, "ArrowUp": 38, "End": 35}
 
 PALE = """(() => {
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
