@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -92,12 +93,13 @@ class WhepPeer(Peer):
     def _report_by_media_time(self) -> None:
         now = asyncio.get_running_loop().time()
         zero = ntp_now() + ntp_ticks(ticks(self._feed.due(0) - now))
+        origin = secrets.randbits(32)
         for sender in self.connection.getSenders():
             track = sender.track
             if isinstance(track, FeedTrack):
                 sent = track.sent
                 transport: Any = ReportingTransport(
-                    sender.transport, sender._ssrc, track.rate, sent, zero
+                    sender.transport, sender._ssrc, track.rate, sent, zero, origin
                 )
                 sender.setTransport(transport)
 

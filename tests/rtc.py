@@ -202,7 +202,8 @@ class Publisher:
             if kind == "video" and late_picture:
                 transport = Late(transport, late_picture)
             sent = self.tracks[kind].sent
-            transport = ReportingTransport(transport, sender._ssrc, RATES[kind], sent, zero)
+            rate = RATES[kind]
+            transport = ReportingTransport(transport, sender._ssrc, rate, sent, zero, origin=-7)
             sender.setTransport(transport)
 
     async def close(self) -> None:

@@ -160,6 +160,17 @@ async def heard(page: Page, original: float, sounds: str) -> None:
     raise AssertionError(f"heard {found} instead of {[original, 1]} of original and voice")
 
 
+async def together(page: Page) -> None:
+    """Wait until the page has aligned both; on a busy machine their buffers wander."""
+    found = []
+    for _ in range(15):
+        found.append(round(1000 * await page.evaluate("apart()", within=60)))
+        if abs(found[-1]) <= 40:
+            break
+    print("original after voice, ms:", found)
+    assert abs(found[-1]) <= 40, found
+
+
 async def slide(page: Page, level: int) -> None:
     await page.evaluate(f"$('bed').value = {level}; $('bed').dispatchEvent(new Event('input'))")
 
@@ -192,8 +203,7 @@ def test_the_original_follows_the_slider_and_the_dub_does_not() -> None:
             await page.until("$('bed').value === '100' && $('bed-auto').ariaPressed === 'false'")
             await page.evaluate("hear()")
             await heard(page, 1, BOTH)
-            print("original after voice, ms:", 1000 * await page.evaluate("apart()", within=60))
-            assert abs(await page.evaluate("apart()", within=60)) < 0.08
+            await together(page)
             assert not session.feed.tracks["pt"].readers
             for level in (50, 25, 0):
                 await slide(page, level)

@@ -131,6 +131,12 @@ def test_a_voice_and_the_original_come_in_one_connection_on_one_clock(clip: Path
             beeps = [voice[at] / level for at, level in mixed if level > 0.1 and at in voice]
             assert len(beeps) >= 3
             assert np.median(beeps) == pytest.approx(0.5, rel=0.05)
+            # Equal timestamps are equal times: browsers show pages nothing else to align them by.
+            common = {p.timestamp for p in first} & {p.timestamp for p in second}
+            assert len(common) > 50
+            for timestamp in common:
+                apart = viewer.wall("audio", timestamp) - viewer.wall("audio2", timestamp)
+                assert abs(apart) < 1e-6
             peer.select(["pt"])
             await until(lambda: feed.tracks["original"].readers == 0)
             await until(lambda: feed.voices["pt.voice"].readers == 0)

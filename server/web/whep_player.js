@@ -1,5 +1,6 @@
 /** Watching by WebRTC: half a second of latency at most, tracks exchanged in place. */
 
+import { Alignment } from "./alignment.js";
 import { ask, at } from "./api.js";
 import { Mixer } from "./mixer.js";
 import { connected, iceServers, negotiate, release, statistics } from "./negotiate.js";
@@ -19,10 +20,11 @@ export class WhepPlayer {
   #connection;
   #location = "";
   #stream = new MediaStream();
-  #sounds = []; // tracks of the connection
+  #sounds = []; // what receives them
   #chosen = ""; // what the server was last asked to send
   #choosing = Promise.resolve();
   #mixer = null;
+  #alignment = null;
   #wake = () => this.#mixer.wake();
   #received = -1;
   #stalled = 0;
@@ -65,10 +67,10 @@ export class WhepPlayer {
     this.#location = await negotiate(connection, `${endpoint}?${this.#chosen}`, options);
     await connected(connection, CONNECTING);
     signal.throwIfAborted();
-    this.#sounds = sounds.map(({ receiver }) => receiver.track);
+    this.#sounds = sounds.map(({ receiver }) => receiver);
     this.hasPicture = picture.currentDirection === "recvonly";
     if (this.hasPicture) this.#stream.addTrack(picture.receiver.track);
-    this.#stream.addTrack(this.#sounds[0]);
+    this.#stream.addTrack(this.#sounds[0].track);
     this.#mix();
     this.video.srcObject = this.#stream;
   }
@@ -117,6 +119,7 @@ export class WhepPlayer {
     this.video.srcObject = null;
     this.video.removeEventListener("play", this.#wake);
     this.#mixer?.close();
+    this.#alignment?.close();
   }
 
   get #mixes() {
@@ -144,11 +147,12 @@ export class WhepPlayer {
   /** Play through the mixer from when it is first needed; what comes alone passes unchanged. */
   #mix() {
     if (!this.#mixer && this.#mixes && this.#sounds.length) {
-      const [heard, original] = this.#sounds;
+      const [heard, original] = this.#sounds.map(({ track }) => track);
       this.#mixer = new Mixer(heard, original, this.bed);
       this.#stream.removeTrack(heard);
       this.#stream.addTrack(this.#mixer.track);
       this.video.addEventListener("play", this.#wake);
+      this.#alignment = new Alignment(this.#sounds, BUFFERED.audio);
     }
     if (this.#mixer && this.bed !== null) this.#mixer.level = this.bed;
   }
