@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from urllib.parse import urlsplit
 
 import numpy as np
-from aiortc import RTCIceServer
 from fastapi import APIRouter, HTTPException, Request
 from starlette.websockets import WebSocket
 
@@ -17,6 +16,7 @@ from server.access import Denied, Right, check
 from server.daemon import Daemon
 from server.hls import HlsOutput
 from server.hls_routes import hls_routes
+from server.ice_servers import ice_server
 from server.push import RtmpPush
 from server.recording import Recording
 from server.running_session import Output, RunningSession
@@ -177,22 +177,6 @@ def outputs(session: RunningSession) -> Iterable[Output]:
             folder.mkdir(parents=True, exist_ok=True)
             chosen = (output.track,) if output.track is not None else None
             yield Recording(session.feed, folder / output.record, chosen)
-
-
-def ice_server(url: str) -> RTCIceServer:
-    """``stun:host``, or ``turn:user:password@host`` with its credentials taken out.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    scheme, _, rest = url.partition(":")
-    if scheme not in ("stun", "stuns", "turn", "turns") or not rest:
-        raise ValueError(f"'{url}' is no ICE server: write stun:host or turn:user:password@host")
-    credentials, at, host = rest.rpartition("@")
-    if not at:
-        return RTCIceServer(f"{scheme}:{rest}")
-    user, _, password = credentials.partition(":")
-    return RTCIceServer(f"{scheme}:{host}", username=user, credential=password)
 
 
 def _stereo(samples: Samples) -> Samples:

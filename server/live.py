@@ -18,11 +18,12 @@ from stream.adaptive_delay import AdaptiveDelay
 from stream.broadcast import Broadcast
 from stream.clock import Live, PlayoutClock
 from stream.deliver import Delivery
-from stream.feed import ORIGINAL, Event, Feed, PicturePacket
+from stream.feed import ORIGINAL, Event, Feed, PicturePacket, voice_of
 from stream.frames import AudioChunk, Fate
 from stream.jitter import Played
 from stream.job import DubJob
 from stream.live_source import CHANNELS, LiveSource
+from stream.mix import add_dub
 from stream.pipeline import Lane, Listening, Pipeline, Stage
 from stream.playout import Block, Playout
 from stream.segment import Segmenter, within_delay
@@ -88,7 +89,8 @@ class LiveSession:
         self._pipeline: Pipeline | None = None
         self.counts = {target: Counts() for target in self.targets}
         tracks = {track: Broadcast[AudioChunk]() for track in (ORIGINAL, *self.targets)}
-        self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source)
+        voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
+        self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source, voices)
 
     @property
     def ready(self) -> bool:
@@ -239,23 +241,26 @@ class LiveSession:
 class _Output:
     """Blocks of one lane's playout, published as whole frames at their times.
 
-    The mix is behind the bed by the limiter's latency, and playout runs a frame early to make
+    The mix is behind bed and dub by the limiter's latency, and playout runs a frame early to make
     up for it; everything is published with the frame of the mix that it belongs to.
     """
 
     def __init__(self, feed: Feed, track: str, *, carries_picture: bool, clock: PlayoutClock):
         self._feed = feed
         self._mix = feed.tracks[track]
+        self._voice = feed.voices[voice_of(track)]
         self._original = feed.tracks[ORIGINAL] if carries_picture else None
         self._clock = clock
         self._position = 0
         self._pending = np.zeros((0, feed.channels), np.float32)
         self._bed = self._pending
+        self._dub = self._pending[:, 0]
         self._packets: deque[PicturePacket] = deque()
 
     async def emit(self, block: Block) -> None:
         """Take what playout has made."""
         self._pending = np.concatenate([self._pending, block.audio])
+        self._dub = np.concatenate([self._dub, block.dub])
         if self._original is not None:
             self._bed = np.concatenate([self._bed, block.bed])
             self._packets.extend(p for p in block.packets if isinstance(p, PicturePacket))
@@ -271,6 +276,11 @@ class _Output:
         if length:
             self._mix.publish(AudioChunk(start, self._pending[:length]))
             self._pending = self._pending[length:]
+            if self._voice.readers:
+                silence = np.zeros((length, self._feed.channels), np.float32)
+                voice = add_dub(silence, self._dub[:length], None)
+                self._voice.publish(AudioChunk(start, voice))
+            self._dub = self._dub[length:]
         if self._original is None:
             return
         if length:

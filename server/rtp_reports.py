@@ -3,7 +3,9 @@
 aiortc reports the wall time at which a packet happened to be sent, so every hiccup of a busy
 machine would move the picture against the sound. Here both streams are reported by media time:
 whatever leaves late, the two agree to the tick. A first report follows the first packet at
-once, so that one who joins late is in sync from the start.
+once, so that one who joins late is in sync from the start. Two sounds of one peer moreover have
+equal RTP timestamps for equal media times: browsers keep a sound in step with its picture by
+the reports, but not with another sound, and show pages nothing but timestamps to do so.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def ntp_ticks(ticks: int) -> int:
 
 
 class ReportingTransport:
-    """Stands between one sender and its transport and sets the sender's reports right.
+    """Stands between one sender and its transport, sets its timestamps and its reports right.
 
     Args:
         transport: aiortc's, to which everything else is passed on.
@@ -50,17 +52,25 @@ class ReportingTransport:
         rate: of its RTP clock, Hz.
         sent: media time, ticks, of what the sender is sending.
         zero: NTP time of media time 0; the same for all senders of a peer.
+        origin: RTP timestamp of media time 0; random, but the same for all senders of a peer.
     """
 
     def __init__(
-        self, transport: Any, ssrc: int, rate: int, sent: Callable[[], int], zero: int
+        self,
+        transport: Any,
+        ssrc: int,
+        rate: int,
+        sent: Callable[[], int],
+        zero: int,
+        origin: int,
     ) -> None:
         self._transport = transport
         self._ssrc = ssrc
         self._unit = Fraction(1, rate)
         self._sent = sent
         self._zero = zero
-        self._origin: int | None = None  # RTP timestamp of media time 0
+        self._origin = origin
+        self._shift: int | None = None  # from aiortc's timestamps to ours
         self._first = self._newest = 0
         self._early = list(EARLY)
         self._packets = 0
@@ -75,15 +85,17 @@ class ReportingTransport:
             if corrected := self._correct(data):
                 await self._transport._send_rtp(corrected)
             return
-        await self._transport._send_rtp(data)
+        given = int.from_bytes(data[4:8], "big")
+        if self._shift is None:
+            self._first = self._sent()
+            self._shift = self._timestamp(self._first) - given
+        stamp = (given + self._shift) & 0xFFFFFFFF
+        await self._transport._send_rtp(data[:4] + stamp.to_bytes(4, "big") + data[8:])
         if int.from_bytes(data[8:12], "big") == self._ssrc:
             await self._count(data)
 
     async def _count(self, data: bytes) -> None:
         now = self._sent()
-        if self._origin is None:
-            self._origin = int.from_bytes(data[4:8], "big") - rescale(now, TICK, self._unit)
-            self._first = now
         self._burst = self._burst + 1 if now == self._newest else 1
         self._newest = now
         if self._burst % BURST == 0:
@@ -98,21 +110,24 @@ class ReportingTransport:
         packets = RtcpPacket.parse(data)
         for at, packet in enumerate(packets):
             if isinstance(packet, RtcpSrPacket):
-                if self._origin is None:
+                if self._shift is None:
                     return b""  # nothing sent yet: a report would lie
                 info = packet.sender_info
                 packets[at] = self._report(info.packet_count, info.octet_count)
         return b"".join(bytes(packet) for packet in packets)
 
     def _report(self, packets: int, octets: int) -> RtcpSrPacket:
-        assert self._origin is not None
         now = self._sent()
         return RtcpSrPacket(
             ssrc=self._ssrc,
             sender_info=RtcpSenderInfo(
                 ntp_timestamp=(self._zero + ntp_ticks(now)) & (1 << 64) - 1,
-                rtp_timestamp=(self._origin + rescale(now, TICK, self._unit)) & 0xFFFFFFFF,
+                rtp_timestamp=self._timestamp(now),
                 packet_count=packets & 0xFFFFFFFF,
                 octet_count=octets & 0xFFFFFFFF,
             ),
         )
+
+    def _timestamp(self, time: int) -> int:
+        """RTP timestamp of a media time."""
+        return (self._origin + rescale(time, TICK, self._unit)) & 0xFFFFFFFF

@@ -153,7 +153,7 @@ class RunningSession:
     @property
     def viewers(self) -> int:
         """Readers of its sound."""
-        return sum(track.readers for track in self.feed.tracks.values())
+        return sum(sound.readers for sound in self.feed.sounds.values())
 
     async def _carry(self, output: Output) -> None:
         try:

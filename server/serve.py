@@ -73,12 +73,17 @@ async def _serve(config: Config, console: Console) -> int:
     listening = _listen(serve.host, serve.port)
     daemon = Daemon(config, outputs)
     try:
+        doors = Doors(daemon)
+    except ValueError as error:
+        listening.close()
+        await daemon.aclose()
+        raise UsageError(f"serve.ice_servers: {error}") from None
+    try:
         await daemon.start()
     except (OSError, SpecError, Taken, ConfigError, ValidationError) as error:
         listening.close()
         await daemon.aclose()
         raise UsageError(_reason(error)) from None
-    doors = Doors(daemon)
     server = HttpServer(daemon, doors)
     ending: set[asyncio.Task[None]] = set()
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from aiortc import (
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
@@ -50,21 +51,28 @@ class Offer:
 
     Attributes:
         sdp: what is given to the connection.
-        codecs: of each kind offered (``audio``, ``video``), upper-case names.
+        codecs: of each kind offered (``audio``, ``video``), upper-case names that all sections
+            of the kind have.
         direction: of each kind, as seen by the one who offers.
+        sounds: how many audio sections there are.
     """
 
     sdp: str
     codecs: dict[str, frozenset[str]] = field(default_factory=dict)
     direction: dict[str, str] = field(default_factory=dict)
+    sounds: int = 0
 
 
-def read_offer(text: str) -> Offer:
+def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
     """Check an offer before anything is set up for it.
+
+    Args:
+        text: the description.
+        most_sounds: audio sections that there may be.
 
     Raises:
         OfferError: if it is malformed or too long.
-        UnsupportedOfferError: if it is for more than one sound and one picture.
+        UnsupportedOfferError: if it is for more than so many sounds and one picture.
     """
     if len(text) > MAX_SDP:
         raise OfferError("the offer is longer than 64 KiB")
@@ -80,16 +88,23 @@ def read_offer(text: str) -> Offer:
         and not (line.startswith("a=candidate:") and ".local " in line)
     ]
     sdp = "\r\n".join(kept) + "\r\n"
+    most = {"audio": most_sounds, "video": 1}
+    seen = dict.fromkeys(most, 0)
+    codecs: dict[str, frozenset[str]] = {}
+    directions: dict[str, str] = {}
     try:
         parsed = SessionDescription.parse(sdp)
-        offer = Offer(sdp)
         for media in parsed.media:
             if media.kind not in ("audio", "video"):
                 raise UnsupportedOfferError(
                     f"the offer has a section '{media.kind}': there is sound and picture alone"
                 )
-            if media.kind in offer.codecs:
-                raise UnsupportedOfferError(f"the offer has more than one {media.kind} section")
+            seen[media.kind] += 1
+            if seen[media.kind] > most[media.kind]:
+                number = "two" if most[media.kind] > 1 else "one"
+                raise UnsupportedOfferError(
+                    f"the offer has more {media.kind} sections than {number}"
+                )
             if not media.rtp.muxId:
                 raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
             if media.dtls is None or not media.dtls.fingerprints:
@@ -98,9 +113,12 @@ def read_offer(text: str) -> Offer:
                 raise OfferError(
                     f"the {media.kind} section of the offer has no direction such as a=recvonly"
                 )
-            names = (codec.name.upper() for codec in media.rtp.codecs)
-            offer.codecs[media.kind] = frozenset(names)
-            offer.direction[media.kind] = media.direction
+            names = frozenset(codec.name.upper() for codec in media.rtp.codecs)
+            codecs[media.kind] = codecs.get(media.kind, names) & names
+            if directions.setdefault(media.kind, media.direction) != media.direction:
+                raise UnsupportedOfferError(
+                    f"the {media.kind} sections of the offer have different directions"
+                )
         mids = [media.rtp.muxId for media in parsed.media]
         bundled = {
             mid for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items
@@ -111,9 +129,9 @@ def read_offer(text: str) -> Offer:
         raise
     except Exception as error:  # whatever a parser stumbles over in a stranger's text
         raise OfferError("the offer is not a session description (SDP)") from error
-    if not offer.codecs:
+    if not codecs:
         raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
-    return offer
+    return Offer(sdp, codecs, directions, seen["audio"])
 
 
 def prefer(transceiver: RTCRtpTransceiver, names: Sequence[str]) -> None:
@@ -135,7 +153,10 @@ class Peer:
     """
 
     def __init__(self, ice_servers: Collection[RTCIceServer] = ()) -> None:
-        configuration = RTCConfiguration(iceServers=list(ice_servers))
+        # Otherwise aiortc leaves a second sound on the transport that the first was taken off
+        # when the offer bundles both with a picture that comes before them.
+        apart = RTCBundlePolicy.MAX_COMPAT
+        configuration = RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=apart)
         self.connection = RTCPeerConnection(configuration)
         self.closed = asyncio.Event()
         """Set once the peer is gone and all that served it."""

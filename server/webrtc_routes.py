@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
+from server.ice_servers import ice_links
 from server.webrtc_peer import MAX_SDP, Peer
 from server.webrtc_peers import Action, Peers
 from server.whep import WhepPeer, watch
@@ -15,6 +17,12 @@ from server.whip import WhipSource, publish
 from stream.feed import ORIGINAL, Feed
 
 SDP = "application/sdp"
+
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""Answers may hold credentials."""
+
+Sounds = Annotated[Sequence[str], Query()]
+"""``track`` in the query, as often as there are audio sections to fill."""
 
 
 class Authorise(Protocol):
@@ -53,7 +61,7 @@ def webrtc_router(
     router = APIRouter()
 
     @router.post("/sessions/{session}/whep", status_code=201)
-    async def play(session: str, request: Request, track: str | None = None) -> Response:
+    async def play(session: str, request: Request, track: Sounds = ()) -> Response:
         authorise(request, session, "play")
         feed = _known(feeds, session)
         if math.isinf(feed.due(0)):
@@ -67,7 +75,8 @@ def webrtc_router(
             made.append(await watch(feed, chosen, offer, ice_servers=peers.ice_servers))
             return made[0]
 
-        return _created(request, await peers.admit(session, "play", make), made[0])
+        name = await peers.admit(session, "play", make)
+        return _created(request, name, made[0], peers)
 
     @router.post("/sessions/{session}/whip", status_code=201)
     async def take(session: str, request: Request) -> Response:
@@ -89,31 +98,41 @@ def webrtc_router(
             name = await peers.admit(session, "publish", make)
         except KeyError:
             raise HTTPException(404, f"there is no session '{session}'") from None
-        return _created(request, name, made[0])
+        return _created(request, name, made[0], peers)
 
     @router.put("/sessions/{session}/whep/{name}/track", status_code=204)
-    async def select(session: str, name: str, track: str, request: Request) -> Response:
+    async def select(session: str, name: str, track: Sounds, request: Request) -> Response:
         authorise(request, session, "play")
         peer = peers.find(session, "play", name)
         assert isinstance(peer, WhepPeer)
         peer.select(_chosen(_known(feeds, session), track))
         return Response(status_code=204)
 
-    _add_resource(router, "whep", "play", authorise, peers)
-    _add_resource(router, "whip", "publish", authorise, peers)
+    _add_resource(router, "whep", "play", feeds, authorise, peers)
+    _add_resource(router, "whip", "publish", feeds, authorise, peers)
     return router
 
 
 def _add_resource(
-    router: APIRouter, path: str, action: Action, authorise: Authorise, peers: Peers
+    router: APIRouter,
+    path: str,
+    action: Action,
+    feeds: Callable[[str], Feed],
+    authorise: Authorise,
+    peers: Peers,
 ) -> None:
     """What can be done with an endpoint and its resources besides posting offers."""
     endpoint = f"/sessions/{{session}}/{path}"
     resource = f"{endpoint}/{{name}}"
 
     @router.options(endpoint)
-    async def options(session: str) -> Response:
+    async def options(session: str, request: Request) -> Response:
         headers = {"Accept-Post": SDP, "Allow": "OPTIONS, POST"}
+        # Whoever may not come in is told how to ask, but not the credentials of a TURN server.
+        with contextlib.suppress(HTTPException):
+            authorise(request, session, action)
+            _known(feeds, session)
+            headers |= ice_links(peers.ice_servers) | NOT_KEPT
         return Response(status_code=204, headers=headers)
 
     @router.delete(resource)
@@ -155,15 +174,16 @@ def _known(feeds: Callable[[str], Feed], session: str) -> Feed:
         raise HTTPException(404, f"there is no session '{session}'") from None
 
 
-def _chosen(feed: Feed, track: str | None) -> str:
-    """The track asked for; the first dub if none is, or the original where nothing is dubbed."""
-    if track is None:
-        return next((name for name in feed.tracks if name != ORIGINAL), ORIGINAL)
-    if track not in feed.tracks:
-        raise HTTPException(404, f"there is no track '{track}'; there is {', '.join(feed.tracks)}")
-    return track
+def _chosen(feed: Feed, sounds: Sequence[str]) -> Sequence[str]:
+    """What is asked for; the first dub if nothing is, or the original where nothing is dubbed."""
+    for name in sounds:
+        if name not in feed.sounds:
+            known = ", ".join(feed.sounds)
+            raise HTTPException(404, f"there is no track '{name}'; there is {known}")
+    return sounds or [next((name for name in feed.tracks if name != ORIGINAL), ORIGINAL)]
 
 
-def _created(request: Request, name: str, peer: Peer) -> Response:
+def _created(request: Request, name: str, peer: Peer, peers: Peers) -> Response:
     headers = {"Location": f"{request.url.path.rstrip('/')}/{name}", "ETag": f'"{name[:8]}"'}
+    headers |= ice_links(peers.ice_servers) | NOT_KEPT
     return Response(peer.answer, 201, headers, media_type=SDP)

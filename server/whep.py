@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import itertools
+import secrets
+import uuid
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from aiortc import RTCIceServer
@@ -14,38 +17,50 @@ from server.whep_tracks import FeedTrack, PictureTrack, SoundTrack
 from stream.feed import Feed
 from stream.timeline import TICK_RATE, ticks
 
+MOST_SOUNDS = 2
+"""A dub's voice and the original, for a viewer who mixes them."""
+
 
 class WhepPeer(Peer):
     """A viewer; made by :func:`watch`."""
 
-    def __init__(self, feed: Feed, track: str, ice_servers: Collection[RTCIceServer]) -> None:
+    def __init__(self, feed: Feed, ice_servers: Collection[RTCIceServer]) -> None:
         super().__init__(ice_servers)
         self._feed = feed
-        self._sound = SoundTrack(feed, track, self.end)
+        self._sounds: list[SoundTrack] = []
         self._picture: PictureTrack | None = None
 
     @property
-    def track(self) -> str:
-        """Name of the sound track that is heard."""
-        return self._sound.listener.name
+    def sounds(self) -> tuple[str, ...]:
+        """Names of the feed's sounds that are sent, in the order of the offer's sections."""
+        return tuple(sound.name for sound in self._sounds if sound.name is not None)
 
-    def select(self, track: str) -> None:
-        """Go on with another sound track of the feed, from its next packet.
+    def select(self, sounds: Sequence[str]) -> None:
+        """Go on with other sounds of the feed, from their next packets; nothing in what is left.
 
         Raises:
-            KeyError: if there is no such track.
+            KeyError: if there is no such sound; nothing is changed then.
+            UnsupportedOfferError: if there are more than audio sections in the offer.
         """
-        self._sound.listener.select(track)
+        for name in sounds:
+            self._feed.sounds[name]
+        if len(sounds) > len(self._sounds):
+            raise UnsupportedOfferError(
+                f"{len(sounds)} tracks need as many audio sections; there is {len(self._sounds)}"
+            )
+        for track, name in itertools.zip_longest(self._sounds, sounds):
+            track.select(name)
 
     async def released(self) -> None:
         """Stop reading the feed."""
-        await self._sound.aclose()
+        for sound in self._sounds:
+            await sound.aclose()
         if self._picture is not None:
             await self._picture.aclose()
 
-    async def start(self, offer_sdp: str) -> None:
+    async def start(self, offer_sdp: str, sounds: Sequence[str]) -> None:
         """Answer the offer with what the feed has."""
-        offer = read_offer(offer_sdp)
+        offer = read_offer(offer_sdp, most_sounds=MOST_SOUNDS)
         for kind, direction in offer.direction.items():
             if direction not in ("recvonly", "sendrecv"):
                 raise UnsupportedOfferError(
@@ -54,7 +69,10 @@ class WhepPeer(Peer):
         if "audio" in offer.codecs:
             if "OPUS" not in offer.codecs["audio"]:
                 raise UnsupportedOfferError("the sound is Opus, which the offer does not have")
-            self._add(self._sound, "OPUS")
+            for _ in range(offer.sounds):
+                self._sounds.append(SoundTrack(self._feed, None, self.end))
+                self._add(self._sounds[-1], "OPUS")
+            self.select(sounds)
         if "video" in offer.codecs and _has_picture(self._feed):
             codec = _codec(self._feed, offer.codecs["video"])
             self._picture = PictureTrack(self._feed, codec, self.end)
@@ -65,41 +83,47 @@ class WhepPeer(Peer):
         self._report_by_media_time()
 
     def _add(self, track: FeedTrack, codec: str) -> None:
-        prefer(self.connection.addTransceiver(track, direction="sendonly"), [codec])
+        transceiver = self.connection.addTransceiver(track, direction="sendonly")
+        prefer(transceiver, [codec])
+        if track in self._sounds[1:]:
+            # Browsers keep one sound of a stream together with its picture, and not always the
+            # first: any other is a stream of its own.
+            transceiver.sender._stream_id = str(uuid.uuid4())
 
     def _report_by_media_time(self) -> None:
         now = asyncio.get_running_loop().time()
         zero = ntp_now() + ntp_ticks(ticks(self._feed.due(0) - now))
+        origin = secrets.randbits(32)
         for sender in self.connection.getSenders():
             track = sender.track
             if isinstance(track, FeedTrack):
                 sent = track.sent
                 transport: Any = ReportingTransport(
-                    sender.transport, sender._ssrc, track.rate, sent, zero
+                    sender.transport, sender._ssrc, track.rate, sent, zero, origin
                 )
                 sender.setTransport(transport)
 
 
 async def watch(
-    feed: Feed, track: str, offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()
+    feed: Feed, sounds: Sequence[str], offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()
 ) -> WhepPeer:
     """Show a feed to the peer who made the offer.
 
     Args:
         feed: what is shown.
-        track: the sound track to begin with.
+        sounds: those of the feed to begin with, one for each audio section of the offer or less.
         offer_sdp: with or without candidates; the answer has all of ours.
         ice_servers: STUN or TURN servers, if the viewer is not to be reached directly.
 
     Raises:
-        KeyError: if the feed has no such track.
+        KeyError: if the feed has no such sound.
         OfferError: if the offer is malformed.
         UnsupportedOfferError: if it wants something else than to watch, or cannot play what
             there is.
     """
-    peer = WhepPeer(feed, track, ice_servers)
+    peer = WhepPeer(feed, ice_servers)
     try:
-        await peer.start(offer_sdp)
+        await peer.start(offer_sdp, sounds)
     except BaseException:
         await peer.aclose()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
@@ -13,7 +14,7 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from stream.feed import Feed, PicturePacket
+from stream.feed import ORIGINAL, Feed, PicturePacket
 from stream.h264 import AnnexB
 from stream.opus_listener import OpusListener
 from stream.picture_transcode import from_key, transcoded
@@ -49,27 +50,49 @@ class FeedTrack(MediaStreamTrack):
 
 
 class SoundTrack(FeedTrack):
-    """A track of the feed in Opus, exchangeable while it runs.
+    """One of the feed's sounds in Opus, exchangeable while it runs; or nothing.
 
     Args:
         feed: whose sound.
-        name: of the track to begin with.
+        name: of the sound to begin with; ``None`` for nothing.
         on_end: called when the feed has ended.
 
     Raises:
-        KeyError: if there is no such track.
+        KeyError: if there is no such sound.
     """
 
     kind = "audio"
 
-    def __init__(self, feed: Feed, name: str, on_end: Callable[[], None]) -> None:
+    def __init__(self, feed: Feed, name: str | None, on_end: Callable[[], None]) -> None:
         super().__init__()
-        self.listener = OpusListener(feed, name, capacity=BEHIND)
+        self._listener = OpusListener(feed, name or ORIGINAL, capacity=BEHIND)
+        self._wanted = asyncio.Event()
         self._on_end = on_end
+        self.select(name)
+
+    @property
+    def name(self) -> str | None:
+        """The sound that is selected; ``None`` where nothing is sent."""
+        return self._listener.name if self._wanted.is_set() else None
+
+    def select(self, name: str | None) -> None:
+        """Go on with another sound from its next packet, or with nothing.
+
+        Raises:
+            KeyError: if there is no such sound.
+        """
+        if name is None:
+            self._wanted.clear()
+        else:
+            self._listener.select(name)
+            self._wanted.set()
 
     async def recv(self) -> Any:
-        """The next packet of the track that is selected."""
-        packet = await self.listener.next()
+        """The next packet of the sound that is selected; waits while none is."""
+        if not self._wanted.is_set():
+            await self._listener.aclose()
+            await self._wanted.wait()
+        packet = await self._listener.next()
         if packet is None:
             self._on_end()
             raise MediaStreamError("the feed has ended")
@@ -81,7 +104,7 @@ class SoundTrack(FeedTrack):
 
     async def aclose(self) -> None:
         """Stop listening."""
-        await self.listener.aclose()
+        await self._listener.aclose()
 
 
 class PictureTrack(FeedTrack):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import TypeVar
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -22,7 +23,7 @@ from server.ws_frames import (
 from server.ws_gate import Gate, receive
 from server.ws_programme import Programme, Programmes, going_away
 from server.ws_rendition import Rendition
-from server.ws_requests import ListenRequest, TrackCommand, message, parse_command
+from server.ws_requests import NO_SOUND, ListenRequest, TrackCommand, message, parse_command
 from stream.broadcast import Subscription
 from stream.timeline import TICK_RATE
 
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 
 STUCK = 10.0
 """Seconds without any progress after which a listener is given up."""
+
+TIME_EVERY = 1.0
+"""Seconds after which those who receive no frames are told the time."""
 
 AHEAD = TICK_RATE
 """Ticks by which a listener may have been sent more than is due by the clock."""
@@ -75,8 +79,9 @@ class _Listener:
         request: ListenRequest,
         stuck: float,
     ) -> None:
-        if not request.encoding.channels:
-            request = request.with_channels(min(programme.feed.channels, 2))
+        encoding = request.encoding
+        if encoding is not None and not encoding.channels:
+            encoding = replace(encoding, channels=min(programme.feed.channels, 2))
         self.at: int | None = None
         comparable = request.feed in (None, programme.id)
         if request.start is not None and comparable:
@@ -86,7 +91,8 @@ class _Listener:
         self._websocket = websocket
         self._session = session
         self._programme = programme
-        self._request = request
+        self._encoding = encoding
+        self._wants_events = request.events
         self._stuck = stuck
         self._track = request.track or programme.default_track()
         self._switch = asyncio.Event()
@@ -101,38 +107,57 @@ class _Listener:
             ProtocolError: if the client breaks the protocol or takes nothing any more.
             WebSocketDisconnect: if it has gone.
         """
-        programme, encoding = self._programme, self._request.encoding
+        encoding = self._encoding
         # First what can be refused.
-        rendition = programme.rendition(self._track, encoding)
-        past, frames = rendition.join(self.at)
-        try:
-            await self.say(
-                "hello",
-                session=self._session,
-                feed=programme.id,
-                track=self._track,
-                tracks=list(programme.feed.tracks),
-                language=programme.feed.language,
-                format=encoding.format,
-                rate=encoding.rate,
-                channels=encoding.channels,
-                tick_rate=TICK_RATE,
-                position=programme.position,
-            )
-        except BaseException:
-            rendition.leave(frames)
-            raise
+        if encoding is None:
+            self._programme.check(self._track)
+            await self._hello({"format": NO_SOUND})
+            sound = self._send_time()
+        else:
+            rendition = self._programme.rendition(self._track, encoding)
+            past, frames = rendition.join(self.at)
+            try:
+                await self._hello(asdict(encoding))
+            except BaseException:
+                rendition.leave(frames)
+                raise
+            sound = self._send_sound(rendition, past, frames)
         async with asyncio.TaskGroup() as group:
             asides = [group.create_task(self._receive()), group.create_task(self._watch())]
             events = group.create_task(self._send_events())
-            await self._send_sound(rendition, past, frames)
+            await sound
             await events
             for aside in asides:
                 aside.cancel()
 
+    async def _hello(self, encoding: dict[str, Any]) -> None:
+        feed = self._programme.feed
+        await self.say(
+            "hello",
+            session=self._session,
+            feed=self._programme.id,
+            track=self._track,
+            tracks=list(feed.tracks),
+            voices=list(feed.voices),
+            language=feed.language,
+            **encoding,
+            tick_rate=TICK_RATE,
+            position=self._programme.position,
+        )
+
     async def say(self, type_: str, **fields: object) -> None:
         """Send a JSON message."""
         await self._send(message(type_, **fields))
+
+    async def _send_time(self) -> None:
+        """What a listener without frames has no other way to know, until the feed ends."""
+        ended = self._programme.ended
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), TIME_EVERY)
+                break
+            await self.say("time", position=self._programme.position)
+        self.at = self._programme.position
 
     async def _send_sound(
         self, rendition: Rendition, past: list[SentFrame], frames: Subscription[SentFrame]
@@ -169,7 +194,8 @@ class _Listener:
     ) -> tuple[Rendition, list[SentFrame], Subscription[SentFrame]]:
         """Go on in another track where this one is, without losing a sample."""
         track = self._track
-        new = self._programme.rendition(track, self._request.encoding)
+        assert self._encoding is not None
+        new = self._programme.rendition(track, self._encoding)
         past, frames = new.join(self.at)
         try:
             assert self.at is not None
@@ -188,7 +214,7 @@ class _Listener:
         return new, past, frames
 
     async def _send_events(self) -> None:
-        if not self._request.events:
+        if not self._wants_events:
             return
         position = self._programme.position if self.at is None else self.at
         past, events = self._programme.join_events(position)
@@ -207,6 +233,8 @@ class _Listener:
             command = parse_command(received)
             if not isinstance(command, TrackCommand):
                 raise ProtocolError(BAD_REQUEST, "A listener may only change its track")
+            if self._encoding is None:
+                raise ProtocolError(BAD_REQUEST, "There is no track to change where none is sent")
             self._programme.check(command.track)
             self._track = command.track
             self._switch.set()

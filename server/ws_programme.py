@@ -29,12 +29,14 @@ class Programme:
         feed: where it comes from.
         id: tells one feed from another, so that a media time is not taken for another feed's.
         events: JSON messages.
+        ended: set when the feed has ended.
     """
 
     def __init__(self, feed: Feed, history: float) -> None:
         self.feed = feed
         self.id = os.urandom(8).hex()
         self.events = Broadcast[str]()
+        self.ended = asyncio.Event()
         self._history = history
         self._past: deque[tuple[Event, str]] = deque(maxlen=EVENTS)
         self._renditions: dict[tuple[str, Encoding], Rendition] = {}
@@ -56,8 +58,8 @@ class Programme:
 
     def check(self, track: str) -> None:
         """Raise ``ProtocolError`` if there is no such track."""
-        if track not in self.feed.tracks:
-            tracks = ", ".join(self.feed.tracks)
+        if track not in self.feed.sounds:
+            tracks = ", ".join(self.feed.sounds)
             raise ProtocolError(
                 NOT_FOUND, f"There is no track '{track[:20]}': choose from {tracks}"
             )
@@ -97,12 +99,14 @@ class Programme:
             self._past.append((event, shown))
             self.events.publish(shown)
         self.events.close()
+        self.ended.set()
         await asyncio.sleep(self._history)
 
     async def aclose(self) -> None:
         """End every encoding and every listener's subscriptions."""
         self._source.close()
         self.events.close()
+        self.ended.set()
         for rendition in list(self._renditions.values()):
             self._stop(rendition)
         for task in self._encoding:

@@ -29,7 +29,7 @@ class Rendition:
     """One track in one encoding, made while anybody listens and a while after.
 
     Attributes:
-        track: name.
+        track: name of the sound.
         encoding: of the frames.
         frames: what listeners subscribe to, through ``join``.
         failed: whether it ended because encoding failed.
@@ -53,8 +53,8 @@ class Rendition:
         self._stop = stop
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
-        self._encoder = Encoder(encoding, list(feed.tracks).index(track))
-        self._blocks = feed.tracks[track].subscribe(BACKLOG)
+        self._encoder = Encoder(encoding, list(feed.sounds).index(track))
+        self._blocks = feed.sounds[track].subscribe(BACKLOG)
 
     def join(self, start: int | None) -> tuple[list[SentFrame], Subscription[SentFrame]]:
         """Begin to listen.

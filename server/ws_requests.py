@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from server.ws_frames import (
@@ -20,6 +20,9 @@ from server.ws_frames import (
 MAX_TEXT = 4096
 """Characters of the longest JSON message that a client may send."""
 
+NO_SOUND = "none"
+"""The format of those who listen to events alone."""
+
 SAMPLE_RATES = (48_000, 24_000, 16_000)
 """Rates at which one can listen, Hz."""
 
@@ -30,14 +33,14 @@ class ListenRequest:
 
     Attributes:
         track: a name, ``None`` for the first dub.
-        encoding: ``channels`` is 0 where the feed's own number is wanted.
+        encoding: ``channels`` is 0 where the feed's own number is wanted; ``None`` for no sound.
         events: whether transcripts and the like are sent.
         start: media time from which to go on, ticks, or ``None`` for now.
         feed: the id of the feed that ``start`` belongs to, from an earlier hello.
     """
 
     track: str | None
-    encoding: Encoding
+    encoding: Encoding | None
     events: bool
     start: int | None
     feed: str | None
@@ -49,22 +52,21 @@ class ListenRequest:
         Raises:
             ProtocolError: naming the parameter, its value and the choices.
         """
-        encoding = Encoding(
-            _format(query),
-            int(_choice(query, "rate", tuple(map(str, SAMPLE_RATES)), "48000")),
-            int(_choice(query, "channels", ("1", "2"), "0")),
-        )
+        events = _choice(query, "events", ("true", "false"), "true") == "true"
+        rate = int(_choice(query, "rate", tuple(map(str, SAMPLE_RATES)), "48000"))
+        channels = int(_choice(query, "channels", ("1", "2"), "0"))
+        encoding = None
+        if query.get("format") != NO_SOUND:
+            encoding = _checked(Encoding(_format(query, (*FORMATS, NO_SOUND)), rate, channels))
+        elif not events:
+            raise wrong(f"format={NO_SOUND} with events=false leaves nothing to be sent")
         return cls(
             query.get("track"),
-            _checked(encoding),
-            _choice(query, "events", ("true", "false"), "true") == "true",
+            encoding,
+            events,
             _integer(query, "from", 0, FURTHEST),
             query.get("feed"),
         )
-
-    def with_channels(self, channels: int) -> ListenRequest:
-        """The same request, the number of channels settled."""
-        return replace(self, encoding=replace(self.encoding, channels=channels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,12 @@ def message(type_: str, **fields: Any) -> str:
     return json.dumps({"type": type_, **fields}, ensure_ascii=False, separators=(",", ":"))
 
 
-def _format(query: Mapping[str, str]) -> Format:
+def _format(query: Mapping[str, str], choices: tuple[str, ...] = FORMATS) -> Format:
     name = query.get("format", FORMATS[0])
     for known in FORMATS:
         if name == known:
             return known
-    raise wrong(f"format is '{name[:20]}', but must be one of {', '.join(FORMATS)}")
+    raise wrong(f"format is '{name[:20]}', but must be one of {', '.join(choices)}")
 
 
 def _choice(query: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:

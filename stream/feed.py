@@ -13,6 +13,11 @@ ORIGINAL = "original"
 """Name of the track that carries the source's own sound; dubs go by their language's code."""
 
 
+def voice_of(dub: str) -> str:
+    """Name of the sound that is a dub's voice alone, without the original under it."""
+    return f"{dub}.voice"
+
+
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
     """How the picture is coded.
@@ -111,6 +116,8 @@ class Feed:
         channels: of every track.
         tracks: by name, ``original`` first, then one per target language: chunks without gaps,
             each published when the viewer is to hear its start, of 20 ms but at the end.
+        voices: the dubs once more, by ``voice_of`` their names and without the original under
+            them, for who mixes the two; published in step with ``tracks``, and only to who asks.
         picture: coded pictures in decoding order; never published where there is none.
         events: about every utterance, as they become known (ahead of the viewer's time).
         picture_format: the newest, ``None`` until a picture was published.
@@ -121,13 +128,19 @@ class Feed:
     channels: int
     tracks: dict[str, Broadcast[AudioChunk]]
     language: str = "en"
+    voices: dict[str, Broadcast[AudioChunk]] = field(default_factory=dict)
     picture: Broadcast[PicturePacket] = field(default_factory=Broadcast)
     events: Broadcast[Event] = field(default_factory=Broadcast)
     picture_format: PictureFormat | None = None
+
+    @property
+    def sounds(self) -> dict[str, Broadcast[AudioChunk]]:
+        """Everything that can be heard, by name: ``tracks``, then ``voices``."""
+        return self.tracks | self.voices
 
     def close(self) -> None:
         """End every broadcast."""
         self.picture.close()
         self.events.close()
-        for track in self.tracks.values():
-            track.close()
+        for sound in self.sounds.values():
+            sound.close()

@@ -107,12 +107,12 @@ async def opus_packets(
 
     Args:
         feed: whose sound.
-        track: its name.
+        track: name of one of its sounds.
         capacity: packets of 20 ms that the listener may be behind before it loses the oldest.
 
     Raises:
         KeyError: if there is no such track.
     """
-    source: Broadcast[AudioChunk] = feed.tracks[track]
+    source: Broadcast[AudioChunk] = feed.sounds[track]
     async with _relays.read(source, lambda: OpusEncoder(feed.channels), capacity) as packets:
         yield packets

@@ -1,4 +1,4 @@
-"""One listener's way through a feed's sound tracks, changing between them without a gap."""
+"""One listener's way through a feed's sounds, changing between them without a gap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OpusListener:
     """
 
     def __init__(self, feed: Feed, name: str, *, capacity: int = 50) -> None:
-        feed.tracks[name]  # an unknown name is an error now, not when it plays
+        feed.sounds[name]  # an unknown name is an error now, not when it plays
         self.name = name
         """The track that is selected."""
         self._feed = feed
@@ -41,7 +41,7 @@ class OpusListener:
         Raises:
             KeyError: if there is no such track.
         """
-        self._feed.tracks[name]
+        self._feed.sounds[name]
         self.name = name
 
     async def next(self) -> OpusPacket | None:

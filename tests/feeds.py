@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.broadcast import Broadcast
-from stream.feed import ORIGINAL, Event, Feed, PictureFormat, PicturePacket
+from stream.feed import ORIGINAL, Event, Feed, PictureFormat, PicturePacket, voice_of
 from stream.frames import AudioChunk, CopiedPacket
 from stream.source import MediaSource
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
@@ -22,6 +22,7 @@ async def file_feed(
 ) -> AsyncIterator[Feed]:
     """Play a file once as a live feed; the dub tracks are the original turned upside down.
 
+    Their voices alone are the same at half the level.
     Every whole second of media has a transcript, a translation, a dub and a fate.
     """
     source = MediaSource(str(path))
@@ -32,7 +33,12 @@ async def file_feed(
         return zero + time / TICK_RATE / speed
 
     channels = source.info.channels
-    feed = Feed(due, channels, {name: Broadcast[AudioChunk]() for name in (ORIGINAL, *tracks)})
+    feed = Feed(
+        due,
+        channels,
+        {name: Broadcast[AudioChunk]() for name in (ORIGINAL, *tracks)},
+        voices={voice_of(name): Broadcast[AudioChunk]() for name in tracks},
+    )
     playing = asyncio.create_task(_play(feed, source, tracks))
     try:
         yield feed
@@ -62,6 +68,7 @@ async def _play(feed: Feed, source: MediaSource, tracks: tuple[str, ...]) -> Non
             feed.tracks[ORIGINAL].publish(AudioChunk(start, block))
             for track in tracks:
                 feed.tracks[track].publish(AudioChunk(start, -block))
+                feed.voices[voice_of(track)].publish(AudioChunk(start, -block / 2))
             start += FRAME
             while pictures and pictures[0].time < start:
                 feed.picture_format = pictures[0].format

@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import depayload
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtcpSrPacket, RtpPacket
@@ -22,7 +22,7 @@ from server.whep_tracks import FeedTrack, PictureTrack, SoundTrack
 from server.whip import WhipSource
 from stream.feed import ORIGINAL, Feed
 
-RATES = {"audio": 48_000, "video": 90_000}
+RATES = {"audio": 48_000, "audio2": 48_000, "video": 90_000}
 
 
 def flashes(path: Path, *, length: float = 6, extra: tuple[str, ...] = ("-bf", "0")) -> Path:
@@ -42,15 +42,16 @@ def flashes(path: Path, *, length: float = 6, extra: tuple[str, ...] = ("-bf", "
 
 
 class Viewer:
-    """A peer that wants to watch; records instead of decoding."""
+    """A peer that wants to watch; records instead of decoding. ``audio2`` is a second sound."""
 
     def __init__(self, kinds: tuple[str, ...] = ("audio", "video")) -> None:
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_COMPAT)
+        self.connection = RTCPeerConnection(configuration)
         self.packets: dict[str, list[RtpPacket]] = {kind: [] for kind in kinds}
         self.reports: dict[str, list[RtcpSrPacket]] = {kind: [] for kind in kinds}
         for kind in kinds:
-            receiver: Any = self.connection.addTransceiver(kind, direction="recvonly").receiver
-            self._record(kind, receiver)
+            made = self.connection.addTransceiver(kind.removesuffix("2"), direction="recvonly")
+            self._record(kind, made.receiver)
 
     def _record(self, kind: str, receiver: Any) -> None:
         async def packet(packet: RtpPacket, arrival_time_ms: int) -> None:
@@ -118,6 +119,19 @@ class Viewer:
                     times.append(packet.timestamp + onset)
                 silent = onset is None
         return times
+
+    def levels(self, kind: str) -> dict[int, float]:
+        """Level of every packet's sound, by the sender's wall time in ms."""
+        decoder = av.CodecContext.create("libopus", "r")
+        found = {}
+        for packet in self.packets[kind]:
+            (frame,) = decoder.decode(av.Packet(packet.payload))
+            samples = frame.to_ndarray().astype(np.float32)
+            if frame.format.name.startswith("s16"):
+                samples /= 32768
+            level = float(np.sqrt(np.mean(samples**2)))
+            found[round(1000 * self.wall(kind, packet.timestamp))] = level
+        return found
 
     async def close(self) -> None:
         await self.connection.close()
@@ -188,7 +202,8 @@ class Publisher:
             if kind == "video" and late_picture:
                 transport = Late(transport, late_picture)
             sent = self.tracks[kind].sent
-            transport = ReportingTransport(transport, sender._ssrc, RATES[kind], sent, zero)
+            rate = RATES[kind]
+            transport = ReportingTransport(transport, sender._ssrc, rate, sent, zero, origin=-7)
             sender.setTransport(transport)
 
     async def close(self) -> None:

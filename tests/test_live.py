@@ -16,7 +16,7 @@ from benchmarks.demo_clip import Clip
 from server.config import load
 from server.live import LiveSession
 from stream.clock import PlayoutClock
-from stream.feed import ORIGINAL, Event, PicturePacket
+from stream.feed import ORIGINAL, Event, PicturePacket, voice_of
 from stream.frames import PLAIN, AudioChunk, Fate, Manner, Samples
 from stream.live_source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
 from stream.source import MediaSource
@@ -93,11 +93,11 @@ async def _watch(
     session = LiveSession(
         "test", config, targets, LiveSource(connect, clock), clock, pool or ScriptedPool()
     )
-    seen = Seen({name: [] for name in session.feed.tracks}, session=session)
+    seen = Seen({name: [] for name in session.feed.sounds}, session=session)
     loop = asyncio.get_running_loop()
 
     async def hear(name: str) -> None:
-        async for block in session.feed.tracks[name].subscribe(100):
+        async for block in session.feed.sounds[name].subscribe(100):
             seen.sound[name].append(block)
             seen.lateness.append(loop.time() - session.feed.due(block.start))
 
@@ -109,7 +109,7 @@ async def _watch(
         async for event in session.feed.events.subscribe(100):
             seen.events.append(event)
 
-    tasks = [asyncio.create_task(hear(name)) for name in session.feed.tracks]
+    tasks = [asyncio.create_task(hear(name)) for name in session.feed.sounds]
     tasks += [asyncio.create_task(see()), asyncio.create_task(note())]
     if meanwhile is not None:
         tasks.append(asyncio.create_task(meanwhile(session)))
@@ -169,6 +169,12 @@ def test_dub_picture_and_original_keep_the_sources_time(clip: Clip) -> None:
         assert len(starts) == 3
         for start in starts:
             assert np.abs(onsets - start).min() < 0.03
+        # The mix is the voice alone and the original at a gain of its own, to the sample.
+        voice = seen.track(voice_of(track))
+        assert (_buzz(voice) > 0.02).sum() > 100
+        bed = seen.track(track) - voice
+        assert np.all(np.abs(bed) <= np.abs(heard) + 1e-4)
+        assert np.abs(bed[~voice.any(axis=1)]).max() > 0.1
     kinds = [(e.kind, e.track) for e in seen.events if e.utterance == 0]
     assert kinds[0] == ("transcript", ORIGINAL)
     for track in ("pt", "es"):

@@ -56,7 +56,7 @@ HEARD = """(async () => {
   return false;
 })()"""
 
-KEY_CODES = {" ": 32, "ArrowDown": 40, "ArrowUp": 38}
+KEY_CODES = {" ": 32, "ArrowDown": 40, "ArrowUp": 38, "End": 35}
 
 PALE = """(() => {
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -326,6 +326,7 @@ def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) 
             await page.until("shows('figures', 'HLS')", within=45)
             await plays(page)
             assert await page.evaluate(HEARD)
+            assert await page.evaluate("$('bed').disabled && $('bed').title.startsWith('HLS')")
             await page.until("$('spoken').textContent && $('dubbed').textContent", within=30)
             (shots / "hls.png").write_bytes(await page.screenshot())
             await press(page, "2")

@@ -83,14 +83,18 @@ def test_a_viewer_comes_changes_track_and_goes(clip: Path) -> None:
             peer = d.peers.find("s", "play", where.rpartition("/")[2])
             assert isinstance(peer, WhepPeer)
             assert (await d.http.put(f"{where}/track?track=original")).status_code == 204
-            assert peer.track == "original"
+            assert peer.sounds == ("original",)
             await until(lambda: d.feed.tracks["pt"].readers == 0)
             assert (await d.http.put(f"{where}/track?track=fr")).status_code == 404
+            both = await d.http.put(f"{where}/track?track=pt.voice&track=original")
+            assert both.status_code == 422  # the offer has one audio section
+            assert (await d.http.put(f"{where}/track?track=pt.voice")).status_code == 204
+            assert peer.sounds == ("pt.voice",)
             assert (await d.http.delete(where)).status_code == 200
             assert peer.closed.is_set()
             assert (await d.http.delete(where)).status_code == 404
             assert len(d.peers) == 0
-            assert d.feed.tracks["original"].readers == 0
+            assert d.feed.voices["pt.voice"].readers == 0
             await viewer.close()
 
     asyncio.run(run())

@@ -68,7 +68,7 @@ def test_picture_and_sound_align_by_their_reports(
         async with file_feed(path) as feed:
             await asyncio.sleep(1.4)  # a late joiner
             viewer = Viewer()
-            peer = await watch(feed, "pt", await viewer.offer())
+            peer = await watch(feed, ["pt"], await viewer.offer())
             await viewer.accept(peer.answer)
             await until(lambda: viewer.seen > 70)
             assert viewer.codec("video").name == ("VP8" if which == "vp8" else "H264")
@@ -89,20 +89,65 @@ def test_changing_the_track_leaves_no_gap(clip: Path) -> None:
     async def run() -> None:
         async with file_feed(clip) as feed:
             viewer = Viewer(("audio",))
-            peer = await watch(feed, "pt", await viewer.offer())
+            peer = await watch(feed, ["pt"], await viewer.offer())
             await viewer.accept(peer.answer)
             sound = viewer.packets["audio"]
             await until(lambda: len(sound) > 20)
             for track in ("original", "pt", "original"):
                 before = len(sound)
-                peer.select(track)
+                peer.select([track])
                 await until(lambda before=before: len(sound) > before + 20)  # type: ignore[misc]
-                assert peer.track == track
+                assert peer.sounds == (track,)
             steps = np.diff([packet.timestamp for packet in sound])
             assert set(steps) == {960}
             with pytest.raises(KeyError):
-                peer.select("fr")
+                peer.select(["fr"])
             assert feed.tracks["pt"].readers == 0
+            await peer.aclose()
+            await viewer.close()
+        await nothing_left()
+
+    asyncio.run(run())
+
+
+def test_a_voice_and_the_original_come_in_one_connection_on_one_clock(clip: Path) -> None:
+    async def run() -> None:
+        async with file_feed(clip) as feed:
+            viewer = Viewer(("video", "audio", "audio2"))
+            peer = await watch(feed, ["pt"], await viewer.offer())
+            await viewer.accept(peer.answer)
+            first, second = viewer.packets["audio"], viewer.packets["audio2"]
+            await until(lambda: len(first) > 10)
+            assert not second, "what nobody has asked for is sent"
+            assert feed.voices["pt.voice"].readers == feed.tracks["original"].readers == 0
+            peer.select(["pt.voice", "original"])
+            assert peer.sounds == ("pt.voice", "original")
+            await until(lambda: feed.tracks["pt"].readers == 0)
+            switched = len(second)
+            await until(lambda: len(second) > switched + 60)
+            # The original beeps as loudly as published, the voice at half of that.
+            voice, original = viewer.levels("audio"), viewer.levels("audio2")
+            mixed = list(original.items())[switched + 5 :]
+            beeps = [voice[at] / level for at, level in mixed if level > 0.1 and at in voice]
+            assert len(beeps) >= 3
+            assert np.median(beeps) == pytest.approx(0.5, rel=0.05)
+            # Equal timestamps are equal times: browsers show pages nothing else to align them by.
+            common = {p.timestamp for p in first} & {p.timestamp for p in second}
+            assert len(common) > 50
+            for timestamp in common:
+                apart = viewer.wall("audio", timestamp) - viewer.wall("audio2", timestamp)
+                assert abs(apart) < 1e-6
+            peer.select(["pt"])
+            await until(lambda: feed.tracks["original"].readers == 0)
+            await until(lambda: feed.voices["pt.voice"].readers == 0)
+            ended, before = len(second), len(first)
+            await until(lambda: len(first) > before + 10)
+            assert len(second) == ended
+            with pytest.raises(KeyError):
+                peer.select(["pt.voice", "fr.voice"])
+            with pytest.raises(UnsupportedOfferError, match="3 tracks"):
+                peer.select(["pt", "original", "pt.voice"])
+            assert peer.sounds == ("pt",)
             await peer.aclose()
             await viewer.close()
         await nothing_left()
@@ -119,7 +164,7 @@ def test_a_viewer_who_vanishes_is_dropped(clip: Path, monkeypatch: pytest.Monkey
             viewer, other = Viewer(), Viewer()
             peers = []
             for v in (viewer, other):
-                peers.append(await watch(feed, "pt", await v.offer()))
+                peers.append(await watch(feed, ["pt"], await v.offer()))
                 await v.accept(peers[-1].answer)
             await until(lambda: bool(viewer.packets["audio"]))
             assert feed.tracks["pt"].readers == 1, "the encoder is not shared"
@@ -145,7 +190,7 @@ def test_a_viewer_who_never_comes_is_dropped(clip: Path, monkeypatch: pytest.Mon
     async def run() -> None:
         async with file_feed(clip) as feed:
             viewer = Viewer()
-            peer = await watch(feed, "pt", await viewer.offer())
+            peer = await watch(feed, ["pt"], await viewer.offer())
             await viewer.close()
             await asyncio.wait_for(peer.closed.wait(), 5)
         await nothing_left()
@@ -157,7 +202,7 @@ def test_the_peer_ends_with_the_feed(clip: Path) -> None:
     async def run() -> None:
         async with file_feed(clip) as feed:
             viewer = Viewer()
-            peer = await watch(feed, "pt", await viewer.offer())
+            peer = await watch(feed, ["pt"], await viewer.offer())
             await viewer.accept(peer.answer)
             await until(lambda: bool(viewer.packets["audio"]))
             feed.close()
@@ -174,7 +219,7 @@ def test_without_a_picture_the_answer_is_sound_alone() -> None:
         source = Broadcast[AudioChunk]()
         feed = Feed(lambda t: now - 10 + t / TICK_RATE, 1, {"original": source})
         viewer = Viewer()
-        peer = await watch(feed, "original", await viewer.offer())
+        peer = await watch(feed, ["original"], await viewer.offer())
         await viewer.accept(peer.answer)
         sections = SessionDescription.parse(peer.answer).media
         assert {m.kind: m.direction for m in sections} == {"audio": "sendonly", "video": "inactive"}
@@ -198,7 +243,7 @@ def test_big_pictures_arrive_whole(tmp_path: Path) -> None:
     async def run() -> None:
         async with file_feed(path) as feed:
             viewer = Viewer()
-            peer = await watch(feed, "pt", await viewer.offer())
+            peer = await watch(feed, ["pt"], await viewer.offer())
             await viewer.accept(peer.answer)
             await until(lambda: viewer.seen > 30)
             biggest = max(len(data) for _, data in viewer.frames())
@@ -238,7 +283,7 @@ def test_a_damaged_offer_is_refused_or_answered(clip: Path) -> None:
                         cut = chance.randrange(len(line) + 1)
                         damaged.insert(at, line[:cut] + chance.choice(["", "x", " 1", ":-1"]))
                 try:
-                    peer = await watch(feed, "pt", "\r\n".join(damaged))
+                    peer = await watch(feed, ["pt"], "\r\n".join(damaged))
                 except (OfferError, UnsupportedOfferError):
                     continue
                 answered += 1

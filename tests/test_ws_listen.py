@@ -35,7 +35,7 @@ async def on_air(
         finally:
             await programmes.aclose()
         # Nothing is left of it, however its listeners went.
-        assert not any(sound.readers for sound in (feed.events, *feed.tracks.values()))
+        assert not any(sound.readers for sound in (feed.events, *feed.sounds.values()))
         assert not any(t.name == "livedub-ws-encode" for t in threading.enumerate())
         assert {t.get_name() for t in asyncio.all_tasks()} <= before
 
@@ -343,5 +343,71 @@ def test_an_encoder_stops_a_while_after_its_last_listener(spoken) -> None:  # ty
                 assert programmes.find("live").renditions == 0
             await programmes.aclose()
             assert feed.events.readers == 0
+
+    asyncio.run(run())
+
+
+def test_events_alone_come_without_any_encoder(spoken) -> None:  # type: ignore[no-untyped-def]
+    async def run() -> None:
+        async with (
+            on_air(spoken[0]) as (url, programmes, feed),
+            listening(url, "format=none") as heard,
+        ):
+            assert heard.hello["format"] == "none" and heard.hello["tracks"] == ["original", "pt"]
+            assert programmes.find("live").renditions == 0
+            assert not any(sound.readers for sound in feed.sounds.values())
+            await heard.all()
+            assert not heard.frames
+            texts = {event["text"] for event in heard.of("event") if "text" in event}
+            assert {"second 0", "segundo 0"} <= texts
+            times = [message["position"] for message in heard.of("time")]
+            assert times and times == sorted(times) and times[0] > heard.hello["position"]
+            assert heard.messages[-1]["type"] == "end"
+            assert heard.messages[-1]["position"] >= times[-1]
+            assert heard.client.close_code == 1000
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "reason"),
+    [
+        ("format=none&events=false", None, "nothing to be sent"),
+        ("format=none&track=xx", None, "no track 'xx'"),
+        ("format=none", '{"type":"track","track":"original"}', "no track to change"),
+    ],
+)
+def test_events_alone_are_refused_what_makes_no_sense(spoken, query, said, reason) -> None:  # type: ignore[no-untyped-def]
+    async def run() -> None:
+        async with on_air(spoken[0]) as (url, _, _):
+            address = f"{url}/sessions/live/listen?{query}"
+            async with connect(address, compression=None) as client:
+                with pytest.raises(ConnectionClosed):
+                    if said is not None:
+                        await client.send(said)
+                    while True:
+                        await client.recv()
+                assert client.close_code in (4400, 4404)
+                assert reason in (client.close_reason or "")
+
+    asyncio.run(run())
+
+
+def test_the_voice_alone_can_be_listened_to(spoken) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+
+    async def run() -> None:
+        async with on_air(path) as (url, _, _), listening(url, "track=pt.voice") as heard:
+            assert heard.hello["voices"] == ["pt.voice"]
+            assert heard.hello["tracks"] == ["original", "pt"]  # as if there were none
+            for _ in range(10):
+                await heard.frame()
+            await heard.client.send('{"type":"track","track":"pt"}')
+            await heard.all()
+            start, tracks = heard.frames[0].time, [frame.track for frame in heard.frames]
+            assert start is not None and sorted(set(tracks)) == [1, 2] and tracks[0] == 2
+            gain = np.repeat([-0.5 if track == 2 else -1.0 for track in tracks], FRAME)
+            wanted = samples[start:] * gain[: len(samples) - start, None]
+            assert np.abs(heard.pcm() - wanted).max() <= 1 / 32768
 
     asyncio.run(run())

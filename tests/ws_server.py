@@ -88,7 +88,8 @@ class Heard:
         self.hello = hello
         self.messages: list[dict[str, Any]] = []
         self.frames: list[Frame] = []
-        self.encoding = Encoding(hello["format"], hello["rate"], hello["channels"])
+        # Whoever wants events alone gets no frames, and nothing is said of them.
+        self.encoding = Encoding(hello["format"], hello.get("rate", 0), hello.get("channels", 0))
 
     async def next(self) -> Frame | dict[str, Any]:
         received = await self.client.recv()

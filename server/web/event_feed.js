@@ -3,7 +3,7 @@
 import { at, backoff, pause } from "./api.js";
 
 const TICK_RATE = 48_000;
-const LONGEST_GUESS = 1; // s without a frame for which time is taken to go on
+const LONGEST_GUESS = 3; // s without news of the time for which it is taken to go on
 const FOR_GOOD = new Set([4400, 4401, 4403, 4404]); // close codes that a new try would not change
 
 export class EventFeed {
@@ -20,8 +20,7 @@ export class EventFeed {
   constructor({ session, token, onEvent, onRestart }) {
     const url = new URL(at(session, "/listen"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    // The protocol has no events without sound; this is its smallest.
-    url.search = new URLSearchParams({ format: "opus", channels: 1, track: "original" });
+    url.search = new URLSearchParams({ format: "none" });
     if (token) url.searchParams.set("token", token);
     this.url = url.href;
     this.onEvent = onEvent;
@@ -55,11 +54,9 @@ export class EventFeed {
     return new Promise((resolve) => {
       let heard = false;
       const socket = (this.#socket = new WebSocket(this.url, "livedub.v1"));
-      socket.binaryType = "arraybuffer";
       socket.onmessage = ({ data }) => {
         heard = true;
-        if (typeof data === "string") this.#message(JSON.parse(data));
-        else this.#tick(Number(new DataView(data).getBigInt64(8, true)));
+        this.#message(JSON.parse(data));
       };
       socket.onclose = ({ code }) => resolve({ code, heard });
     });
@@ -71,6 +68,7 @@ export class EventFeed {
       this.#feed = message.feed;
       this.#tick(message.position);
     }
+    if (message.type === "time") this.#tick(message.position);
     if (message.type === "event") this.onEvent(message);
     if (message.type === "end") this.over = true;
   }

@@ -9,6 +9,7 @@ const STALLED = 8; // looks in a row that find the player where it was
 export class HlsPlayer {
   kind = "hls";
   hasPicture = true;
+  canMix = false; // its sound is mixed by the server
   #hls = null;
   #zeros = new Map(); // seconds of media time at the player's 0, by continuity counter
   #continuity = 0;

@@ -3,6 +3,25 @@
 import { ask } from "./api.js";
 
 const GATHERING = 2_000; // ms; what is found by then goes into the offer
+const PARAMETER = /;\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))\s*/g;
+const LINK = new RegExp(`<([^>]*)>\\s*((?:${PARAMETER.source})*)`, "g"); // RFC 8288
+
+/**
+ * The STUN and TURN servers that an endpoint tells those who may use it (RFC 9725, 4.6). Offers
+ * hold all candidates, so they are needed before the first one.
+ *
+ * @param {string} url of the endpoint.
+ * @param {{token: string, signal: AbortSignal}} options
+ * @returns {Promise<RTCIceServer[]>}
+ */
+export async function iceServers(url, { token, signal }) {
+  const answer = await ask(url, { method: "OPTIONS", token, signal });
+  const links = answer.headers.get("Link") ?? "";
+  return [...links.matchAll(LINK)]
+    .map(([, target, text]) => [target, parameters(text)])
+    .filter(([, { rel }]) => rel === "ice-server")
+    .map(([urls, { username, credential }]) => ({ urls, username, credential }));
+}
 
 /**
  * Connect a peer to an endpoint.
@@ -64,6 +83,17 @@ export async function statistics(connection) {
     found[entry.id] = entry;
   }
   return found;
+}
+
+/** Parameters of a link by name. */
+function parameters(text) {
+  const found = [...text.matchAll(PARAMETER)];
+  return Object.fromEntries(
+    found.map(([, name, quoted, token]) => [
+      name.toLowerCase(),
+      quoted?.replace(/\\(.)/g, "$1") ?? token,
+    ]),
+  );
 }
 
 function gathered(connection) {

@@ -1,6 +1,7 @@
 /** The player page: one session, its picture, tracks, captions and figures. */
 
 import { listSessions, tokens } from "./api.js";
+import { BedControl } from "./bed_control.js";
 import { Captions } from "./captions.js";
 import { Controls } from "./controls.js";
 import { EventFeed } from "./event_feed.js";
@@ -52,6 +53,8 @@ const controls = new Controls(
   },
 );
 
+const bed = new BedControl({ slider: $("bed"), auto: $("bed-auto") }, mix);
+
 function watch(session) {
   remember({ session });
   watcher?.stop();
@@ -63,6 +66,7 @@ function watch(session) {
     video,
     mode: $("mode").value,
     track: address.get("track") ?? "",
+    bed: bed.level,
     position: () => events?.position ?? 0,
     onState: say,
     onLook: look,
@@ -109,11 +113,26 @@ async function select(track) {
   look(figures);
 }
 
+async function mix(level) {
+  try {
+    await watcher?.setBed(level);
+  } catch (error) {
+    say(said[0], error.message);
+  }
+}
+
+/** Why the original's level cannot be set. */
+function unmixable({ player, track }) {
+  if (player?.canMix === false) return "HLS brings the finished mix: choose WebRTC to set this.";
+  return track === "original" ? "This is the original itself: choose a dub to set this." : "";
+}
+
 function look(measured) {
   figures = measured ?? figures;
   const { info, track } = watcher;
   if (!info) return;
   controls.offer(info.tracks, info.language, track);
+  bed.offer(unmixable(watcher));
   const dub = track === "original" ? (info.tracks[1] ?? "original") : track;
   captions.languages(info.language, dub);
   showFigures($("figures"), info, figures, dub, video);

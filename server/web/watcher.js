@@ -18,10 +18,11 @@ export class Watcher {
   #abort = new AbortController();
 
   /**
-   * @param {{session: string, mode: string, track: string, video: HTMLVideoElement,
-   *   onState: (state: string, detail?: string) => void, onLook: (figures: object) => void,
+   * @param {{session: string, mode: string, track: string, bed: number|null,
+   *   video: HTMLVideoElement, onState: (state: string, detail?: string) => void, onLook: (figures: object) => void,
    *   onPlayer: (player: object) => void, position: () => number}} options `track` is empty for
-   *   the first dub; `position` tells the server's media time in ticks.
+   *   the first dub; `bed` is how loud the original is under it, 0 to 1, or `null` for as mixed;
+   *   `position` tells the server's media time in ticks.
    */
   constructor(options) {
     Object.assign(this, options);
@@ -49,6 +50,12 @@ export class Watcher {
   async select(track) {
     this.track = track;
     await this.player?.select(track);
+  }
+
+  /** Hear the original at another level; see the constructor. */
+  async setBed(level) {
+    this.bed = level;
+    if (this.player?.canMix) await this.player.setBed(level);
   }
 
   async #once() {
@@ -88,9 +95,9 @@ export class Watcher {
   #make() {
     const tired = this.#unusable || this.#failures >= FALL_BACK;
     const byHls = this.mode === "hls" || (this.mode === "auto" && tired && this.info.hls);
-    const { session, track, video } = this;
+    const { session, track, bed, video } = this;
     const Player = byHls ? HlsPlayer : WhepPlayer;
-    return new Player({ session, track, video, token: tokens.of(session) });
+    return new Player({ session, track, bed, video, token: tokens.of(session) });
   }
 
   async #failed(player, error) {

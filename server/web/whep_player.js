@@ -1,7 +1,9 @@
 /** Watching by WebRTC: half a second of latency at most, tracks exchanged in place. */
 
+import { Alignment } from "./alignment.js";
 import { ask, at } from "./api.js";
-import { connected, negotiate, release, statistics } from "./negotiate.js";
+import { Mixer } from "./mixer.js";
+import { connected, iceServers, negotiate, release, statistics } from "./negotiate.js";
 
 const CONNECTING = 8_000; // ms
 const RECOVERY = 5_000; // ms that an interrupted connection is given to come back by itself
@@ -14,17 +16,30 @@ const BUFFERED = { audio: 200, video: 230 };
 export class WhepPlayer {
   kind = "webrtc";
   hasPicture = false;
+  canMix = true;
   #connection;
   #location = "";
+  #stream = new MediaStream();
+  #sounds = []; // what receives them
+  #chosen = ""; // what the server was last asked to send
+  #choosing = Promise.resolve();
+  #mixer = null;
+  #alignment = null;
+  #wake = () => this.#mixer.wake();
   #received = -1;
   #stalled = 0;
   #buffer = [0, 0];
   #lose;
 
-  /** @param {{session: string, track: string, token: string, video: HTMLVideoElement}} options */
-  constructor({ session, track, token, video }) {
+  /**
+   * @param {{session: string, track: string, bed: number|null, token: string,
+   *   video: HTMLVideoElement}} options `bed` is how loud the original is under a dub, 0 to 1;
+   *   `null` for the server's own mix.
+   */
+  constructor({ session, track, bed, token, video }) {
     this.session = session;
     this.track = track;
+    this.bed = bed;
     this.token = token;
     this.video = video;
     /** Resolves when the connection is lost. */
@@ -33,31 +48,44 @@ export class WhepPlayer {
 
   /** Resolves when media can flow. */
   async start(signal) {
-    const connection = (this.#connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
-    const stream = new MediaStream();
-    connection.addTransceiver("video", { direction: "recvonly" });
-    connection.addTransceiver("audio", { direction: "recvonly" });
-    connection.addEventListener("track", ({ track, receiver }) => {
-      receiver.jitterBufferTarget = BUFFERED[track.kind];
-      stream.addTrack(track);
-    });
-    connection.addEventListener("connectionstatechange", () => this.#look());
-    const url = `${at(this.session, "/whep")}?track=${encodeURIComponent(this.track)}`;
+    const endpoint = at(this.session, "/whep");
     const options = { token: this.token, signal, amend: inStereo };
-    this.#location = await negotiate(connection, url, options);
+    const servers = await iceServers(endpoint, options);
+    const connection = (this.#connection = new RTCPeerConnection({
+      bundlePolicy: "max-bundle",
+      iceServers: servers,
+    }));
+    // The second sound is silent until the viewer mixes.
+    const [picture, ...sounds] = ["video", "audio", "audio"].map((kind) =>
+      connection.addTransceiver(kind, { direction: "recvonly" }),
+    );
+    for (const { receiver } of connection.getTransceivers()) {
+      receiver.jitterBufferTarget = BUFFERED[receiver.track.kind];
+    }
+    connection.addEventListener("connectionstatechange", () => this.#look());
+    this.#chosen = this.#wanted();
+    this.#location = await negotiate(connection, `${endpoint}?${this.#chosen}`, options);
     await connected(connection, CONNECTING);
     signal.throwIfAborted();
-    const [picture] = connection.getTransceivers();
+    this.#sounds = sounds.map(({ receiver }) => receiver);
     this.hasPicture = picture.currentDirection === "recvonly";
-    if (!this.hasPicture) stream.getVideoTracks().forEach((track) => stream.removeTrack(track));
-    this.video.srcObject = stream;
+    if (this.hasPicture) this.#stream.addTrack(picture.receiver.track);
+    this.#stream.addTrack(this.#sounds[0].track);
+    this.#mix();
+    this.video.srcObject = this.#stream;
   }
 
   /** Hear another track from now on. */
-  async select(track) {
-    const url = `${this.#location}/track?track=${encodeURIComponent(track)}`;
-    await ask(url, { method: "PUT", token: this.token });
+  select(track) {
     this.track = track;
+    return this.#choose();
+  }
+
+  /** Hear the original at another level under the dub; see the constructor. */
+  setBed(level) {
+    this.bed = level;
+    this.#mix();
+    return this.#choose();
   }
 
   /** Media time on show in ticks: what the server sends is shown at once, so it knows best. */
@@ -72,8 +100,9 @@ export class WhepPlayer {
    *   the viewer.
    */
   async figures(live) {
+    const [, heard] = this.#connection.getTransceivers();
     const found = await statistics(this.#connection);
-    const sound = found["inbound-rtp audio"];
+    const sound = (await statistics(heard.receiver))["inbound-rtp audio"];
     const pair = found["candidate-pair"];
     const received = sound?.packetsReceived ?? 0;
     this.#stalled = live && received === this.#received ? this.#stalled + 1 : 0;
@@ -88,6 +117,44 @@ export class WhepPlayer {
     this.#connection?.close();
     if (this.#location) release(this.#location, this.token);
     this.video.srcObject = null;
+    this.video.removeEventListener("play", this.#wake);
+    this.#mixer?.close();
+    this.#alignment?.close();
+  }
+
+  get #mixes() {
+    return this.bed !== null && this.track !== "original";
+  }
+
+  /** What the server is to send, as a query: a finished track, or what it is mixed of. */
+  #wanted() {
+    const names = this.#mixes ? [`${this.track}.voice`, "original"] : [this.track];
+    return new URLSearchParams(names.map((name) => ["track", name])).toString();
+  }
+
+  /** Have the server send what is wanted, one change after another. */
+  #choose() {
+    this.#choosing = this.#choosing.catch(() => {}).then(async () => {
+      const wanted = this.#wanted();
+      if (wanted === this.#chosen) return;
+      await ask(`${this.#location}/track?${wanted}`, { method: "PUT", token: this.token });
+      this.#chosen = wanted;
+      this.#mix();
+    });
+    return this.#choosing;
+  }
+
+  /** Play through the mixer from when it is first needed; what comes alone passes unchanged. */
+  #mix() {
+    if (!this.#mixer && this.#mixes && this.#sounds.length) {
+      const [heard, original] = this.#sounds.map(({ track }) => track);
+      this.#mixer = new Mixer(heard, original, this.bed);
+      this.#stream.removeTrack(heard);
+      this.#stream.addTrack(this.#mixer.track);
+      this.video.addEventListener("play", this.#wake);
+      this.#alignment = new Alignment(this.#sounds, BUFFERED.audio);
+    }
+    if (this.#mixer && this.bed !== null) this.#mixer.level = this.bed;
   }
 
   /** Mean time in the jitter buffer since the last look, seconds. */
@@ -109,9 +176,9 @@ export class WhepPlayer {
   }
 }
 
-/** Browsers play Opus in mono unless the offer asks for both channels. */
+/** Browsers play Opus in mono unless each section of the offer asks for both channels. */
 function inStereo(sdp) {
   const payload = /^a=rtpmap:(\d+) opus\//im.exec(sdp)?.[1];
   if (!payload) return sdp;
-  return sdp.replace(new RegExp(`^(a=fmtp:${payload} .*)$`, "m"), "$1;stereo=1");
+  return sdp.replace(new RegExp(`^(a=fmtp:${payload} .*)$`, "gm"), "$1;stereo=1");
 }

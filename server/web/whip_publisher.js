@@ -1,7 +1,7 @@
 /** Publishing by WebRTC: connects, and connects again when it is cut off. */
 
 import { Refusal, at, backoff, pause } from "./api.js";
-import { connected, negotiate, release, statistics } from "./negotiate.js";
+import { connected, iceServers, negotiate, release, statistics } from "./negotiate.js";
 
 const CONNECTING = 8_000; // ms
 const RECOVERY = 5_000; // ms that an interrupted connection is given to come back by itself
@@ -85,16 +85,21 @@ export class WhipPublisher {
   }
 
   async #connect() {
-    const connection = (this.#connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
+    const { signal } = this.#abort;
+    const url = at(this.session, "/whip");
+    const options = { token: this.key, signal };
+    const servers = await iceServers(url, options);
+    const connection = (this.#connection = new RTCPeerConnection({
+      bundlePolicy: "max-bundle",
+      iceServers: servers,
+    }));
     this.#sent = [0, 0];
     for (const track of this.stream.getTracks()) {
       const options = { direction: "sendonly", streams: [this.stream] };
       const transceiver = connection.addTransceiver(track, options);
       if (track.kind === "video") preferH264(transceiver);
     }
-    const { signal } = this.#abort;
-    const url = at(this.session, "/whip");
-    this.#location = await negotiate(connection, url, { token: this.key, signal });
+    this.#location = await negotiate(connection, url, options);
     await connected(connection, CONNECTING);
     signal.throwIfAborted();
   }

@@ -1,0 +1,64 @@
+/** How loud the original is under the dub: as mixed by the server, or as the viewer says. */
+
+const KEPT = "original level";
+const MIXED = "As mixed: quieter while the dub speaks";
+const USE = "How loud the original is under the dub";
+
+export class BedControl {
+  /** `null` for the server's mix, else 0 to 1. */
+  level = null;
+  #slider;
+  #auto;
+  #rest;
+
+  /**
+   * @param {{slider: HTMLInputElement, auto: HTMLButtonElement}} elements the slider stands where
+   *   the mix is about as loud until it is moved.
+   * @param {(level: number|null) => void} onLevel
+   */
+  constructor({ slider, auto }, onLevel) {
+    this.#slider = slider;
+    this.#auto = auto;
+    this.#rest = slider.value;
+    slider.addEventListener("input", () => this.#set(slider.value / 100, onLevel));
+    auto.addEventListener("click", () => this.#set(null, onLevel));
+    this.#set(kept(), () => {});
+    this.offer("");
+  }
+
+  /** Offer it, or say in a sentence why it cannot be used now. */
+  offer(obstacle) {
+    this.#slider.disabled = this.#auto.disabled = Boolean(obstacle);
+    this.#slider.title = obstacle || USE;
+    this.#auto.title = obstacle || MIXED;
+  }
+
+  #set(level, onLevel) {
+    this.level = level;
+    const mixed = level === null;
+    const shown = mixed ? this.#rest : String(Math.round(100 * level));
+    if (this.#slider.value !== shown) this.#slider.value = shown;
+    this.#slider.setAttribute("aria-valuetext", mixed ? MIXED : `${shown} %`);
+    this.#auto.setAttribute("aria-pressed", String(mixed));
+    keep(level);
+    onLevel(level);
+  }
+}
+
+function kept() {
+  try {
+    const level = parseFloat(localStorage.getItem(KEPT));
+    return level >= 0 && level <= 1 ? level : null;
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+function keep(level) {
+  try {
+    if (level === null) localStorage.removeItem(KEPT);
+    else localStorage.setItem(KEPT, String(level));
+  } catch {
+    // a browser that keeps nothing
+  }
+}
