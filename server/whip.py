@@ -73,9 +73,9 @@ class WhipSource(Peer):
         self._began: float | None = None
 
     @property
-    def silence(self) -> int:
-        """Ticks of silence so far in place of sound that was lost."""
-        return self._decoder.silence
+    def concealed(self) -> int:
+        """Ticks of sound so far that were made up for what was lost."""
+        return self._decoder.concealed
 
     async def start(self, offer_sdp: str) -> None:
         """Answer the offer."""

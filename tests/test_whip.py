@@ -104,7 +104,7 @@ async def received(
 
 def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
     got, source, _ = asyncio.run(received(clip, 3.5))
-    assert source.silence == 0
+    assert source.concealed == 0
     assert got.pictures[0].key
     assert got.pictures[0].format.codec == "h264"
     assert (got.pictures[0].format.width, got.pictures[0].format.height) == (160, 90)
@@ -123,10 +123,10 @@ def test_reports_correct_a_picture_that_is_always_late(clip: Path) -> None:
 
 def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     got, source, lost = asyncio.run(received(clip, 4.5, loss=0.05))
-    print("lost", lost, "silence, ms:", source.silence / 48, "pictures", len(got.pictures))
+    print("lost", lost, "concealed, ms:", source.concealed / 48, "pictures", len(got.pictures))
     assert lost["audio"] > 3
     # At the ends of the stream a loss cannot be known.
-    assert 0 <= lost["audio"] * FRAME - source.silence <= 3 * FRAME
+    assert 0 <= lost["audio"] * FRAME - source.concealed <= 3 * FRAME
     # Every beep is where it was: a lost packet may hide its first 20 ms, or split it.
     phases = np.array([b % 1 for b in got.beeps()])
     assert ((phases < 0.23) | (phases > 0.99)).all(), got.beeps()
@@ -190,7 +190,7 @@ def test_a_process_that_stood_still_gives_up_nothing_that_came(
 
     source = asyncio.run(run())
     assert source._sound is not None
-    print("silence, ms:", source.silence / 48)
+    print("concealed, ms:", source.concealed / 48)
     assert source._sound.order.late == 0
     assert given_up == []
 
