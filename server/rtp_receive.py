@@ -72,6 +72,8 @@ class Reception:
         self._now = asyncio.get_running_loop().time
         self.order: Reorder[tuple[RtpPacket, RTCRtpCodecParameters]] = Reorder(wait, capacity)
         self.clock = RtpClock(transceiver._codecs[0].clockRate)
+        self.came = 0
+        """Packets so far, repeats included."""
         self.said_goodbye = False
         self._receiver._handle_rtp_packet = self._take  # type: ignore[method-assign]
         self._receiver._handle_rtcp_packet = self._take_report  # type: ignore[method-assign]
@@ -92,6 +94,7 @@ class Reception:
             await self._receiver._send_rtcp_pli(self._ssrc)
 
     async def _take(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        self.came += 1
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
             return

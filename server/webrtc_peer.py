@@ -205,15 +205,15 @@ class Peer:
             self._stop.set()
 
     async def _live(self) -> None:
-        heard, last = -1, asyncio.get_running_loop().time()
+        heard, silent = -1, 0
         try:
             while not self._stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), LOOK)
-                now = asyncio.get_running_loop().time()
+                # Looks are counted, not seconds: while this process stood still, nobody listened.
                 if (count := await self._received()) != heard:
-                    heard, last = count, now
-                elif now - last > SILENCE:
+                    heard, silent = count, 0
+                elif (silent := silent + 1) * LOOK > SILENCE:
                     break
         finally:
             await self._release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Collection
 from functools import partial
 
@@ -38,6 +39,13 @@ REPORTS_WAIT = 1.0
 FEEDBACK = 0.1
 """Seconds between looks at what is to be asked for."""
 
+QUIET = 5
+"""Passes of the event loop without a packet after which none waits in a socket: from there to here
+it takes three."""
+
+PILE = 1000
+"""More packets than the sockets' buffers hold: those that come after them had not come before."""
+
 KEY_AGAIN = 0.5
 """Seconds between requests for a key picture."""
 
@@ -65,9 +73,9 @@ class WhipSource(Peer):
         self._began: float | None = None
 
     @property
-    def silence(self) -> int:
-        """Ticks of silence so far in place of sound that was lost."""
-        return self._decoder.silence
+    def concealed(self) -> int:
+        """Ticks of sound so far that were made up for what was lost."""
+        return self._decoder.concealed
 
     async def start(self, offer_sdp: str) -> None:
         """Answer the offer."""
@@ -119,10 +127,11 @@ class WhipSource(Peer):
             while True:
                 over = self.ended.is_set()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._patience()):
+                    async with asyncio.timeout_at(self._deadline()):
                         await self._changed.wait()
+                now = math.inf if over else await self._caught_up()
                 self._changed.clear()
-                batch = [*await self._decoded(), *await self._pictures()]
+                batch = [*await self._decoded(now), *await self._pictures(now)]
                 if batch:
                     yield batch
                 elif over:
@@ -130,32 +139,52 @@ class WhipSource(Peer):
         finally:
             await self._worker.aclose()
 
-    def _patience(self) -> float | None:
-        """Seconds until a gap is given up, if there is one."""
+    def _deadline(self) -> float | None:
+        """When the next gap is given up, if there is one."""
         if self.ended.is_set():
-            return 0
-        streams = [stream for stream in (self._sound, self._picture) if stream is not None]
-        deadlines = [d for stream in streams if (d := stream.order.deadline()) is not None]
-        now = asyncio.get_running_loop().time()
-        return max(0.0, min(deadlines) - now) if deadlines else None
+            return 0.0
+        streams = [self._sound, self._picture if self._can_place() else None]
+        deadlines = [stream.order.deadline() for stream in streams if stream is not None]
+        return min((time for time in deadlines if time is not None), default=None)
 
-    async def _decoded(self) -> list[AudioChunk | PicturePacket]:
+    async def _caught_up(self) -> float:
+        """The time now; where a gap is to be given up, what came until then has been taken.
+
+        A pass of the event loop reads one datagram and runs every timer that is due: after this
+        process stood still, packets that came in time would be behind the timer.
+        """
+        now, quiet, most = self._now(), 0, self._came + PILE
+        while quiet < QUIET and self._came < most:
+            deadline = self._deadline()
+            if deadline is None or deadline > now:
+                break
+            came = self._came
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._came == came else 0
+        return now
+
+    @property
+    def _came(self) -> int:
+        """Packets so far."""
+        return sum(stream.came for stream in (self._sound, self._picture) if stream is not None)
+
+    async def _decoded(self, now: float) -> list[AudioChunk | PicturePacket]:
         if self._sound is None:
             return []
         packets = [
             (self._sound.clock.ticks(item[0].timestamp), item[0].payload)
-            for item in self._sound.order.ready(self._now())
+            for item in self._sound.order.ready(now)
             if not isinstance(item, Lost) and item[0].payload
         ]
         if not packets:
             return []
         return [*await self._worker.run(partial(self._decoder.decode, packets))]
 
-    async def _pictures(self) -> list[PicturePacket]:
+    async def _pictures(self, now: float) -> list[PicturePacket]:
         if self._picture is None or not self._can_place():
             return []
         shown = []
-        for item in self._picture.order.ready(self._now()):
+        for item in self._picture.order.ready(now):
             if isinstance(item, Lost):
                 self._assembler.lost(item)
             elif (picture := self._assembler.add(*item)) is not None:
@@ -168,8 +197,7 @@ class WhipSource(Peer):
 
     def _can_place(self) -> bool:
         """Whether it is known, or no longer waited for, how the clocks relate."""
-        assert self._align is not None
-        if self._decoder.origin is None:
+        if self._align is None or self._decoder.origin is None:
             return False
         if self._began is None:
             self._began = self._now()

@@ -1,4 +1,10 @@
-"""A publisher's Opus as contiguous samples: what is lost is silence of its own length."""
+"""A publisher's Opus as contiguous samples: the decoder itself makes up for what is lost.
+
+A packet whose frame has no bytes stands for one that did not come, and every decoder conceals it
+(RFC 6716, 3.2.1; RFC 7845, 4.1 fills gaps so). libopus goes on with the last pitch periods, fades
+within some 200 ms, and crosses over into what comes next, so nothing clicks. The repair data that
+packets may hold of the one before (LBRR) cannot be asked for through FFmpeg.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +24,9 @@ CHANNELS = 2
 FORGOTTEN = 10 * TICK_RATE
 """A longer gap (10 s) is not filled: the sender's clock has begun anew."""
 
+_ONE_FRAME = 0xFC
+"""Leaves of a packet's first byte the coding and length of its frames, of which there is one."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,8 +41,9 @@ class SoundDecoder:
         self.origin: int | None = None
         """Time on the sender's clock, ticks, of media time 0."""
         self._out = 0
-        self.silence = 0
-        """Ticks of silence given out in place of what was lost."""
+        self._missing = b""  # a packet without a frame, of the kind that came last
+        self.concealed = 0
+        """Ticks of sound made up for what was lost."""
 
     def decode(self, packets: list[tuple[int, bytes]]) -> list[AudioChunk]:
         """Decode packets, each with its time on the sender's clock in ticks."""
@@ -41,13 +51,6 @@ class SoundDecoder:
         return [chunk for chunk in chunks if len(chunk.samples)]
 
     def _decode(self, time: int, data: bytes) -> list[AudioChunk]:
-        try:
-            frames = self._codec.decode(av.Packet(data))
-        except (av.error.FFmpegError, OSError):
-            return []  # heard as a gap when the next one comes
-        samples = [_samples(frame) for frame in frames]
-        if not samples:
-            return []
         if self.origin is None:
             self.origin = time
         gap = time - self.origin - self._out
@@ -57,11 +60,29 @@ class SoundDecoder:
             gap = 0
         chunks = []
         if gap > 0:
-            self.silence += gap
-            chunks.append(self._give(np.zeros((gap, CHANNELS), np.float32)))
-        decoded = np.concatenate(samples)
-        chunks.append(self._give(decoded[max(0, -gap) :]))
+            # Before the packet: a decoder knows only its past.
+            self.concealed += gap
+            chunks.append(self._give(self._conceal(gap)))
+        # One that cannot be decoded is a gap when the next one comes.
+        chunks.append(self._give(self._samples(data)[max(0, -gap) :]))
+        self._missing = bytes([data[0] & _ONE_FRAME])
         return chunks
+
+    def _conceal(self, gap: int) -> Samples:
+        """``gap`` ticks of what the decoder makes of nothing; silence if it makes nothing."""
+        sound, at = np.zeros((gap, CHANNELS), np.float32), 0
+        while at < gap and len(made := self._samples(self._missing)):
+            sound[at : at + len(made)] = made[: gap - at]
+            at += len(made)
+        return sound
+
+    def _samples(self, data: bytes) -> Samples:
+        """A packet decoded; nothing if it cannot be."""
+        try:
+            frames = [_samples(frame) for frame in self._codec.decode(av.Packet(data))]
+        except (av.error.FFmpegError, OSError):
+            frames = []
+        return np.concatenate(frames) if frames else np.zeros((0, CHANNELS), np.float32)
 
     def _give(self, samples: Samples) -> AudioChunk:
         chunk = AudioChunk(self._out, samples)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stream.feed import PictureFormat, PicturePacket
-from stream.h264 import split_annexb
+from stream.h264 import counted_units, read_configuration, split_annexb
 
 START_CODE = b"\x00\x00\x00\x01"
 
@@ -84,23 +84,10 @@ def _stored_sets(coded: PictureFormat) -> list[bytes]:
         return list(split_annexb(stored))
     sets: list[bytes] = []
     if coded.codec == "h264":
-        at = 5
-        for mask in (0x1F, 0xFF):  # the first count shares its byte with reserved bits
-            at = _counted(stored, at + 1, stored[at] & mask if at < len(stored) else 0, sets)
+        sets = read_configuration(stored).sets
     else:
         at = 23
         for _ in range(stored[22] if len(stored) > 22 else 0):
             count = int.from_bytes(stored[at + 1 : at + 3], "big")
-            at = _counted(stored, at + 3, count, sets)
+            at = counted_units(stored, at + 3, count, sets)
     return [unit for unit in sets if _kind(coded.codec, unit) in _SETS[coded.codec]]
-
-
-def _counted(stored: bytes, at: int, count: int, sets: list[bytes]) -> int:
-    """Read ``count`` units with 16-bit lengths; the position after them."""
-    for _ in range(count):
-        length = int.from_bytes(stored[at : at + 2], "big")
-        sets.append(stored[at + 2 : at + 2 + length])
-        at += 2 + length
-        if at > len(stored):
-            break
-    return at

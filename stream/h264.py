@@ -7,6 +7,7 @@ RTP and transport streams need start codes and the parameter sets in the stream 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 IDR, SPS, PPS, DELIMITER, FILLER = 5, 7, 8, 9, 12
 """NAL unit types."""
@@ -49,6 +50,43 @@ def split_avcc(data: bytes, length_size: int) -> Iterator[bytes]:
         at += length
 
 
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """An AVC decoder configuration record (ISO/IEC 14496-15), as far as it can be read.
+
+    Attributes:
+        length_size: bytes of the length before each unit.
+        sets: the parameter sets.
+        whole: whether the record was well formed.
+    """
+
+    length_size: int
+    sets: list[bytes]
+    whole: bool
+
+
+def read_configuration(record: bytes) -> Configuration:
+    """Read a record, which begins with 1."""
+    sets: list[bytes] = []
+    at, whole = 5, True
+    for mask in (0x1F, 0xFF):  # the first count shares its byte with reserved bits
+        whole = whole and at < len(record)
+        at = counted_units(record, at + 1, record[at] & mask if at < len(record) else 0, sets)
+    whole = whole and at <= len(record) and all(sets)
+    return Configuration((record[4] & 3) + 1 if len(record) > 4 else 0, sets, whole)
+
+
+def counted_units(record: bytes, at: int, count: int, units: list[bytes]) -> int:
+    """Append ``count`` units with 16-bit lengths, as far as there are; the position after them."""
+    for _ in range(count):
+        length = int.from_bytes(record[at : at + 2], "big")
+        units.append(record[at + 2 : at + 2 + length])
+        at += 2 + length
+        if at > len(record):
+            break
+    return at
+
+
 class AnnexB:
     """Brings packets of one stream into Annex B form that can be joined at every key picture.
 
@@ -63,7 +101,10 @@ class AnnexB:
     def __init__(self, extradata: bytes) -> None:
         self._length_size = 0
         if extradata[:1] == b"\x01":
-            self._length_size, self._sets = _parse_configuration(extradata)
+            record = read_configuration(extradata)
+            if not record.whole:
+                raise ValueError("the H.264 configuration record is malformed")
+            self._length_size, self._sets = record.length_size, record.sets
         else:
             self._sets = [u for u in split_annexb(extradata) if unit_type(u) in (SPS, PPS)]
 
@@ -90,24 +131,3 @@ class AnnexB:
         # In any order a decoder may need: sequence parameters before picture parameters.
         merged = [u for u in self._sets if unit_type(u) not in types] + sets
         self._sets = sorted(merged, key=unit_type)
-
-
-def _parse_configuration(extradata: bytes) -> tuple[int, list[bytes]]:
-    """Size of the length fields, and the parameter sets, of an AVCC configuration record."""
-    try:
-        length_size = (extradata[4] & 3) + 1
-        sets: list[bytes] = []
-        at = 5
-        for mask in (0x1F, 0xFF):  # sequence parameter sets, then picture parameter sets
-            count = extradata[at] & mask
-            at += 1
-            for _ in range(count):
-                length = int.from_bytes(extradata[at : at + 2], "big")
-                unit = extradata[at + 2 : at + 2 + length]
-                at += 2 + length
-                if not unit or at > len(extradata):
-                    raise ValueError("cut off")
-                sets.append(unit)
-    except (IndexError, ValueError) as error:
-        raise ValueError("the H.264 configuration record is malformed") from error
-    return length_size, sets

@@ -14,7 +14,7 @@ import numpy as np
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import depayload
 from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtcpSrPacket, RtpPacket
+from aiortc.rtp import RtcpSrPacket, RtpPacket, is_rtcp
 
 from server.rtp_reports import ReportingTransport, ntp_now
 from server.webrtc_peer import prefer
@@ -180,6 +180,7 @@ class Publisher:
     def __init__(self, feed: Feed, codec: str = "H264") -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.feed = feed
+        self.shuffled: list[Shuffled] = []
         self.tracks: dict[str, FeedTrack] = {"audio": SoundTrack(feed, ORIGINAL, lambda: None)}
         if codec:
             self.tracks["video"] = PictureTrack(feed, codec, lambda: None)
@@ -192,7 +193,9 @@ class Publisher:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return self.connection.localDescription.sdp
 
-    async def accept(self, answer: str, *, late_picture: float = 0.0) -> None:
+    async def accept(
+        self, answer: str, *, late_picture: float = 0.0, shuffled: bool = False
+    ) -> None:
         """Go on; the picture's packets may all leave late, as from a slow encoder."""
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         zero = ntp_now()
@@ -201,6 +204,9 @@ class Publisher:
             transport: Any = sender.transport
             if kind == "video" and late_picture:
                 transport = Late(transport, late_picture)
+            if shuffled:
+                transport = Shuffled(transport)
+                self.shuffled.append(transport)
             sent = self.tracks[kind].sent
             rate = RATES[kind]
             transport = ReportingTransport(transport, sender._ssrc, rate, sent, zero, origin=-7)
@@ -228,6 +234,33 @@ class Late:
     def _send(self, data: bytes) -> None:
         task = asyncio.ensure_future(self._transport._send_rtp(data))
         task.add_done_callback(lambda t: t.cancelled() or t.exception())
+
+
+class Shuffled:
+    """A transport on which packets leave by fours, the first of them last; not quite at first."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+        self._first = 20
+        self.sending = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    async def _send_rtp(self, data: bytes) -> None:
+        self._first -= 1
+        if is_rtcp(data) or self._first > 0:
+            await self._transport._send_rtp(data)
+            return
+        self._held.append(data)
+        if len(self._held) == 4:
+            first, *rest = self._held
+            self._held.clear()
+            self.sending = True
+            for packet in (*rest, first):
+                await self._transport._send_rtp(packet)
+            self.sending = False
 
 
 def lossy(source: WhipSource, share: float, seed: int = 1) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,17 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from server import webrtc_peer, whip
+from server.rtp_receive import Reception
 from server.webrtc_peer import UnsupportedOfferError
 from server.whip import WhipSource, publish
 from stream.feed import PicturePacket
 from stream.frames import AudioChunk
+from stream.rtp_order import Lost
 from stream.timeline import FRAME, TICK_RATE
 from tests.feeds import file_feed
 from tests.rtc import (
     Publisher,
+    Shuffled,
     Viewer,
     brightenings,
     cut_off,
@@ -99,7 +104,7 @@ async def received(
 
 def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
     got, source, _ = asyncio.run(received(clip, 3.5))
-    assert source.silence == 0
+    assert source.concealed == 0
     assert got.pictures[0].key
     assert got.pictures[0].format.codec == "h264"
     assert (got.pictures[0].format.width, got.pictures[0].format.height) == (160, 90)
@@ -118,10 +123,10 @@ def test_reports_correct_a_picture_that_is_always_late(clip: Path) -> None:
 
 def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     got, source, lost = asyncio.run(received(clip, 4.5, loss=0.05))
-    print("lost", lost, "silence, ms:", source.silence / 48, "pictures", len(got.pictures))
+    print("lost", lost, "concealed, ms:", source.concealed / 48, "pictures", len(got.pictures))
     assert lost["audio"] > 3
     # At the ends of the stream a loss cannot be known.
-    assert 0 <= lost["audio"] * FRAME - source.silence <= 3 * FRAME
+    assert 0 <= lost["audio"] * FRAME - source.concealed <= 3 * FRAME
     # Every beep is where it was: a lost packet may hide its first 20 ms, or split it.
     phases = np.array([b % 1 for b in got.beeps()])
     assert ((phases < 0.23) | (phases > 0.99)).all(), got.beeps()
@@ -129,6 +134,65 @@ def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     assert lost["video"] > 3
     assert len(got.pictures) > 0.9 * 25 * (got.seconds() - 1)
     assert np.diff([p.time for p in got.pictures]).max() < TICK_RATE
+
+
+def test_a_process_that_stood_still_gives_up_nothing_that_came(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fills a gap is in the socket, behind others, when after 0.6 s the gap's time is over."""
+    stalls = 4
+    given_up: list[Lost] = []
+    offered, answered, enough = Future[str](), Future[str](), Future[None]()
+    shuffled: list[Shuffled] = []
+
+    async def publish_elsewhere() -> None:
+        async with file_feed(clip) as feed:
+            publisher = Publisher(feed)
+            offered.set_result(await publisher.offer())
+            await publisher.accept(await asyncio.wrap_future(answered), shuffled=True)
+            shuffled.extend(publisher.shuffled)
+            await asyncio.wrap_future(enough)
+            await publisher.close()
+
+    def stall(stream: Reception, got: Received) -> None:
+        take = stream._receiver._handle_rtp_packet
+
+        async def taken(packet: object, arrival_time_ms: int) -> None:
+            nonlocal stalls
+            await take(packet, arrival_time_ms=arrival_time_ms)
+            if stream.order.deadline() is None:
+                return
+            if stalls and got.pictures:
+                stalls -= 1
+                time.sleep(0.6)  # noqa: ASYNC251
+            while any(transport.sending for transport in shuffled):
+                time.sleep(0.001)  # noqa: ASYNC251
+
+        stream._receiver._handle_rtp_packet = taken
+
+    async def run() -> WhipSource:
+        publishing = asyncio.create_task(asyncio.to_thread(asyncio.run, publish_elsewhere()))
+        got = Received()
+        source = await publish(await asyncio.wrap_future(offered))
+        assert source._sound is not None and source._picture is not None
+        monkeypatch.setattr(source._assembler, "lost", given_up.append)
+        for stream in (source._sound, source._picture):
+            stall(stream, got)
+        reading = asyncio.create_task(got.read(source))
+        answered.set_result(source.answer)
+        await until(lambda: not stalls and got.seconds() > 4)
+        enough.set_result(None)
+        await publishing
+        await asyncio.wait_for(source.ended.wait(), 5)
+        await asyncio.wait_for(reading, 5)
+        await source.aclose()
+        return source
+
+    source = asyncio.run(run())
+    assert source._sound is not None
+    print("concealed, ms:", source.concealed / 48)
+    assert source._sound.order.late == 0
+    assert given_up == []
 
 
 def test_a_publisher_who_vanishes_is_noticed(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
