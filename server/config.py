@@ -75,6 +75,8 @@ class MtConfig(BaseModel):
     engine: str = "bergamot"
     model: str = "default"
     beam_size: Beam = 2
+    alternatives: Beam = 4
+    length_weight: Annotated[float, at.Ge(0), at.Le(100)] = 1.0
     threads: Threads = 2
     deadline: Deadline = 20.0
 

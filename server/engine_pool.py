@@ -11,7 +11,14 @@ from typing import Any
 from server.config import Config
 from server.engines import options_of, pace
 from server.turns import Turns
-from stages.base import Recogniser, SpeakerEncoder, Synthesiser, Translator
+from stages.base import (
+    AlternativeTranslator,
+    Recogniser,
+    Rendering,
+    SpeakerEncoder,
+    Synthesiser,
+    Translator,
+)
 from stages.registry import create
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
@@ -135,6 +142,14 @@ class PooledTranslator:
         async with self._shared.use(self._owner) as engine:
             translator: Translator = engine
             return await translator.translate(text)
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """Several translations, or the only one that the engine knows."""
+        async with self._shared.use(self._owner) as engine:
+            if isinstance(engine, AlternativeTranslator):
+                return await engine.alternatives(text, count)
+            translator: Translator = engine
+            return [Rendering(await translator.translate(text), 0.0)]
 
     async def aclose(self) -> None:
         """The engine stays."""

@@ -195,7 +195,9 @@ class LiveSession:
         lane = Lane(
             target,
             [
-                Stage("mt", translation(translator), config.mt.deadline),
+                Stage(
+                    "mt", translation(translator, config.mt, delivery.expected), config.mt.deadline
+                ),
                 Stage("tts", delivery.deliver, config.tts.deadline),
             ],
             playout,

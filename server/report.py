@@ -43,6 +43,8 @@ class UtteranceReport(_Record):
     fate: Fate | None = Field(description="null if the run was stopped before its time")
     fault: str | None = Field(description="stage: reason, where there is no dub or only a part")
     rejected: str | None = Field(description="Which guard took the transcript for a hallucination")
+    candidates: int = Field(description="Translations to choose from, by how they fit the slot")
+    chosen: int = Field(description="Rank of the spoken one by the model's own score, from 0")
     engine_rate: float = Field(description="Speaking rate asked of the engine, 1 is natural")
     tempo: float | None = Field(description="Time compression applied after synthesis")
     borrowed: float = Field(description="Silence after the slot that the dub used, s")
@@ -132,6 +134,8 @@ def describe(job: DubJob) -> UtteranceReport:
         fate=job.fate,
         fault=job.fault,
         rejected=transcript.rejected if transcript else None,
+        candidates=job.candidates,
+        chosen=job.chosen,
         engine_rate=round(job.rate, 3),
         tempo=round(placement.tempo, 3) if placement else None,
         borrowed=round(seconds(placement.borrowed), 3) if placement else 0.0,

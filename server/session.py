@@ -101,7 +101,11 @@ class FileSession:
         self._lane = Lane(
             config.target,
             [
-                Stage("mt", translation(engines.translator), config.mt.deadline),
+                Stage(
+                    "mt",
+                    translation(engines.translator, config.mt, self._delivery.expected),
+                    config.mt.deadline,
+                ),
                 Stage("tts", self._delivery.deliver, config.tts.deadline),
             ],
             self._playout,

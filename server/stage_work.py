@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
-from stages.base import Recogniser, Synthesiser, Translator
+from server.config import MtConfig
+from stages.base import AlternativeTranslator, Recogniser, Synthesiser, Translator
 from stream.deliver import Voice
 from stream.frames import Fate, Manner, Samples, Word
 from stream.job import DubJob, StageFault
+from stream.rendering import choose, misfit
 
 Work = Callable[[DubJob], Awaitable[None]]
 
@@ -34,15 +36,31 @@ def word_times(recogniser: Recogniser) -> Callable[[Samples], Awaitable[tuple[Wo
     return words
 
 
-def translation(translator: Translator) -> Work:
-    """Translate what was heard."""
+def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:
+    """Translate what was heard, if need be in words that fit the slot better.
+
+    Args:
+        translator: the engine.
+        options: how many translations to choose from, and how.
+        expected: ticks that the voice takes for a text at its own rate.
+    """
 
     async def work(job: DubJob) -> None:
         assert job.transcript is not None
-        translated = await translator.translate(job.transcript.text)
-        if not translated.strip():
+        text, slot = job.transcript.text, job.slot.duration
+        job.translation = await translator.translate(text)
+        if not job.translation.strip():
             raise StageFault("no translation came back")
-        job.translation = translated
+        fits = misfit(expected(job.translation), slot) == 0
+        if options.alternatives == 1 or fits or not isinstance(translator, AlternativeTranslator):
+            return
+        others = await translator.alternatives(text, options.alternatives)
+        if others:
+            lengths = [expected(other.text) for other in others]
+            scores = [other.score for other in others]
+            chosen = choose(scores, lengths, slot, options.length_weight)
+            job.translation = others[chosen].text
+            job.candidates, job.chosen = len(others), chosen
 
     return work
 

@@ -8,7 +8,8 @@ belong to the caller, who cancels; a cancelled call leaves the engine usable.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
@@ -78,6 +79,28 @@ class Translator(Protocol):
 
     async def aclose(self) -> None:
         """Free the model and its thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One of several translations of a text.
+
+    Attributes:
+        text: the translation.
+        score: mean log-probability of its tokens; where the model tells none, an estimate.
+    """
+
+    text: str
+    score: float
+
+
+@runtime_checkable
+class AlternativeTranslator(Protocol):
+    """What a translator is besides, if it knows several translations of a text."""
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """Up to ``count`` different translations, the best one first; none of nothing."""
         ...
 
 

@@ -6,17 +6,26 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stream.duration import DurationModel
-from stream.fit import FitOptions, Placement, place, speaking_rate
+from stream.fit import FitOptions, OneTempo, Placement, limits, place, speaking_rate
 from stream.frames import SPEECH_RATE, Fate, Manner, Samples
 from stream.job import DubJob, StageFault
 from stream.loudness import integrated_loudness, match_gain
 from stream.pacing import Pacing
+from stream.phrases import (
+    DUB_PAUSE,
+    SOURCE_PAUSE,
+    Phrase,
+    breaks,
+    clause_ends,
+    mirror,
+    sounding,
+)
 from stream.playout import LONGEST_LEAD, Playout
 from stream.resample import Resampler
 from stream.tempo import change_tempo
@@ -58,6 +67,7 @@ class _Take:
     pieces: list[Samples] = field(default_factory=list)
     length: int = 0
     placement: Placement | None = None
+    phrases: list[Phrase] = field(default_factory=list)
     gain: float = 1.0
     expected: int = 0
     spoken: int = 0
@@ -84,7 +94,8 @@ class Delivery:
         self._voice = voice
         self._playout = playout
         self._pacing = pacing
-        self._options = options
+        self._options = limits(options)
+        self._one_tempo = OneTempo()
         self._max_late = ticks(max_late)
         self._durations = DurationModel(voice.characters_per_second)
         self._worker = Worker("delivery")
@@ -112,6 +123,10 @@ class Delivery:
                 self._cursor = start + take.scheduled
                 played = Interval(start, self._cursor)
                 await self._playout.finish(job.utterance.id, job.slot, played, broke_off=broke_off)
+
+    def expected(self, text: str) -> int:
+        """Ticks that the voice will take for ``text`` at its own rate."""
+        return self._durations.expected(text)
 
     async def aclose(self) -> None:
         """End the worker thread."""
@@ -141,7 +156,7 @@ class Delivery:
             raise StageFault("no speech came back")
         self._durations.observe(job.translation, take.length, job.rate)
         if take.placement is None:
-            await self._place(take, take.length)
+            await self._place(take, take.length, whole=True)
 
     async def _next(
         self, take: _Take, pieces: AsyncGenerator[Samples, None], expected: int
@@ -151,6 +166,8 @@ class Delivery:
         try:
             if take.length and take.placement is None and take.job.fate is None:
                 left = self._pacing.time_left(take.job.slot.start) - COMMIT_MARGIN
+                if self._options.strategy == "chunk":
+                    left = 0.0
                 await asyncio.wait({making}, timeout=None if math.isinf(left) else max(left, 0))
                 if not making.done():
                     take.job.streamed = True
@@ -179,7 +196,7 @@ class Delivery:
         if take.placement is not None:
             await self._schedule_pieces(take)
 
-    async def _place(self, take: _Take, length: int) -> None:
+    async def _place(self, take: _Take, length: int, *, whole: bool = False) -> None:
         job, slot = take.job, take.job.slot
         if self._pacing.live:
             free_until = self._playout.free_until(slot)
@@ -193,14 +210,19 @@ class Delivery:
         sound = np.concatenate(take.pieces)
         # What is heard first shall be heard at the slot's start, not the breath before it.
         job.lead = _lead(sound)
+        options = self._options
+        if options.strategy == "global":
+            options = self._one_tempo.apply(length, slot, options)
         placement = place(
             length,
             Interval(max(0, slot.start - job.lead), slot.end),
             earliest=max(self._cursor, self._playout.position),
             free_until=free_until,
-            options=self._options,
+            options=options,
         )
         take.expected = length
+        if whole and options.pauses and not placement.truncated:
+            placement = await self._worker.run(lambda: self._mirror_pauses(take, placement, sound))
         source = job.utterance.audio
 
         def level() -> tuple[float, float]:
@@ -219,12 +241,44 @@ class Delivery:
         await self._playout.schedule(job.utterance.id, slot, placement.interval)
         await self._schedule_pieces(take)
 
+    def _mirror_pauses(self, take: _Take, placement: Placement, sound: Samples) -> Placement:
+        """Where the dub has pauses for those of the source: phrases instead of one piece."""
+        utterance, text = take.job.utterance, take.job.translation
+        start, end = placement.interval.start, placement.interval.end
+        source = [
+            heard.shifted(utterance.audio_start - start)
+            for heard in sounding(utterance.audio, SPEECH_RATE, SOURCE_PAUSE)
+        ]
+        whole = max(self._durations.expected(text), 1)
+        ends = [self._durations.expected(text[:n]) / whole for n in clause_ends(text)]
+        speech = sounding(sound, TICK_RATE, DUB_PAUSE)
+        gaps = breaks(speech, ends)
+        if len(source) < 2 or not gaps:
+            return placement
+        take.phrases = mirror(
+            speech,
+            gaps,
+            source,
+            length=len(sound),
+            tempo=placement.tempo,
+            tempos=(self._options.min_tempo, self._options.max_tempo),
+            end=max(end, take.job.slot.end) - start,
+        )
+        last = take.phrases[-1].end + start
+        return replace(
+            placement,
+            interval=Interval(start, last),
+            tempo=max(phrase.tempo for phrase in take.phrases),
+            borrowed=max(0, last - take.job.slot.end),
+        )
+
     async def _schedule_pieces(self, take: _Take) -> None:
         assert take.placement is not None
         sound = np.concatenate(take.pieces)
         take.pieces.clear()
         tempo, gain = self._tempo(take, len(sound)), take.gain
-        shaped = await self._worker.run(lambda: change_tempo(sound, TICK_RATE, tempo) * gain)
+        phrases = take.phrases or [Phrase(Interval(0, len(sound)), 0, tempo)]
+        shaped = await self._worker.run(lambda: _spoken(sound, phrases) * gain)
         take.spoken += len(sound)
         left = take.placement.latest - take.placement.interval.start - take.scheduled
         if len(shaped) > left:
@@ -242,7 +296,28 @@ class Delivery:
         left = max(length, take.expected - take.spoken)
         fastest = self._options.max_tempo
         needed = left / room if room > 0 else fastest
-        return min(max(needed, take.placement.tempo), fastest)
+        slowest = take.placement.tempo
+        if self._options.strategy == "chunk":
+            slowest = self._options.min_tempo
+        return min(max(needed, slowest), fastest)
+
+
+def _spoken(sound: Samples, phrases: Sequence[Phrase]) -> Samples:
+    """The phrases at their tempos, with silence up to where each begins."""
+    if len(phrases) == 1:
+        return change_tempo(sound, TICK_RATE, phrases[0].tempo)
+    out = np.zeros(phrases[-1].end, np.float32)
+    ramp = np.linspace(0, 1, TICK_RATE // 200, dtype=np.float32)
+    for phrase in phrases:
+        cut = sound[phrase.cut.start : phrase.cut.end].copy()
+        fade = min(len(ramp), len(cut))
+        if phrase.start > 0:
+            cut[:fade] *= ramp[:fade]
+        if phrase is not phrases[-1]:
+            cut[len(cut) - fade :] *= ramp[:fade][::-1]
+        spoken = change_tempo(cut, TICK_RATE, phrase.tempo)
+        out[phrase.start : phrase.start + len(spoken)] = spoken
+    return out
 
 
 def _lead(speech: Samples) -> int:

@@ -1,8 +1,9 @@
 """Isochrony: fitting synthesised speech to the slot of the speech it replaces.
 
 Measures are taken in a fixed order, and only as far as needed: the engine's own speaking
-rate, silence borrowed after the slot, tempo change, a shift into the next slot, and as the
-last resort truncation. Each is counted in the result.
+rate, a tempo change too small to notice, silence borrowed after the slot, more tempo change, a
+shift into the next slot, and as the last resort truncation. Each is counted in the result.
+A strategy is a set of limits that leaves some of the measures out.
 
 Listeners put naturalness before exact overlap (Brannon, Virkar & Thompson, "Dubbing in
 Practice", TACL 2023, arXiv 2212.12137), hence the narrow limits.
@@ -10,12 +11,18 @@ Practice", TACL 2023, arXiv 2212.12137), hence the narrow limits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 import annotated_types as at
 
 from stream.timeline import Interval, ticks
+
+Strategy = Literal["combined", "rate", "borrow", "segment", "chunk", "global"]
+"""Which measures are taken: all, the engine's rate alone, borrowed silence alone, or tempo
+alone, which is chosen for each utterance, each piece of speech, or all that was spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +31,50 @@ class FitOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
+    strategy: Strategy = "combined"
     min_rate: Annotated[float, at.Ge(0.5), at.Le(1)] = 0.85
     max_rate: Annotated[float, at.Ge(1), at.Le(2)] = 1.3
     borrow: Annotated[float, at.Ge(0), at.Le(10)] = 1.0
     breath: Annotated[float, at.Ge(0), at.Le(1)] = 0.15
+    easy_tempo: Annotated[float, at.Ge(1), at.Le(2)] = 1.05
     min_tempo: Annotated[float, at.Ge(0.5), at.Le(1)] = 0.92
     max_tempo: Annotated[float, at.Ge(1), at.Le(2)] = 1.25
     shift: Annotated[float, at.Ge(0), at.Le(5)] = 0.6
+    pauses: bool = True
+
+
+_LEFT_OUT: Mapping[Strategy, Mapping[str, Any]] = MappingProxyType(
+    {
+        "combined": {},
+        "rate": {"borrow": 0.0, "min_tempo": 1.0, "easy_tempo": 1.0, "max_tempo": 1.0},
+        "borrow": {"min_rate": 1.0, "max_rate": 1.0}
+        | {"min_tempo": 1.0, "easy_tempo": 1.0, "max_tempo": 1.0},
+        "segment": {"min_rate": 1.0, "max_rate": 1.0, "borrow": 0.0},
+        "chunk": {"min_rate": 1.0, "max_rate": 1.0, "borrow": 0.0},
+        "global": {"min_rate": 1.0, "max_rate": 1.0, "borrow": 0.0},
+    }
+)
+
+
+def limits(options: FitOptions) -> FitOptions:
+    """The configured limits as far as the strategy leaves them."""
+    return replace(options, **_LEFT_OUT[options.strategy])
+
+
+@dataclass(slots=True)
+class OneTempo:
+    """The tempo at which all speech so far would have filled all slots so far."""
+
+    spoken: int = 0
+    slots: int = 0
+
+    def apply(self, duration: int, slot: Interval, options: FitOptions) -> FitOptions:
+        """Take in one utterance's speech and slot, ticks; limits with the one tempo in them."""
+        self.spoken += duration
+        self.slots += slot.duration
+        needed = self.spoken / max(self.slots, 1)
+        tempo = min(max(needed, options.min_tempo), options.max_tempo)
+        return replace(options, min_tempo=tempo, easy_tempo=tempo, max_tempo=tempo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +126,14 @@ def place(
     # silence: drift cannot accumulate from one utterance to the next.
     latest = limit + ticks(options.shift)
     if room and duration <= room:
-        tempo = max(duration / room, options.min_tempo)
+        tempo = duration / room
     elif limit > start:
-        tempo = min(max(duration / (limit - start), 1.0), options.max_tempo)
+        # What is not noticed comes before what is, then silence is used before speed.
+        easy = min(duration / max(room, 1), options.easy_tempo)
+        tempo = max(duration / (limit - start), easy)
     else:
         tempo = options.max_tempo
+    tempo = min(max(tempo, options.min_tempo), options.max_tempo)
     end = start + round(duration / tempo)
     truncated = max(0, end - latest)
     interval = Interval(start, end - truncated)

