@@ -7,8 +7,9 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    if getattr(options, "offline", False):
+        os.environ["LIVEDUB_OFFLINE"] = "1"
     try:
         status: int = options.run(options)
     except (ConfigError, EngineError, SourceError, SinkError, SoundtrackError, UsageError) as error:
@@ -97,6 +100,13 @@ def _listen(options: argparse.Namespace) -> int:
     return run_listen(options, Console(stderr=True))
 
 
+def _models(options: argparse.Namespace) -> int:
+    from server import models_command
+
+    command: Callable[[argparse.Namespace, Console], int] = getattr(models_command, options.action)
+    return command(options, Console(soft_wrap=True))
+
+
 def _require_serving() -> None:
     from server.diagnosis import missing_for_serving
 
@@ -118,14 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     file = commands.add_parser("file", help="dub a media file")
     file.add_argument("input", type=Path, help="any media that FFmpeg reads")
     file.add_argument("output", type=Path, help="the suffix chooses the container")
-    file.add_argument("--config", type=Path, help="a YAML file like config.yaml")
-    file.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="one setting, such as tts.engine=espeak; may be repeated",
-    )
+    _add_configuration(file)
     file.add_argument("--source-lang", help="language spoken, ISO 639-1 (languages.source)")
     file.add_argument("--target-lang", help="language of the dub (languages.target)")
     file.add_argument("--audio-track", type=int, help="audio track to dub, counted from 0")
@@ -210,10 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     serve = commands.add_parser("serve", help="dub live streams: the daemon")
-    serve.add_argument("--config", type=Path, help="a YAML file like config.yaml")
-    serve.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable"
-    )
+    _add_configuration(serve)
     serve.add_argument("--key", help="stream key of the session that is made if none is configured")
     serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
     serve.set_defaults(run=_serve)
@@ -234,7 +234,44 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--no-captions", action="store_true", help="do not show what is said")
     listen.add_argument("--token", help="sent as a bearer token")
     listen.set_defaults(run=_listen)
+
+    _add_models(commands)
     return parser
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="begin from one, such as studio-en-ru")
+    parser.add_argument("--config", type=Path, help="a YAML file like config.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, such as tts.engine=espeak; may be repeated",
+    )
+    parser.add_argument("--offline", action="store_true", help="never touch the network for models")
+
+
+def _add_models(commands: Any) -> None:
+    models = commands.add_parser("models", help="fetch, list, check and convert weights")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    models.set_defaults(run=_models)
+    pull = actions.add_parser("pull", help="fetch weights, all of the configuration's by default")
+    pull.add_argument("models", nargs="*", metavar="MODEL", help="name, owner/name, or path")
+    pull.add_argument(
+        "--accept-licence", action="store_true", help="agree to the licence of what is fetched"
+    )
+    _add_configuration(pull)
+    pull.set_defaults(action="pull")
+    listing = actions.add_parser("list", help="show the weights on this machine")
+    listing.set_defaults(action="list_models")
+    verify = actions.add_parser("verify", help="hold all weights against their checksums")
+    verify.add_argument("models", nargs="*", metavar="MODEL")
+    verify.set_defaults(action="verify")
+    convert = actions.add_parser("convert", help="make a Marian or NLLB checkpoint ready for use")
+    convert.add_argument("model", metavar="MODEL")
+    convert.add_argument("--offline", action="store_true", help="never touch the network")
+    convert.set_defaults(action="convert")
 
 
 if __name__ == "__main__":

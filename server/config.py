@@ -1,7 +1,7 @@
 """The configuration: ``config.yaml``, environment and command line, checked before anything runs.
 
-Precedence, lowest first: built-in defaults, the file, ``LIVEDUB_SECTION_KEY`` variables,
-``--set section.key=value``.
+Precedence, lowest first: built-in defaults, the preset, the file, ``LIVEDUB_SECTION_KEY``
+variables, ``--set section.key=value``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.registry import names
+from stages.tts.xtts_options import XttsOptions
 from stream.diarize import SpeakerOptions
 from stream.fit import FitOptions
 from stream.mix import MixOptions
@@ -142,6 +143,7 @@ class Config(BaseModel):
     speakers: SpeakersConfig = SpeakersConfig()
     mt: MtConfig = MtConfig()
     tts: TtsConfig = TtsConfig()
+    xtts: XttsOptions = XttsOptions()
     segment: SegmentOptions = SegmentOptions()
     fit: FitOptions = FitOptions()
     playout: PlayoutOptions = PlayoutOptions()
@@ -154,9 +156,14 @@ class Config(BaseModel):
         return self.languages.source if self.mt.engine == "none" else self.languages.target
 
 
+PRESETS = Path(__file__).parent / "presets"
+"""Configurations that come with livedub, by the name of their file."""
+
+
 def load(
     path: Path | None = None,
     *,
+    preset: str | None = None,
     assignments: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
@@ -164,13 +171,17 @@ def load(
 
     Args:
         path: a YAML file; ``None`` for the defaults.
+        preset: name of one of ``PRESETS``.
         assignments: ``section.key=value``, the value in YAML.
         environment: where ``LIVEDUB_SECTION_KEY`` variables are looked up.
 
     Raises:
         ConfigError: in one sentence.
     """
-    values = _read(path) if path is not None else {}
+    values = _preset(preset) if preset is not None else {}
+    for section, keys in (_read(path) if path is not None else {}).items():
+        both = isinstance(keys, dict) and isinstance(values.get(section), dict)
+        values[section] = {**values[section], **keys} if both else keys
     where = str(path) if path is not None else "the configuration"
     for section, kind in Config.model_fields.items():
         for key in _keys(kind.annotation):
@@ -259,6 +270,13 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: asr.denoise is arnndn, which needs asr.denoise_model, the path of an "
             ".rnnn file"
         )
+
+
+def _preset(name: str) -> dict[str, Any]:
+    known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    if name not in known:
+        raise ConfigError(f"there is no preset '{name}', only {', '.join(known)}")
+    return _read(PRESETS / f"{name}.yaml")
 
 
 def _read(path: Path) -> dict[str, Any]:

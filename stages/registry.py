@@ -23,6 +23,7 @@ class Engine:
         code_licence: of the software it runs.
         weights_licence: of the weights it uses by default.
         weights: names in ``stages.known.KNOWN`` that it uses by default.
+        hub: id of what it uses by default instead, with ``{source}`` and ``{target}``.
         needs: import name -> what to install for it.
         library: a shared library of the system that makes ``needs`` unnecessary.
     """
@@ -33,6 +34,7 @@ class Engine:
     code_licence: str
     weights_licence: str = ""
     weights: tuple[str, ...] = ()
+    hub: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
     library: str | None = None
 
@@ -65,6 +67,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 "Marian (opus-mt), NLLB and M2M-100 models, converted on first use",
                 "what the model knows: a pair for Marian, 100 for M2M-100, 200 for NLLB",
                 code_licence="MIT",
+                hub="Helsinki-NLP/opus-mt-{source}-{target}",
                 weights_licence="the model's: CC-BY-4.0 (opus-mt), CC-BY-NC-4.0 (NLLB), MIT (M2M)",
                 needs={"ctranslate2": "ctranslate2", "sentencepiece": "sentencepiece"},
             ),
@@ -99,6 +102,19 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 weights=("joe",),
                 needs={"piper": "piper-tts>=1.8,<2"},
             ),
+            "xtts": Engine(
+                "stages.tts.xtts:Xtts",
+                "XTTSv2 by coqui-tts: clones a voice from seconds of it, streams; wants a GPU",
+                "ar, cs, de, en, es, fr, hi, hu, it, ja, ko, nl, pl, pt, ru, tr, zh",
+                code_licence="MPL-2.0",
+                weights_licence="Coqui Public Model License: not for commercial use",
+                hub="coqui/XTTS-v2",
+                needs={
+                    "TTS": "livedub[xtts]",
+                    "torch": "livedub[xtts]",
+                    "torchaudio": "livedub[xtts]",
+                },
+            ),
             "espeak": Engine(
                 "stages.tts.espeak:Espeak",
                 "eSpeak NG, robotic, needs no weights",
@@ -132,7 +148,9 @@ def missing(kind: str, name: str) -> tuple[str, ...]:
     """What must be installed before the engine can be made, as pip requirements."""
     engine = _engine(kind, name)
     absent = tuple(
-        pip for module, pip in engine.needs.items() if importlib.util.find_spec(module) is None
+        dict.fromkeys(
+            pip for module, pip in engine.needs.items() if importlib.util.find_spec(module) is None
+        )
     )
     if absent and engine.library is not None:
         from ctypes.util import find_library
@@ -140,6 +158,12 @@ def missing(kind: str, name: str) -> tuple[str, ...]:
         if find_library(engine.library):
             return ()
     return absent
+
+
+def default_weights(kind: str, name: str, source: str, target: str) -> tuple[str, ...]:
+    """What an engine loads where no model is named, as ``stages.models.resolve`` takes it."""
+    engine = _engine(kind, name)
+    return (engine.hub.format(source=source, target=target),) if engine.hub else engine.weights
 
 
 def create(kind: str, name: str, **options: Any) -> Any:
@@ -150,7 +174,7 @@ def create(kind: str, name: str, **options: Any) -> Any:
         name: one of ``names(kind)``.
         options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
             asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
-            threads`` for tts, ``model`` for speakers.
+            threads`` for tts and ``options`` for xtts, ``model`` for speakers.
 
     Returns:
         A ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.

@@ -143,9 +143,12 @@ class Delivery:
             seconds(job.slot.duration),
             None if math.isinf(left) else time.monotonic() + left,
         )
+        began = time.monotonic()
         pieces = self._voice.synthesise(job.translation, manner)
         async with contextlib.aclosing(pieces):
             while (piece := await self._next(take, pieces, expected)) is not None:
+                after = time.monotonic() - began
+                job.pieces = (job.pieces[0] if job.pieces else after, after)
                 if not np.isfinite(piece).all():
                     raise StageFault("the speech holds samples that are not numbers")
                 await self._take_up(take, converter.push(piece), limit)

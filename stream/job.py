@@ -35,6 +35,7 @@ class DubJob:
             sample of the dub being ready; ``None`` offline.
         truncated: whether speech had to be left out at the end.
         streamed: whether playout began before the dub was complete.
+        pieces: wall seconds from asking for speech to its first piece and to its last one.
         fate: what became of it; ``None`` while it is under way.
         fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
         latency: wall seconds spent in each stage, and in all since the utterance ended.
@@ -56,6 +57,7 @@ class DubJob:
     available: float | None = None
     truncated: bool = False
     streamed: bool = False
+    pieces: tuple[float, float] | None = None
     fate: Fate | None = None
     fault: str | None = None
     latency: dict[str, float] = field(default_factory=dict)

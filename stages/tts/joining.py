@@ -53,10 +53,11 @@ def joined(
         if not len(sound):
             continue
         yield np.concatenate([pause, sound])
-        pause = np.zeros(round(_pause_after(text) / rate * sample_rate), np.float32)
+        pause = np.zeros(round(pause_after(text) / rate * sample_rate), np.float32)
 
 
-def _pause_after(text: str) -> float:
+def pause_after(text: str) -> float:
+    """Seconds at rate 1 that a speaker pauses after ``text``, by its punctuation."""
     last = text.rstrip().rstrip("\"'”’»)]}」』）")[-1:]
     if last in ".!?…。！？؟۔।॥።":
         return _SENTENCE_PAUSE

@@ -35,13 +35,22 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module", params=names("tts"))
-def engine(request: pytest.FixtureRequest) -> Iterator[tuple[Synthesiser, str]]:
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Synthesiser, str]]:
     name = request.param
     if missing("tts", name):
         pytest.skip(f"{name} needs {', '.join(missing('tts', name))}")
     if importlib.util.find_spec(f"stages.tts.{name}") is None:
         pytest.skip(f"{name} is not written yet")
     language = LANGUAGE.get(name, "pt")
+    if name == "xtts":
+        from tiny_xtts import narrow_vocoder, tiny_xtts
+
+        with narrow_vocoder():
+            model = str(tiny_xtts(tmp_path_factory.mktemp("xtts") / "model", codes=30))
+            yield create("tts", name, language=language, model=model), TEXT[language]
+        return
     made: Synthesiser = create("tts", name, language=language)
     yield made, TEXT[language]
 

@@ -1,0 +1,68 @@
+"""An XTTS small enough to make in a test; its weights are random, so what it says is noise."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TEXTS = ["abcdefghijklmnopqrstuvwxyz .,!?ãáâéêíóôõúç", "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"]
+
+
+@contextlib.contextmanager
+def narrow_vocoder() -> Iterator[None]:
+    """Checkpoints made and loaded here have a vocoder of the same layers, a sixteenth as wide."""
+    pytest.importorskip("TTS.tts.models.xtts")
+    from TTS.tts.models import xtts
+
+    with pytest.MonkeyPatch.context() as patch:
+        narrow = functools.partial(xtts.HifiDecoder, upsample_initial_channel_decoder=32)
+        patch.setattr(xtts, "HifiDecoder", narrow)
+        yield
+
+
+def tiny_xtts(folder: Path, codes: int = 44) -> Path:
+    """An XTTS checkpoint of the true architecture, narrow and shallow; it hardly stops by itself.
+
+    Args:
+        folder: to make.
+        codes: most audio codes of a sentence, 46 ms each.
+    """
+    import torch
+    from tokenizers import Tokenizer, models
+    from TTS.tts.configs.xtts_config import XttsArgs, XttsAudioConfig, XttsConfig
+    from TTS.tts.models.xtts import Xtts
+
+    folder.mkdir()
+    special = ["[STOP]", "[UNK]", "[SPACE]", "[START]"]
+    languages = [f"[{name}]" for name in XttsConfig().languages]
+    letters = sorted({letter for line in TEXTS for letter in line.lower() if letter != " "})
+    vocabulary = {token: index for index, token in enumerate([*special, *languages, *letters])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
+    tokenizer.add_special_tokens([*special, *languages])
+    tokenizer.save(str(folder / "vocab.json"))
+    config = XttsConfig(
+        model_args=XttsArgs(
+            gpt_max_audio_tokens=codes + 3,
+            gpt_layers=2,
+            gpt_n_model_channels=64,
+            gpt_n_heads=2,
+            gpt_number_text_tokens=len(vocabulary),
+            gpt_start_text_token=vocabulary["[START]"],
+            gpt_stop_text_token=vocabulary["[STOP]"],
+            gpt_use_perceiver_resampler=True,
+            decoder_input_dim=64,
+            d_vector_dim=512,
+        ),
+        audio=XttsAudioConfig(),
+        gpt_cond_len=6,
+    )
+    config.save_json(str(folder / "config.json"))
+    torch.manual_seed(0)
+    model = Xtts(config)
+    torch.save({"model": model.state_dict()}, folder / "model.pth")
+    voice = {"gpt_cond_latent": torch.randn(1, 32, 64), "speaker_embedding": torch.randn(1, 512, 1)}
+    speakers = {"Ana": voice, "Boris": {key: -value for key, value in voice.items()}}
+    torch.save(speakers, folder / "speakers_xtts.pth")
+    return folder
