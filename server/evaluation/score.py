@@ -83,11 +83,10 @@ def score_clip(
         for unit, edits in listener.edits(heard.dubbed.samples, utterances):
             _add(rows["dub_wer"], _unit_of(unit, windows), edits)
     scored = _score_texts(rows, clip, utterances, languages)
-    if performance.delay is not None:
-        segments = _timed(clip) or windows
-        for name, values in segment_lags(utterances, segments, windows, performance.delay).items():
-            rows[name] = values
-        if scored.references and clip.timed:
+    if performance.delay is not None and clip.timed:
+        segments = _timed(clip)
+        rows |= segment_lags(utterances, segments, windows, performance.delay)
+        if scored.references:
             rows["stream_laal"] = stream_lags(
                 utterances, segments, scored.references, performance.delay
             )
