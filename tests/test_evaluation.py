@@ -14,7 +14,7 @@ from benchmarks.demo_clip import Clip
 from benchmarks.demo_set import SCRIPTS, soundtrack
 from server.cli import main
 from server.evaluation.compare import compare
-from server.evaluation.manifest import read_manifest
+from server.evaluation.manifest import Manifest, for_target, read_manifest
 from server.evaluation.metrics import METRICS, Pool, Unit, markdown, pooled
 from server.evaluation.record import Run
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
@@ -159,6 +159,19 @@ def test_a_wrong_manifest_gets_one_sentence(tmp_path: Path, manifest: str, says:
     assert "\n" not in str(told.value)
 
 
+def test_references_are_of_the_dubs_language() -> None:
+    segment = {"text": "Take your time.", "translation": "Vá com calma."}
+    clip = {"name": "a", "media": "a.mp4", "segments": [segment]}
+    manifest = Manifest.model_validate({"source": "en", "target": "pt", "clips": [clip]})
+
+    def reference(target: str) -> str:
+        return for_target(manifest, target).clips[0].segments[0].translation
+
+    assert reference("pt-br") == segment["translation"]
+    assert reference("en") == segment["text"]
+    assert reference("ru") == ""
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -188,10 +201,8 @@ def test_a_wrong_command_gets_one_sentence(
 def test_a_run_and_its_comparison_with_the_baseline(clip: Clip, tmp_path: Path) -> None:
     """English to English by eSpeak, so that a recogniser can say whether it is understood."""
     segments = [{"start": s.start, "end": s.end, "text": s.text} for s in clip.sentences]
-    for segment in segments:
-        segment["translation"] = segment["text"]
     manifest = tmp_path / "manifest.yaml"
-    record = {"target": "en", "clips": [{"name": "ferry", "media": str(clip.path)}]}
+    record = {"target": "pt", "clips": [{"name": "ferry", "media": str(clip.path)}]}
     record["clips"][0]["segments"] = segments
     manifest.write_text(yaml.safe_dump(record))
     out = tmp_path / "out"
@@ -221,6 +232,7 @@ def test_a_run_and_its_comparison_with_the_baseline(clip: Clip, tmp_path: Path) 
 
     # The same files as another system's: scored alike, nothing run.
     theirs = ["--dubs", f"theirs={out}/media/mine"]
+    manifest.write_text(yaml.safe_dump(record | {"target": "en"}))
     again = tmp_path / "again"
     assert main(["eval", str(manifest), "--out", str(again), *theirs]) == 0
     (other,) = json.loads((again / "eval.json").read_text())["runs"]

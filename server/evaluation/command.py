@@ -17,7 +17,7 @@ from rich.table import Table
 
 from server.config import Config, load
 from server.evaluation.listener import Listener
-from server.evaluation.manifest import Clip, Manifest, read_manifest
+from server.evaluation.manifest import Clip, Manifest, for_target, read_manifest
 from server.evaluation.metrics import METRICS, shown
 from server.evaluation.performance import read_performance
 from server.evaluation.record import Evaluation, Run
@@ -47,9 +47,10 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
     manifest = read_manifest(options.manifest[0], options.clips)
     systems = systems_of(options)
     target = _target(systems, manifest)
+    manifest = for_target(manifest, target)
     listener = _listener(options.listener, target)
     try:
-        evaluation = evaluate(manifest, systems, options, listener, target, console)
+        evaluation = evaluate(manifest, systems, options, listener, console)
     finally:
         if listener is not None:
             listener.close()
@@ -123,12 +124,11 @@ def evaluate(
     systems: Sequence[System],
     options: argparse.Namespace,
     listener: Listener | None,
-    target: str,
     console: Console,
 ) -> Evaluation:
     """Run every clip through every system and score what came out."""
     began = os.getloadavg()[0]
-    languages = manifest.source, target
+    languages = manifest.source, manifest.target
     runs: list[Run] = []
     references: list[str] = []
     for system in systems:
@@ -163,7 +163,7 @@ def evaluate(
         machine=f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
         load=round(began, 2),
         source=manifest.source,
-        target=target,
+        target=manifest.target,
         media_s=round(sum(_length(clip) for clip in manifest.clips), 2),
         signatures=signatures(),
         listener=options.listener or ("tiny.en" if listener is not None else None),

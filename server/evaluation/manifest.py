@@ -89,3 +89,22 @@ def read_manifest(path: Path, only: list[str] | None = None) -> Manifest:
         if not clip.media.is_file():
             raise UsageError(f"{path}: {clip.media} does not exist")
     return manifest.model_copy(update={"clips": tuple(placed)})
+
+
+def for_target(manifest: Manifest, target: str) -> Manifest:
+    """The set for dubs into a language that may not be its own.
+
+    A dub in the source's language is to say what was said; for any other there is no reference.
+    """
+    language = target.split("-")[0]
+    own, same = (language == other.split("-")[0] for other in (manifest.target, manifest.source))
+
+    def reference(segment: Segment) -> Segment:
+        text = (segment.translation if own else "") or (segment.text if same else "")
+        return segment.model_copy(update={"translation": text})
+
+    clips = tuple(
+        clip.model_copy(update={"segments": tuple(map(reference, clip.segments))})
+        for clip in manifest.clips
+    )
+    return manifest.model_copy(update={"target": target, "clips": clips})
