@@ -1,6 +1,7 @@
 """``livedub eval``: its figures, its comparison, and a whole run."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from benchmarks.demo_clip import Clip
 from benchmarks.demo_set import SCRIPTS, soundtrack
 from server.cli import main
 from server.evaluation.compare import compare
+from server.evaluation.lag import segment_lags, stream_lags
 from server.evaluation.manifest import Manifest, for_target, read_manifest
 from server.evaluation.metrics import METRICS, Pool, Unit, markdown, pooled
+from server.evaluation.performance import Spoken, read_performance
 from server.evaluation.record import Run
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
 from server.evaluation.words import word_edits
@@ -230,33 +233,53 @@ def test_a_run_and_its_comparison_with_the_baseline(clip: Clip, tmp_path: Path) 
     assert {"wer", "chrf", "isochrony", "cpu", "dub_wer"} <= names
     assert (tmp_path / "c" / "compare.html").exists()
 
-    # The same files as another system's: scored alike, nothing run.
-    theirs = ["--dubs", f"theirs={out}/media/mine"]
+    # The same files as another system's, which says that it ran six seconds behind: nothing is
+    # run, what is heard is scored alike, and there is a lag.
+    theirs = tmp_path / "theirs"
+    shutil.copytree(out / "media" / "mine", theirs)
+    live = read_performance(theirs / "ferry.json").model_copy(update={"delay": 6.0})
+    (theirs / "ferry.json").write_text(live.model_dump_json())
     manifest.write_text(yaml.safe_dump(record | {"target": "en"}))
     again = tmp_path / "again"
-    assert main(["eval", str(manifest), "--out", str(again), *theirs]) == 0
-    (other,) = json.loads((again / "eval.json").read_text())["runs"]
+    assert main(["eval", str(manifest), "--out", str(again), "--dubs", f"theirs={theirs}"]) == 0
+    (other,) = (
+        Run.model_validate(r) for r in json.loads((again / "eval.json").read_text())["runs"]
+    )
     for name in ("wer", "isochrony", "bleu", "onset_error"):
-        assert other["rows"][name] == report["runs"][0]["rows"][name]
+        assert other.rows[name] == mine.rows[name]
+    values = other.values()
+    assert other.delay == 6 and values["start_offset"] == pytest.approx(6, abs=0.1)
+    assert values["laal"] > values["start_offset"] and values["stream_laal"] > 6
+    assert "Share of dubs on time, against the delay" in (again / "eval.html").read_text()
 
 
-def test_lag_at_live_pace_is_at_least_the_delay(clip: Clip, tmp_path: Path) -> None:
-    segments = [
-        {"start": s.start, "end": s.end, "text": s.text, "translation": s.text}
-        for s in clip.sentences[:2]
-    ]
-    manifest = tmp_path / "manifest.yaml"
-    record = {"clips": [{"name": "ferry", "media": str(clip.path), "segments": segments}]}
-    manifest.write_text(yaml.safe_dump(record))
-    settings = ["--set", "mt.engine=none", "--set", "tts.engine=espeak"]
-    out = tmp_path / "out"
-    assert main(["eval", str(manifest), *settings, "--delays", "8", "--out", str(out)]) == 0
-    report = json.loads((out / "eval.json").read_text())
-    values = Run.model_validate(report["runs"][0]).values()
-    assert report["runs"][0]["delay"] == 8
-    assert values["start_offset"] >= 7.9
-    assert values["laal"] > values["start_offset"] and values["stream_laal"] is not None
-    assert values["first_dub"] > 0 and values["atd"] > 6
+UTTERANCES = [
+    Spoken(slot=(1.0, 3.0), translation="Bom dia a todos.", dub=(1.0, 2.8)),
+    Spoken(slot=(3.2, 5.0), translation="O barco sai agora.", dub=(3.2, 5.5)),
+    Spoken(slot=(7.0, 9.0), translation="Não foi dito.", dub=None),
+]
+SEGMENTS = [Interval(ticks(1), ticks(5)), Interval(ticks(7), ticks(9))]
+WINDOWS = [Interval(0, ticks(7)), Interval(ticks(7), ticks(10))]
+
+
+def test_lag_of_a_segment_in_two_utterances() -> None:
+    rows = segment_lags(UTTERANCES, SEGMENTS, WINDOWS, delay=2.0)
+    assert rows["start_offset"] == [[pytest.approx(2.0)], []]
+    assert rows["end_offset"] == [[pytest.approx(2.5)], []]
+    assert all(values[1] == [] for values in rows.values()), "what is not dubbed has no lag"
+    # 0.3 s of dub for 0.3 s of source, two seconds later; the rest of the second dub, longer
+    # than its source, answers the source's last token.
+    assert 2.0 < rows["atd"][0][0] < 2.5
+
+
+@given(st.floats(1, 10), st.floats(0, 5))
+def test_a_longer_delay_is_a_longer_lag(delay: float, more: float) -> None:
+    first, second = (segment_lags(UTTERANCES, SEGMENTS, WINDOWS, d) for d in (delay, delay + more))
+    for name in ("start_offset", "end_offset", "atd"):
+        assert second[name][0][0] == pytest.approx(first[name][0][0] + more)
+    references = ["Bom dia a todos. O barco sai agora.", "Isto não foi dito."]
+    lags = [stream_lags(UTTERANCES, SEGMENTS, references, d)[0][0] for d in (delay, delay + more)]
+    assert lags[1] >= lags[0] - 1e-9
 
 
 def test_the_demo_sets_scripts_are_whole() -> None:

@@ -145,6 +145,7 @@ def evaluate(
                 console.print(f"{system.name}: {clip.name}", highlight=False)
                 dubbed, record = system.run(clip, options.out)
             performance = read_performance(record)
+            run.delay = performance.delay if run.delay is None else run.delay
             scored = score_clip(clip, dubbed, performance, languages, listener)
             for name, rows in scored.rows.items():
                 run.rows[name] += rows

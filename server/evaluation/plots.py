@@ -87,19 +87,19 @@ def _quality(runs: Sequence[Run]) -> str | None:
 
 
 def _shares(runs: Sequence[Run], name: str, label: str, limit: float) -> str | None:
+    told = [(run, [v for row in run.rows.get(name, []) for v in row]) for run in runs]
+    told = [(run, values) for run, values in told if values]
+    if not told:
+        return None
     figure, axis = _figure()
-    empty = True
-    for colour, run in zip(_colours(len(runs)), runs, strict=True):
-        values = np.sort(np.abs([v for row in run.rows.get(name, []) for v in row]))
-        if len(values):
-            # Segments without a dub count as never within it.
-            total = max(len(values), sum(bool(row) for row in run.rows["isochrony"]))
-            shares = np.arange(1, len(values) + 1) / total
-            axis.step(values, shares, where="post", color=colour, label=run.system)
-            empty = False
+    for colour, (run, values) in zip(_colours(len(told)), told, strict=True):
+        # Segments without a dub count as never within it.
+        total = max(len(values), sum(bool(row) for row in run.rows["isochrony"]))
+        shares = np.arange(1, len(values) + 1) / total
+        axis.step(np.sort(np.abs(values)), shares, where="post", color=colour, label=run.system)
     axis.set(xlabel=label, ylabel="share of segments", xlim=(0, limit), ylim=(0, 1.03))
     axis.legend(frameon=False)
-    return None if empty else _svg(figure)
+    return _svg(figure)
 
 
 def _tempos(runs: Sequence[Run]) -> str | None:
