@@ -141,6 +141,7 @@ async def compare(
     speech: Path | None = None,
     live: bool = False,
     measure: bool = False,
+    kept: Path | None = None,
 ) -> list[Result]:
     """Dub every clip with every voice and setting."""
     found: list[Result] = []
@@ -180,6 +181,9 @@ async def compare(
                     )
                     result = found[-1]
                     print(voice, name, setting, result.isochrony, flush=True)
+                    if kept is not None:
+                        written = json.dumps([asdict(one) for one in found], indent=1)
+                        await asyncio.to_thread(kept.write_text, written)
         finally:
             await engines.aclose()
     return found
@@ -268,10 +272,16 @@ def main() -> None:
             if not path.exists():
                 make_clip(path, script=scripts[name])
         results = asyncio.run(
-            compare(clips, given.voices, given.settings, speech=given.speech, live=given.live)
+            compare(
+                clips,
+                given.voices,
+                given.settings,
+                speech=given.speech,
+                live=given.live,
+                measure=given.measure,
+                kept=given.json,
+            )
         )
-    if given.json:
-        given.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
     if given.plot:
         draw(results, given.plot)
     Console(width=160).print(table(results))

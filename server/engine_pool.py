@@ -144,12 +144,12 @@ class PooledTranslator:
             return await translator.translate(text)
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """Several translations, or the only one that the engine knows."""
+        """Several translations when it is this session's turn; none of an engine that has one."""
+        if not isinstance(self._shared.engine, AlternativeTranslator):
+            return []
         async with self._shared.use(self._owner) as engine:
-            if isinstance(engine, AlternativeTranslator):
-                return await engine.alternatives(text, count)
-            translator: Translator = engine
-            return [Rendering(await translator.translate(text), 0.0)]
+            translator: AlternativeTranslator = engine
+            return await translator.alternatives(text, count)
 
     async def aclose(self) -> None:
         """The engine stays."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
 from server.config import MtConfig
-from stages.base import AlternativeTranslator, Recogniser, Synthesiser, Translator
+from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stream.deliver import Voice
 from stream.frames import Fate, Manner, Samples, Word
 from stream.job import DubJob, StageFault
 from stream.rendering import choose, misfit
+
+log = logging.getLogger(__name__)
 
 Work = Callable[[DubJob], Awaitable[None]]
 
@@ -54,7 +58,8 @@ def translation(translator: Translator, options: MtConfig, expected: Callable[[s
         fits = misfit(expected(job.translation), slot) == 0
         if options.alternatives == 1 or fits or not isinstance(translator, AlternativeTranslator):
             return
-        others = await translator.alternatives(text, options.alternatives)
+        until = job.timeout.when() if job.timeout is not None else None
+        others = await _alternatives(translator, text, options.alternatives, until)
         if others:
             lengths = [expected(other.text) for other in others]
             scores = [other.score for other in others]
@@ -63,6 +68,19 @@ def translation(translator: Translator, options: MtConfig, expected: Callable[[s
             job.candidates, job.chosen = len(others), chosen
 
     return work
+
+
+async def _alternatives(
+    translator: AlternativeTranslator, text: str, count: int, until: float | None
+) -> list[Rendering]:
+    """Other translations; none if they fail or take half of what is left until a loop time."""
+    now = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(None if until is None else (now + until) / 2):
+            return await translator.alternatives(text, count)
+    except Exception as error:
+        log.warning("no other translations: %s", error or type(error).__name__)
+        return []
 
 
 def voice(synthesiser: Synthesiser, part: Part) -> Voice:

@@ -1,0 +1,92 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from server.config import MtConfig
+from server.stage_work import translation
+from stages.base import Rendering
+from stream.frames import Transcript, Utterance
+from stream.job import DubJob, StageFault
+from stream.timeline import TICK_RATE, Interval
+
+LONG, SHORT = "uma tradução bem longa demais", "uma tradução"
+
+
+class Translator:
+    """Has a long translation and, asked for it, a short one."""
+
+    def __init__(self, alternatives: Callable[[], Awaitable[list[Rendering]]]) -> None:
+        self._alternatives = alternatives
+        self.asked = 0
+
+    async def translate(self, text: str) -> str:
+        return LONG if text.strip() else ""
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        self.asked += 1
+        return await self._alternatives()
+
+    async def aclose(self) -> None: ...
+
+
+async def _both() -> list[Rendering]:
+    return [Rendering(LONG, -0.1), Rendering(SHORT, -0.2)]
+
+
+async def _fails() -> list[Rendering]:
+    raise RuntimeError("the beam broke")
+
+
+async def _hangs() -> list[Rendering]:
+    await asyncio.sleep(3600)
+    return []
+
+
+def _translated(translator: Translator, slot: float, options: MtConfig | None = None) -> DubJob:
+    utterance = Utterance(
+        0, Interval(0, round(slot * TICK_RATE)), np.zeros(0, np.float32), 0, "pause"
+    )
+    job = DubJob(utterance, transcript=Transcript("something", "en"))
+    work = translation(translator, options or MtConfig(), lambda text: len(text) * TICK_RATE // 10)
+
+    async def run() -> None:
+        async with asyncio.timeout(0.4) as job.timeout:
+            await work(job)
+
+    asyncio.run(run())
+    return job
+
+
+def test_a_shorter_translation_is_chosen_where_the_first_does_not_fit() -> None:
+    job = _translated(Translator(_both), slot=1.2)
+    assert (job.translation, job.candidates, job.chosen) == (SHORT, 2, 1)
+
+
+def test_one_that_fits_is_taken_as_it_is() -> None:
+    translator = Translator(_both)
+    job = _translated(translator, slot=2.9)
+    assert (job.translation, job.candidates, job.chosen) == (LONG, 1, 0)
+    assert translator.asked == 0
+
+
+def test_no_others_are_asked_for_where_none_are_wanted() -> None:
+    translator = Translator(_both)
+    assert _translated(translator, 1.2, MtConfig(alternatives=1)).translation == LONG
+    assert translator.asked == 0
+
+
+@pytest.mark.parametrize("fault", [_fails, _hangs])
+def test_the_first_is_spoken_where_others_cannot_be_had(
+    fault: Callable[[], Awaitable[list[Rendering]]],
+) -> None:
+    job = _translated(Translator(fault), slot=1.2)
+    assert (job.translation, job.candidates, job.chosen) == (LONG, 1, 0)
+
+
+def test_no_translation_is_a_fault() -> None:
+    utterance = Utterance(0, Interval(0, 1), np.zeros(0, np.float32), 0, "pause")
+    job = DubJob(utterance, transcript=Transcript(" ", "en"))
+    with pytest.raises(StageFault):
+        asyncio.run(translation(Translator(_both), MtConfig(), len)(job))
