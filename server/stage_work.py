@@ -6,12 +6,25 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
+from server.config import AsrConfig
 from stages.base import Recogniser, Synthesiser, Translator
+from stages.denoised import DenoisedRecogniser
 from stream.deliver import Voice
 from stream.frames import Fate, Manner, Samples, Word
 from stream.job import DubJob, StageFault
 
 Work = Callable[[DubJob], Awaitable[None]]
+
+
+def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
+    """The recogniser, behind a denoiser if the configuration wants one.
+
+    Raises:
+        EngineError: if the denoiser's model cannot be used.
+    """
+    if config.denoise == "none":
+        return recogniser
+    return DenoisedRecogniser(recogniser, config.denoise, config.denoise_model)
 
 
 def recognition(recogniser: Recogniser) -> Work:
