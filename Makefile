@@ -18,6 +18,7 @@ $(BIN)/livedub: pyproject.toml
 
 $(VENV)/.dev: $(BIN)/livedub
 	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,serve,eval,convert,dev]' '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub

@@ -15,6 +15,8 @@ from rich.table import Table
 
 from server.config import Config, load
 from server.engines import options_of
+from server.evaluation.command import require
+from server.evaluation.words import word_edits
 from server.plot import require_matplotlib
 from server.usage import UsageError
 from server.voices import take
@@ -22,7 +24,6 @@ from stages.base import Recogniser, SpeakerEncoder, Synthesiser
 from stages.reference import RATE, read_clip
 from stages.registry import create, names
 from stages.voices import usable
-from stages.word_errors import word_errors, words
 from stream.frames import SPEECH_RATE, Embedding, Manner, Samples
 from stream.resample import resample
 from stream.speaking_rate import syllable_nuclei
@@ -102,7 +103,9 @@ async def _compare(
                 ]
             finally:
                 await synthesiser.aclose()
-            figures = await _measure(specification, texts, takes, known, encoder, recogniser)
+            figures = await _measure(
+                specification, texts, takes, known, encoder, recogniser, config.target
+            )
             measured.append(figures)
         return measured
     finally:
@@ -133,6 +136,7 @@ async def _measure(
     reference: Embedding,
     encoder: SpeakerEncoder,
     recogniser: Recogniser,
+    language: str,
 ) -> VoiceFigures:
     errors = said = 0
     similarities, rates, syllables, durations, timbres = [], [], [], [], []
@@ -148,8 +152,8 @@ async def _measure(
         for reading, length in zip(readings, seconds, strict=True):
             syllables.append(len(syllable_nuclei(reading)) / length)
             heard = (await recogniser.recognise(reading)).text
-            errors += word_errors(words(text), words(heard))
-            said += len(words(text))
+            edits, length_ = word_edits(text, heard, language)
+            errors, said = errors + edits, said + length_
     return VoiceFigures(
         name,
         *(
