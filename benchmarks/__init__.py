@@ -1,0 +1,1 @@
+"""What livedub costs and how well it does, measured."""
