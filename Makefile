@@ -22,6 +22,7 @@ $(VENV)/.dev: $(BIN)/livedub
 # PyPI's torchaudio links CUDA. Without its compiled part, of which XTTS needs nothing, it is Python.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
+	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub

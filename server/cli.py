@@ -107,6 +107,30 @@ def _models(options: argparse.Namespace) -> int:
     return command(options, Console(soft_wrap=True))
 
 
+def _voices(options: argparse.Namespace) -> int:
+    from server.voices import run_voices
+
+    return run_voices(options, Console())
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from server.compare import run_compare
+
+    return run_compare(options, Console())
+
+
+def _dataset(options: argparse.Namespace) -> int:
+    from server.dataset import run_dataset
+
+    return run_dataset(options, Console(stderr=True))
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from server.finetune import run_finetune
+
+    return run_finetune(options, Console(stderr=True))
+
+
 def _require_serving() -> None:
     from server.diagnosis import missing_for_serving
 
@@ -236,6 +260,8 @@ def _parser() -> argparse.ArgumentParser:
     listen.set_defaults(run=_listen)
 
     _add_models(commands)
+    _add_voices(commands)
+    _add_training(commands)
     return parser
 
 
@@ -272,6 +298,61 @@ def _add_models(commands: Any) -> None:
     convert.add_argument("model", metavar="MODEL")
     convert.add_argument("--offline", action="store_true", help="never touch the network")
     convert.set_defaults(action="convert")
+
+
+def _add_voices(commands: Any) -> None:
+    voices = commands.add_parser("voices", help="keep voices to clone, hear and compare them")
+    actions = voices.add_subparsers(required=True, metavar="ACTION", dest="action")
+
+    add = actions.add_parser("add", help="store a voice from recordings of it")
+    add.add_argument("name", help="letters, digits, - and _")
+    add.add_argument("clips", type=Path, nargs="+", help="clean speech of 6 to 20 s each")
+    actions.add_parser("list", help="the stored voices and how good their clips are")
+    remove = actions.add_parser("remove", help="delete a voice and its clips")
+    remove.add_argument("name")
+    preview = actions.add_parser("preview", help="speak a text with the configured engine")
+    preview.add_argument("name", help="a stored voice, a clip, or one of the engine's own")
+    preview.add_argument("--text", help="what to say")
+    preview.add_argument("--out", type=Path, help="WAV to write; NAME.wav by default")
+    _add_configuration(preview)
+    voices.set_defaults(run=_voices)
+
+    compare = actions.add_parser("compare", help="measure two voices or checkpoints")
+    compare.add_argument("base", help="folder of an XTTS checkpoint, ENGINE, or ENGINE:VOICE")
+    compare.add_argument("other", help="the same")
+    compare.add_argument("--texts", nargs="+", required=True, help="sentences, or files of them")
+    compare.add_argument("--reference", type=Path, required=True, help="clip of the true voice")
+    compare.add_argument("--takes", type=int, default=3, help="readings of each text")
+    compare.add_argument("--json", action="store_true", help="as JSON")
+    compare.add_argument("--plot", type=Path, metavar="PNG", help="draw the figures")
+    _add_configuration(compare)
+    compare.set_defaults(run=_compare)
+
+
+def _add_training(commands: Any) -> None:
+    dataset = commands.add_parser("dataset", help="make a training set for a voice")
+    build = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "build", help="find one person's speech in media, cut, transcribe and judge it"
+    )
+    build.add_argument("media", type=Path, nargs="+", help="films, recordings: any media")
+    build.add_argument("--speaker", type=Path, required=True, help="clip of the person's voice")
+    build.add_argument("--out", type=Path, required=True, help="folder to make")
+    build.add_argument("--similarity", type=float, default=0.75, help="cosine to be the person's")
+    build.add_argument("--denoise", action="store_true", help="suppress steady noise (afftdn)")
+    _add_configuration(build)
+    build.set_defaults(run=_dataset)
+
+    finetune = commands.add_parser("finetune", help="train XTTSv2 on a voice")
+    finetune.add_argument("dataset", type=Path, help="folder made by livedub dataset build")
+    finetune.add_argument("--model", type=Path, required=True, help="checkpoint to start from")
+    finetune.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
+    finetune.add_argument("--language", default="ru", help="of the recordings, ISO 639-1")
+    finetune.add_argument("--epochs", type=int, default=50, help="at most")
+    finetune.add_argument("--patience", type=int, default=5, help="epochs without progress")
+    finetune.add_argument("--batch", type=int, default=3, help="clips in one step")
+    finetune.add_argument("--accumulate", type=int, default=84, help="steps between updates")
+    finetune.add_argument("--learning-rate", type=float, default=5e-6)
+    finetune.set_defaults(run=_finetune)
 
 
 if __name__ == "__main__":

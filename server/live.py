@@ -12,7 +12,8 @@ import numpy as np
 from server.casting import Casting
 from server.config import Config
 from server.engine_pool import EnginePool
-from server.stage_work import recognition, translation, voice, word_times
+from server.stage_work import hearing, recognition, translation, voice, word_times
+from stages.base import Recogniser
 from stages.vad import SileroDetector
 from stream.adaptive_delay import AdaptiveDelay
 from stream.broadcast import Broadcast
@@ -125,8 +126,10 @@ class LiveSession:
         detector = SileroDetector()
         deliveries: list[Delivery] = []
         casting: Casting | None = None
+        recogniser: Recogniser | None = None
         try:
-            recogniser = await self._pool.recogniser(self._config, self.name)
+            shared = await self._pool.recogniser(self._config, self.name)
+            recogniser = hearing(shared, self._config.asr)
             encoder = await self._pool.encoder(self._config, self.name)
             casting = Casting(self._config, encoder)
             lanes = [await self._lane(target, casting, deliveries) for target in self.targets]
@@ -152,6 +155,8 @@ class LiveSession:
             self.feed.close()
             for delivery in deliveries:
                 await delivery.aclose()
+            if recogniser is not None:
+                await recogniser.aclose()
             if casting is not None:
                 await casting.aclose()
             await detector.aclose()

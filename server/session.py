@@ -12,7 +12,7 @@ from server.casting import Casting
 from server.config import Config
 from server.engines import Engines
 from server.report import Report, describe, summarise
-from server.stage_work import recognition, translation, voice, word_times
+from server.stage_work import hearing, recognition, translation, voice, word_times
 from stages.vad import SileroDetector
 from stream.activity import speech_intervals
 from stream.deliver import Delivery
@@ -79,6 +79,7 @@ class FileSession:
         self._sink_worker = Worker("sink")
         self._monitor = _DubMonitor()
         self._casting = Casting(config, engines.encoder)
+        self._recogniser = hearing(engines.recogniser, config.asr)
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
@@ -118,10 +119,10 @@ class FileSession:
             Listening(
                 engines.detector.probabilities,
                 engines.detector.window,
-                word_times(engines.recogniser),
+                word_times(self._recogniser),
                 config.asr.deadline,
             ),
-            Stage("asr", recognition(engines.recogniser), config.asr.deadline),
+            Stage("asr", recognition(self._recogniser), config.asr.deadline),
             [self._lane],
             self._pacing,
             options.max_late,
@@ -164,6 +165,8 @@ class FileSession:
             await self._sink_worker.aclose()
             await self._delivery.aclose()
             await self._casting.aclose()
+            if self._recogniser is not self._engines.recogniser:
+                await self._recogniser.aclose()
             self._source.close()
         dub_speech = await self._monitor.finish()
         return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)

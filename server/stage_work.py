@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
-from server.config import MtConfig
+from server.config import AsrConfig, MtConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
+from stages.denoised import DenoisedRecogniser
 from stream.deliver import Voice
 from stream.frames import Fate, Manner, Samples, Word
 from stream.job import DubJob, StageFault
@@ -18,6 +19,17 @@ from stream.rendering import choose, misfit
 log = logging.getLogger(__name__)
 
 Work = Callable[[DubJob], Awaitable[None]]
+
+
+def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
+    """The recogniser, behind a denoiser if the configuration wants one.
+
+    Raises:
+        EngineError: if the denoiser's model cannot be used.
+    """
+    if config.denoise == "none":
+        return recogniser
+    return DenoisedRecogniser(recogniser, config.denoise, config.denoise_model)
 
 
 def recognition(recogniser: Recogniser) -> Work:

@@ -190,9 +190,8 @@ def _config(base: Path, run: Path, options: FinetuneOptions) -> Any:
         known.load_json(str(base / "config.json"))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EngineError(f"{base / 'config.json'} is no configuration of XTTS: {error}") from error
-    shape = {
-        field.name: getattr(known.model_args, field.name) for field in fields(known.model_args)
-    }
+    model = known.model_args
+    shape = {field.name: getattr(model, field.name) for field in fields(model)}
     arguments = GPTArgs(
         **shape
         | {

@@ -80,7 +80,7 @@ class ClipQuality:
         """Why the clip is unfit to clone a voice from, as a clause; ``None`` if it is fit."""
         if not math.isfinite(self.loudness) or self.loudness < -70:
             return "is silent"
-        if self.speech < 0.3 or self.speech_share < _LOWEST_SHARE / 2:
+        if self.speech_share < _LOWEST_SHARE / 2:
             return (
                 f"holds hardly any speech ({self.speech:.1f} of {self.duration:.1f} s): music, "
                 "noise and silence cannot be cloned"

@@ -155,7 +155,7 @@ def _raised(audio: Samples) -> Samples:
     level = 10 * np.log10(power + 1e-18)
     if not -90 < level < _LEVEL:
         return audio
-    return (audio * 10 ** ((_LEVEL - level) / 20)).astype(np.float32)
+    return np.asarray(audio * 10 ** ((_LEVEL - level) / 20), np.float32)
 
 
 def _unit(vectors: Samples) -> Embedding:
