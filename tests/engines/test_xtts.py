@@ -37,7 +37,13 @@ def engine(model: Path) -> Any:
 
 def make(model: Path, voice: str = "default", **options: Any) -> Any:
     return create(
-        "tts", "xtts", language="pt", model=str(model), voice=voice, options=XttsOptions(**options)
+        "tts",
+        "xtts",
+        language="pt",
+        model=str(model),
+        voice=voice,
+        threads=1,
+        options=XttsOptions(**options),
     )
 
 
@@ -224,7 +230,7 @@ def test_conditioning_is_computed_once_and_kept(
 ) -> None:
     engine = make(model, f"{clips['good']}, {clips['stereo']}")
     expected = engine._voice
-    kept = list((model.parent / "cache" / "voices").glob("*.npz"))
+    kept = list((model.parent / "cache" / "latents").glob("*.npz"))
     assert len(kept) == 1 and not list(kept[0].parent.glob(".*.npz*"))
     with monkeypatch.context() as patch:
         patch.setattr("stages.tts.xtts_voice.Voices._compute", None)
@@ -235,6 +241,13 @@ def test_conditioning_is_computed_once_and_kept(
     healed = make(model, f"{clips['good']}, {clips['stereo']}")._voice
     assert torch.allclose(healed.speaker, expected.speaker, atol=1e-5)
     assert speak(engine)
+
+
+def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
+    own, boris = speak(engine), speak(engine, TEXT, Manner(voice="Boris"))
+    assert not np.allclose(np.concatenate(own)[:8000], np.concatenate(boris)[:8000])
+    assert np.array_equal(np.concatenate(own), np.concatenate(speak(engine)))
+    assert engine.clones
 
 
 def test_blends_lie_between_their_voices(model: Path) -> None:
