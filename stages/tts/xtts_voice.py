@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -172,9 +173,9 @@ class Voices:
 
     def _read(self, place: Path) -> Latents | None:
         try:
-            with np.load(place) as stored:
+            with place.open("rb") as file, np.load(file) as stored:
                 return self._on_device(stored["conditioning"], stored["speaker"])
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None  # absent, or of a disk that was full: made again
 
     def _compute(self, clips: Sequence[Samples]) -> Latents:
