@@ -20,6 +20,7 @@ from av.codec.codec import UnknownCodecError
 from server.config import Config
 from stages.base import EngineError
 from stages.cache import cache_dir
+from stages.gpu import gpus
 from stages.models import KNOWN, Verdict, weights
 from stages.registry import ENGINES, install_command, missing, names
 from stages.tts import espeak_library
@@ -69,6 +70,8 @@ class Machine:
     usable_cpus: int
     features: tuple[str, ...]
     cuda_devices: int
+    gpus: tuple[str, ...]
+    """Name and memory of those that PyTorch can use."""
     compute_types: tuple[str, ...]
 
 
@@ -189,6 +192,7 @@ def _machine() -> Machine:
         listed = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
         name = named[1] if named else name
         flags = listed[1] if listed else ""
+    cuda = ctranslate2.get_cuda_device_count()
     return Machine(
         platform.python_version(),
         platform.platform(),
@@ -196,7 +200,8 @@ def _machine() -> Machine:
         os.cpu_count() or 1,
         usable or 1,
         tuple(sorted(flag for flag in flags.split() if _FEATURES.search(flag))),
-        ctranslate2.get_cuda_device_count(),
+        cuda,
+        gpus() if cuda else (),
         tuple(sorted(ctranslate2.get_supported_compute_types("cpu"))),
     )
 

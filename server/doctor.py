@@ -39,6 +39,8 @@ def _show(console: Console, found: Diagnosis) -> None:
     console.print(f"Python {machine.python} on {machine.system}")
     cuda = f", {machine.cuda_devices} CUDA" if machine.cuda_devices else ""
     console.print(f"{machine.cpu}: {machine.usable_cpus} of {machine.cpus} CPUs usable{cuda}")
+    for gpu in machine.gpus:
+        console.print(f"GPU for PyTorch: {gpu}", highlight=False)
     console.print(f"CPU features: {' '.join(machine.features) or 'unknown'}")
     console.print(f"Cache: {found.cache.path}, {_megabytes(found.cache.size)}")
     console.print(f"eSpeak NG: {found.espeak or 'not installed'}")

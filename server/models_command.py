@@ -24,8 +24,10 @@ CORRUPTED = 1
 def references(config: Config) -> list[str]:
     """All weights that a configuration loads, as ``resolve`` takes them."""
     found: list[str] = []
-    for kind in ENGINES:
+    for kind, engines in ENGINES.items():
         section = getattr(config, kind)
+        if section.engine not in engines:
+            continue  # none is wanted
         if section.model == "default":
             source, target = config.languages.source, config.target
             found += default_weights(kind, section.engine, source, target)

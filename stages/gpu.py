@@ -16,3 +16,16 @@ def peak_gpu() -> int | None:
         return None
     peak: int = cuda.max_memory_reserved()
     return peak
+
+
+def gpus() -> tuple[str, ...]:
+    """Name and memory of each GPU that PyTorch can use; loads PyTorch."""
+    try:
+        import torch
+
+        found = [
+            torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())
+        ]
+    except (ImportError, OSError, RuntimeError):
+        return ()
+    return tuple(f"{device.name}, {device.total_memory / 2**30:.0f} GiB" for device in found)

@@ -62,6 +62,7 @@ class Xtts:
         EngineError: if model or voice cannot be had, or cannot speak so here.
     """
 
+    clones = True
     rate_range = (0.8, 1.3)
 
     def __init__(
@@ -82,7 +83,8 @@ class Xtts:
         self._codes_per_second = arguments.input_sample_rate / arguments.gpt_code_stride_len
         self.characters_per_second = characters_per_second(language)
         torch.set_num_threads(threads)
-        self._voice = Voices(checkpoint, lambda name: None).get(voice)
+        self._voices = Voices(checkpoint)
+        self._voice = self._voices.get(voice)
         self._seconds_per_code = 0.05
         self._worker = Worker("xtts")
 
@@ -92,20 +94,25 @@ class Xtts:
         chosen = replace(manner, rate=min(max(manner.rate, slowest), fastest))
         return self._worker.stream(lambda: self._pieces(text, chosen))
 
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless ``name`` is a voice as the constructor takes it."""
+        self._voices.get(name)
+
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
 
     def _pieces(self, text: str, manner: Manner) -> Iterator[Samples]:
         torch.set_num_threads(self._threads)  # of this thread: workers come and go
+        voice = self._voices.get(manner.voice) if manner.voice else self._voice
         pauses = Pauses(self.sample_rate, manner.rate)
         found = xtts_portions(text, self._language)
         whole = "".join(portion.text for portion in found)
         for portion, tokens in self._tokenised(found):
             sentence = _Sentence(
                 portion,
-                prefix(self._model.gpt, tokens, self._voice.conditioning),
-                self._voice,
+                prefix(self._model.gpt, tokens, voice.conditioning),
+                voice,
                 expected_seconds(portion.spoken, self._language),
                 share_of(manner.room, portion.text, whole),
             )

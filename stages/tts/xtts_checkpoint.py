@@ -160,12 +160,18 @@ def _loaded(weights: Path, folder: Path, name: str) -> Any:
 
 
 def _prepare(model: Any, device: str, dtype: Any) -> None:
+    import torch
     from torch.nn.utils import parametrize
 
     model.to(device)
     # Only the language model: conditioning and vocoder are quick, and lose by rounding.
     for part in (model.gpt.gpt_inference, model.gpt.text_embedding, model.gpt.text_pos_embedding):
         part.to(dtype)
+    if dtype.itemsize < 4:
+        # Positions are coded elsewhere, and coqui-tts fills in zeros that are always float32.
+        model.gpt.gpt.wpe = lambda positions: torch.zeros(
+            (*positions.shape, model.gpt.model_dim), dtype=dtype, device=positions.device
+        )
     # Else the vocoder's weights are computed anew for every piece.
     for module in model.hifigan_decoder.waveform_decoder.modules():
         if parametrize.is_parametrized(module):

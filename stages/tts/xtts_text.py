@@ -81,7 +81,7 @@ def _merged(parts: list[str], limit: int, tiny: int) -> list[str]:
 def _spoken(part: str) -> str:
     """Without quotes, brackets and final stops, which the model reads out or stumbles over."""
     plain = _BRACKETS.sub(", ", _QUOTES.sub("", part))
-    plain = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", plain)
+    plain = re.sub(r"([,;:.!?…])(?:\s*[,;:])+", r"\1", plain)
     return _STOPS.sub("", plain).strip(" ,;:")
 
 

@@ -77,6 +77,8 @@ class PiecewiseVocoder:
             decoder.output_sample_rate / decoder.input_sample_rate,
         ]
         for scale in scales:
+            if int(value.shape[-1] * scale) == 0:
+                return value[..., :0]
             if scale != 1.0:
                 value = functional.interpolate(value, scale_factor=scale, mode="linear")
         return value

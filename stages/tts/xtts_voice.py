@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from stages import voices
 from stages.base import EngineError
 from stages.cache import atomic_file, cache_dir, locked
 from stages.checksums import sha256
@@ -27,6 +29,8 @@ _STRETCH = 10
 _LOUDNESS = -20.0
 """LUFS that clips are brought to, as far as their peaks allow."""
 _PEAK = 0.95
+_KEPT = 64
+"""Voices in memory, 130 KB each."""
 _SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".mkv"})
 _PART = re.compile(r"(?P<name>.+?)\s*\*\s*(?P<weight>[\d.]+)")
 
@@ -89,14 +93,10 @@ class Voices:
 
     Args:
         checkpoint: loaded.
-        stored: clips of a voice that is kept by name, or ``None``.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, stored: Callable[[str], Sequence[Path] | None]
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
-        self._stored = stored
         self._known: dict[str, Latents] = {}
 
     def get(self, expression: str) -> Latents:
@@ -105,13 +105,13 @@ class Voices:
         Raises:
             EngineError: if a voice is unknown or its clips are unfit.
         """
-        if expression not in self._known:
-            parts = [(self._one(name), share) for name, share in parse_voice(expression)]
-            self._known[expression] = Latents(
-                sum(latents.conditioning * share for latents, share in parts),
-                sum(latents.speaker * share for latents, share in parts),
-            )
-        return self._known[expression]
+        parts = [(self._one(name), share) for name, share in parse_voice(expression)]
+        if len(parts) == 1:
+            return parts[0][0]
+        return Latents(
+            sum(latents.conditioning * share for latents, share in parts),
+            sum(latents.speaker * share for latents, share in parts),
+        )
 
     def _one(self, name: str) -> Latents:
         speakers = self._checkpoint.speakers
@@ -125,19 +125,25 @@ class Voices:
         if name in speakers:
             found = speakers[name]
             return self._on_device(found["gpt_cond_latent"], found["speaker_embedding"])
-        clips = self._stored(name)
-        if clips is None:
-            if not any(mark in name for mark in "/\\,.") and not Path(name).exists():
-                known = ", ".join(list(speakers)[:12]) or "none built in"
-                raise EngineError(
-                    f"There is no voice '{name}': give the path of a recording, a stored voice, "
-                    f"or one of the model's speakers ({known})."
-                )
-            clips = clip_paths(name)
-        return self._from_clips(clips)
+        if voices.is_stored(name):
+            return self._from_clips(voices.load(name).clips)
+        if not any(mark in name for mark in "/\\,.") and not Path(name).exists():
+            known = ", ".join(list(speakers)[:12]) or "none built in"
+            raise EngineError(
+                f"There is no voice '{name}': give the path of a recording, a stored voice, "
+                f"or one of the model's speakers ({known})."
+            )
+        return self._from_clips(clip_paths(name))
 
     def _from_clips(self, paths: Sequence[Path]) -> Latents:
-        place = cache_dir() / "voices" / f"xtts-{self._key(paths)}.npz"
+        key = self._key(paths)  # of what is in them: a clip may change under its name
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[key] = self._kept(cache_dir() / "latents" / f"xtts-{key}.npz", paths)
+        return self._known[key]
+
+    def _kept(self, place: Path, paths: Sequence[Path]) -> Latents:
         if (cached := self._read(place)) is not None:
             return cached
         with locked(place):
@@ -167,9 +173,9 @@ class Voices:
 
     def _read(self, place: Path) -> Latents | None:
         try:
-            with np.load(place) as stored:
+            with place.open("rb") as file, np.load(file) as stored:
                 return self._on_device(stored["conditioning"], stored["speaker"])
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None  # absent, or of a disk that was full: made again
 
     def _compute(self, clips: Sequence[Samples]) -> Latents:

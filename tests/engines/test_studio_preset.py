@@ -37,6 +37,7 @@ def test_speech_streams_into_the_jitter_buffer(
     clip: Clip, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVEDUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIVEDUB_OFFLINE", "")  # --offline sets it; so it is put back
     out, report = tmp_path / "out.mp4", tmp_path / "report.json"
     # A delay below what an utterance takes: its time has come when its first piece is there.
     live = ["--realtime", "--delay", "1.5", "--set", "playout.max_late=30"]

@@ -49,7 +49,7 @@ def engine(
 
         with narrow_vocoder():
             model = str(tiny_xtts(tmp_path_factory.mktemp("xtts") / "model", codes=30))
-            yield create("tts", name, language=language, model=model), TEXT[language]
+            yield create("tts", name, language=language, model=model, threads=1), TEXT[language]
         return
     made: Synthesiser = create("tts", name, language=language)
     yield made, TEXT[language]

@@ -37,7 +37,13 @@ def engine(model: Path) -> Any:
 
 def make(model: Path, voice: str = "default", **options: Any) -> Any:
     return create(
-        "tts", "xtts", language="pt", model=str(model), voice=voice, options=XttsOptions(**options)
+        "tts",
+        "xtts",
+        language="pt",
+        model=str(model),
+        voice=voice,
+        threads=1,
+        options=XttsOptions(**options),
     )
 
 
@@ -166,15 +172,15 @@ def test_sentences_made_in_turns_do_not_disturb_each_other(engine: Any) -> None:
 
 def test_the_take_that_fits_the_slot_is_chosen(model: Path) -> None:
     """A model with a stop code that it likes gives takes of very different lengths."""
-    engine = make(model, candidates=4, top_k=1000, top_p=1.0, temperature=2.0)
+    engine = make(model, candidates=8, top_k=1000, top_p=1.0, temperature=2.0)
     with torch.no_grad():
-        engine._model.gpt.mel_head.bias[engine._model.gpt.stop_audio_token] += 4.5
+        engine._model.gpt.mel_head.bias[engine._model.gpt.stop_audio_token] += 9
     lengths = {}
-    for room in (0.8, 1.6):
-        spoken = speak(engine, TEXT, Manner(room=room))
+    for room in (0.5, 1.5):
+        spoken = speak(engine, "Amanhã vai chover.", Manner(room=room))
         lengths[room] = sum(map(len, spoken)) / engine.sample_rate
-    assert lengths[0.8] < lengths[1.6]
-    soon = Manner(room=0.8, deadline=time.monotonic() - 1)
+    assert lengths[0.5] < lengths[1.5]
+    soon = Manner(room=0.5, deadline=time.monotonic() - 1)
     assert speak(engine, TEXT, soon)  # no time to choose: the first take streams
 
 
@@ -224,7 +230,7 @@ def test_conditioning_is_computed_once_and_kept(
 ) -> None:
     engine = make(model, f"{clips['good']}, {clips['stereo']}")
     expected = engine._voice
-    kept = list((model.parent / "cache" / "voices").glob("*.npz"))
+    kept = list((model.parent / "cache" / "latents").glob("*.npz"))
     assert len(kept) == 1 and not list(kept[0].parent.glob(".*.npz*"))
     with monkeypatch.context() as patch:
         patch.setattr("stages.tts.xtts_voice.Voices._compute", None)
@@ -235,6 +241,13 @@ def test_conditioning_is_computed_once_and_kept(
     healed = make(model, f"{clips['good']}, {clips['stereo']}")._voice
     assert torch.allclose(healed.speaker, expected.speaker, atol=1e-5)
     assert speak(engine)
+
+
+def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
+    own, boris = speak(engine), speak(engine, TEXT, Manner(voice="Boris"))
+    assert not np.allclose(np.concatenate(own)[:8000], np.concatenate(boris)[:8000])
+    assert np.array_equal(np.concatenate(own), np.concatenate(speak(engine)))
+    assert engine.clones
 
 
 def test_blends_lie_between_their_voices(model: Path) -> None:
