@@ -34,6 +34,9 @@ _SWITCH = re.compile(r"\([a-z-]+\)")
 # What eSpeak calls a language differently; Portuguese and English are the larger variety.
 _NAMES = {"zh": "cmn", "no": "nb", "pt": "pt-br", "pt-pt": "pt", "en": "en-us", "iw": "he"}
 
+PATIENCE = 10.0
+"""Seconds that a call waits for the one before it: each takes some milliseconds."""
+
 _lock = threading.Lock()
 
 
@@ -141,7 +144,9 @@ def _opened() -> Iterator[Any]:
     loading it anew (about 5 ms) is what makes calls independent of each other.
     """
     path, data = _place()
-    with _lock:
+    if not _lock.acquire(timeout=PATIENCE):
+        raise EngineError("eSpeak NG hangs in an earlier call: restart the program.")
+    try:
         library = ctypes.CDLL(path)
         try:
             if library.espeak_Initialize(_SYNCHRONOUS, 0, data, _NO_EXIT) <= 0:
@@ -153,6 +158,8 @@ def _opened() -> Iterator[Any]:
             library.espeak_Terminate()
         finally:
             _unload(library)
+    finally:
+        _lock.release()
 
 
 def _unload(library: Any) -> None:
