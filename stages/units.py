@@ -80,7 +80,7 @@ class Units:
         phrases = {*clause_ends(words), *self._phrase_ends(words)}
         best, count = 0.0, 0
         for end in range(1, min(stable + 1, len(words))):
-            if not self._worthwhile(outlook, end, SCRAP):
+            if not self._worthwhile(outlook, end, max(SCRAP, outlook.length / 2)):
                 continue
             gap = min(max(words[end].start - words[end - 1].end, 0.0), 0.4)
             late = (words[end - 1].end - outlook.start) / outlook.length

@@ -19,6 +19,9 @@ from stream.segment import TICKS_PER_SAMPLE, Draft, Segmenter, choose_cut, quiet
 BREATH = 0.13
 """Seconds of silence after which speech is heard: what is said may be complete."""
 
+OVERLAP = 0.15
+"""Seconds of speech before a cut that are heard again: the next word may begin in them."""
+
 FIRST = 1.0
 """Seconds of speech before which there is nothing to be cut."""
 
@@ -93,6 +96,7 @@ class Incremental:
         self._step = step * SPEECH_RATE
         self._breath = breath * SPEECH_RATE
         self._onset: int | None = None  # of the utterance that the hypotheses are of
+        self._resumed: int | None = None  # the onset, if it is a cut
         self._draft: Draft | None = None  # heard last
         self._took = 0.0  # by the last call, in samples
         self._heard = 0  # samples, all speech before which was heard
@@ -123,7 +127,10 @@ class Incremental:
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
         self._follow()
-        self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
+        words = _timed(draft, transcript)
+        if self._resumed == draft.onset:  # what overlaps with the last unit was said there
+            words = [w for w in words if w.start + w.end > 2 * draft.onset / SPEECH_RATE]
+        self._agreement.push(words, draft.end / SPEECH_RATE)
         self._draft, self._heard = draft, draft.voiced
         self._language, self._rejected = transcript.language, transcript.rejected
 
@@ -173,10 +180,10 @@ class Incremental:
         segmenter = self._segmenter
         assert segmenter.onset is not None
         longest = len(segmenter.pending())
-        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest))
+        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest), OVERLAP)
         taken = self._agreement.take(count)
         transcript = self._transcript(taken) if taken else None
-        self._onset = segmenter.onset
+        self._onset = self._resumed = segmenter.onset
         if not self._agreement.words:
             self._draft = None
         return Spoken(utterance, transcript)
@@ -206,7 +213,7 @@ class Incremental:
     def _forget(self) -> None:
         self._agreement.reset()
         self._draft = None
-        self._onset = None
+        self._onset = self._resumed = None
 
 
 def _timed(draft: Draft, transcript: Transcript) -> list[Word]:

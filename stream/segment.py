@@ -172,11 +172,16 @@ class Segmenter:
         assert self._onset is not None
         return self._slice(self._onset, self._position)
 
-    def cut(self, length: int) -> Utterance:
+    def cut(self, length: int, overlap: float = 0.0) -> Utterance:
         """End the speech under way ``length`` samples after its onset and go on from there.
 
         Where there is a silence at hand, the cut is in it, and the silence is left to neither:
         one slot ends before it and the next begins after it.
+
+        Args:
+            length: samples.
+            overlap: seconds of sound before the cut that the next utterance gets too, for those
+                who cannot tell exactly where a word begins.
         """
         assert self._onset is not None and 0 < length <= self._position - self._onset
         at = self._in_silence(self._onset + length)
@@ -184,6 +189,7 @@ class Segmenter:
         utterance = self._utterance(min(before[-1], at) if before else at, "cut", at)
         self._voiced = [(max(start, at), end) for start, end in self._voiced if end > at]
         self._onset = self._voiced[0][0] if self._voiced else at
+        self._previous_end = at - _samples(overlap)
         self._continues = True
         self._last_voiced = max(self._last_voiced, at)
         self._forget()
