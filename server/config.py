@@ -56,6 +56,9 @@ class AsrConfig(BaseModel):
     deadline: Deadline = 30.0
     denoise: Literal["none", "afftdn", "arnndn"] = "none"
     denoise_model: Path | None = None
+    mode: Literal["utterance", "incremental"] = "utterance"
+    step: Annotated[float, at.Ge(0.1), at.Le(5)] = 1.0
+    agreement: Annotated[int, at.Ge(1), at.Le(4)] = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class MtConfig(BaseModel):
     length_weight: Annotated[float, at.Ge(0), at.Le(100)] = 1.0
     threads: Threads = 2
     deadline: Deadline = 20.0
+    glossary: dict[Annotated[str, at.MinLen(1)], str] = {}
 
 
 class TtsConfig(BaseModel):

@@ -12,7 +12,15 @@ import numpy as np
 from server.casting import Casting
 from server.config import Config
 from server.engine_pool import EnginePool
-from server.stage_work import hearing, recognition, translation, voice, word_times
+from server.stage_work import (
+    hearing,
+    increments,
+    recognition,
+    segmenter,
+    timed,
+    translation,
+    voice,
+)
 from stages.base import Recogniser
 from stages.vad import SileroDetector
 from stream.adaptive_delay import AdaptiveDelay
@@ -27,7 +35,6 @@ from stream.live_source import CHANNELS, LiveSource
 from stream.mix import add_dub
 from stream.pipeline import Lane, Listening, Pipeline, Stage
 from stream.playout import Block, Playout
-from stream.segment import Segmenter, within_delay
 from stream.timeline import FRAME, TICK_RATE
 
 CAPACITY = 10 * TICK_RATE
@@ -135,13 +142,13 @@ class LiveSession:
             lanes = [await self._lane(target, casting, deliveries) for target in self.targets]
             pace = max(lane_pace for _, lane_pace in lanes)
             config = self._config
+            delay = config.playout.delay
+            cutting = segmenter(config, detector.window, delay=delay, pace=pace)
             self._pipeline = Pipeline(
                 self.source.batches(),
                 None,
-                Segmenter(
-                    within_delay(config.segment, config.playout.delay, pace), detector.window
-                ),
-                Listening(detector.probabilities, detector.window, word_times(recogniser), HEARING),
+                cutting,
+                Listening(detector.probabilities, detector.window, timed(recogniser), HEARING),
                 Stage("asr", recognition(recogniser), config.asr.deadline),
                 [lane for lane, _ in lanes],
                 Live(self.clock),
@@ -149,6 +156,7 @@ class LiveSession:
                 self._watch,
                 KEPT_JOBS,
                 casting.speakers,
+                incremental=increments(config, cutting, live=True),
             )
             await self._pipeline.run()
         finally:

@@ -12,7 +12,15 @@ from server.casting import Casting
 from server.config import Config
 from server.engines import Engines
 from server.report import Report, describe, summarise
-from server.stage_work import hearing, recognition, translation, voice, word_times
+from server.stage_work import (
+    hearing,
+    increments,
+    recognition,
+    segmenter,
+    timed,
+    translation,
+    voice,
+)
 from stages.vad import SileroDetector
 from stream.activity import speech_intervals
 from stream.deliver import Delivery
@@ -22,7 +30,6 @@ from stream.pacing import Offline, Pacing, RealTime
 from stream.pipeline import Lane, Listening, Pipeline, Stage, batches
 from stream.playout import Block, Playout
 from stream.resample import Resampler
-from stream.segment import Segmenter, within_delay
 from stream.sink import FileSink
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval
@@ -83,14 +90,16 @@ class FileSession:
         options = config.playout
         self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
         info = source.info
-        segment = within_delay(config.segment, options.delay, pace) if realtime else config.segment
+        detector = engines.detector
+        delay = options.delay if realtime else None
+        cutting = segmenter(config, detector.window, delay=delay, pace=pace)
         self._playout = Playout(
             info.channels,
             info.centre,
             options,
             self._pacing,
             lambda played: self._lane.played(played),
-            LOOKAHEAD + 2 * round(segment.max_length * TICK_RATE),
+            LOOKAHEAD + 2 * round(cutting.options.max_length * TICK_RATE),
         )
         self._delivery = Delivery(
             voice(engines.synthesiser, self._casting.part(engines.synthesiser)),
@@ -115,11 +124,11 @@ class FileSession:
         self._pipeline = Pipeline(
             batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
             info.centre,
-            Segmenter(segment, engines.detector.window),
+            cutting,
             Listening(
-                engines.detector.probabilities,
-                engines.detector.window,
-                word_times(self._recogniser),
+                detector.probabilities,
+                detector.window,
+                timed(self._recogniser),
                 config.asr.deadline,
             ),
             Stage("asr", recognition(self._recogniser), config.asr.deadline),
@@ -127,6 +136,7 @@ class FileSession:
             self._pacing,
             options.max_late,
             speakers=self._casting.speakers,
+            incremental=increments(config, cutting, live=realtime),
         )
 
     @property

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
-from server.config import AsrConfig, MtConfig
+from server.config import AsrConfig, Config, MtConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
+from stages.mt.glossary import Glossary
+from stages.units import Units
+from stream.agreement import LocalAgreement
 from stream.deliver import Voice
-from stream.frames import Fate, Manner, Samples, Word
+from stream.frames import Fate, Manner, Samples, Transcript
+from stream.incremental import BREATH, Incremental
 from stream.job import DubJob, StageFault
 from stream.rendering import choose, misfit
+from stream.segment import Segmenter, within_delay
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[DubJob], Awaitable[None]]
+
+REACTION = 0.5
+"""Seconds that recognition and translation take together."""
+
+SOON = 0.07
+"""Seconds before the end of the pause that ends an utterance where nobody waits for it."""
 
 
 def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
@@ -33,23 +45,60 @@ def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
 
 
 def recognition(recogniser: Recogniser) -> Work:
-    """Hear what is said; an utterance without words is settled."""
+    """Hear what is said, unless it is known; an utterance without words is settled."""
 
     async def work(job: DubJob) -> None:
-        job.transcript = await recogniser.recognise(job.utterance.audio)
+        if job.transcript is None and job.hearing is not None:
+            job.transcript = await asyncio.shield(job.hearing)
+        if job.transcript is None:
+            job.transcript = await recogniser.recognise(job.utterance.audio)
         if not job.transcript.text.strip():
             job.give_up(Fate.EMPTY)
 
     return work
 
 
-def word_times(recogniser: Recogniser) -> Callable[[Samples], Awaitable[tuple[Word, ...]]]:
-    """Time the words of speech that has to be cut."""
+def timed(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
+    """Hear what is said in speech that may have to be cut, with the times of its words."""
 
-    async def words(audio: Samples) -> tuple[Word, ...]:
-        return (await recogniser.recognise(audio, words=True)).words
+    async def hear(audio: Samples) -> Transcript:
+        return await recogniser.recognise(audio, words=True)
 
-    return words
+    return hear
+
+
+def increments(config: Config, segmenter: Segmenter, *, live: bool) -> Incremental | None:
+    """Recognition while people speak, where it is configured."""
+    if config.asr.mode != "incremental":
+        return None
+    options = segmenter.options
+    return Incremental(
+        segmenter,
+        # Where speech is heard once, there is nothing that could agree.
+        LocalAgreement(config.asr.agreement if live else 1),
+        Units(options, config.languages.source, live=live).decide,
+        step=config.asr.step if live else math.inf,
+        breath=BREATH if live else options.pause - SOON,
+    )
+
+
+def segmenter(config: Config, window: int, *, delay: float | None, pace: float) -> Segmenter:
+    """The segmenter of a stream.
+
+    Args:
+        config: checked.
+        window: samples of one speech probability.
+        delay: seconds that the viewer is behind; ``None`` where nobody watches.
+        pace: seconds that the slowest synthesiser takes for a second of speech.
+    """
+    options, incremental = config.segment, config.asr.mode == "incremental"
+    if delay is not None:
+        reaction = REACTION if incremental else options.pause + REACTION
+        options = within_delay(options, delay, pace, reaction)
+    elif incremental:
+        # Heard with what follows, an end of a sentence is told from a breath.
+        options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
+    return Segmenter(options, window, breaths=not incremental)
 
 
 def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:
@@ -60,6 +109,8 @@ def translation(translator: Translator, options: MtConfig, expected: Callable[[s
         options: how many translations to choose from, and how.
         expected: ticks that the voice takes for a text at its own rate.
     """
+    if options.glossary:
+        translator = Glossary(translator, options.glossary)
 
     async def work(job: DubJob) -> None:
         assert job.transcript is not None

@@ -159,7 +159,13 @@ class FasterWhisper:
             min((segment.avg_logprob for segment in segments), default=0.0),
         )
         timed = tuple(
-            Word(word.word.strip(), float(word.start), float(word.end), float(word.probability))
+            Word(
+                word.word.strip(),
+                float(word.start),
+                float(word.end),
+                float(word.probability),
+                joined=not word.word.startswith(" "),
+            )
             for segment in segments
             for word in segment.words or ()
         )

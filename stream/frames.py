@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -82,12 +83,21 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A recognised word; ``start`` and ``end`` are seconds from the start of its audio."""
+    """A recognised word; ``start`` and ``end`` are seconds from the start of its audio.
+
+    ``joined`` says that it is written without a space before it.
+    """
 
     text: str
     start: float
     end: float
     probability: float
+    joined: bool = False
+
+
+def written(words: Sequence[Word]) -> str:
+    """The text of recognised words."""
+    return "".join(word.text if word.joined else f" {word.text}" for word in words).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class DubJob:
     Attributes:
         utterance: what was said, and when.
         known: event-loop time at which the utterance had ended.
+        hearing: the recogniser's answer to all of it, if that is under way; ``None`` of a failure.
         transcript: what the recogniser heard.
         translation: text to be spoken.
         candidates: translations that there were to choose from.
@@ -44,6 +45,7 @@ class DubJob:
 
     utterance: Utterance
     known: float = 0.0
+    hearing: asyncio.Future[Transcript | None] | None = None
     transcript: Transcript | None = None
     translation: str = ""
     candidates: int = 1

@@ -18,15 +18,17 @@ from stream.frames import (
     Embedding,
     Fate,
     Samples,
+    Transcript,
     Utterance,
     Word,
 )
+from stream.incremental import Incremental, Spoken
 from stream.jitter import Played
 from stream.job import DubJob
 from stream.pacing import Pacing
 from stream.playout import Block, Packet, Playout
 from stream.resample import Resampler
-from stream.segment import Segmenter, choose_cut
+from stream.segment import TICKS_PER_SAMPLE, Draft, Segmenter, choose_cut
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker
@@ -43,6 +45,12 @@ QUEUED_LIVE = 32
 """The same where it cannot: more than are ever worth dubbing by the time their turn comes."""
 
 QUEUED_BLOCKS = 4
+
+CUT_GRACE = 1.5
+"""Seconds of speech beyond the longest utterance after which incremental recognition has failed."""
+
+DRAFT = 5.0
+"""Wall seconds for hearing speech under way; it is heard again once it has ended."""
 
 DEAF = 5.0
 """Seconds for which a live source is not listened to after its detector hung."""
@@ -74,13 +82,14 @@ class Listening:
         probabilities: rolling voice activity; mono windows at ``SPEECH_RATE`` to one
             probability each.
         window: samples a window.
-        words: times the words of speech that has to be cut, or raises.
+        hear: the words, with their times, of speech that has to be cut or is still under way;
+            or raises.
         deadline: wall seconds for either, after which speech goes undetected or is cut blind.
     """
 
     probabilities: Callable[[Samples], Awaitable[Samples]]
     window: int
-    words: Callable[[Samples], Awaitable[Sequence[Word]]]
+    hear: Callable[[Samples], Awaitable[Transcript]]
     deadline: float
 
 
@@ -153,6 +162,8 @@ class Pipeline:
             is ``None`` for recognition.
         keep: newest jobs kept in each lane; all where it is ``None``.
         speakers: tells who speaks while it is recognised what they say; ``None`` for one speaker.
+        incremental: recognises speech while it is under way, on the same segmenter; without
+            it, each utterance is recognised once it has ended.
     """
 
     def __init__(
@@ -168,6 +179,7 @@ class Pipeline:
         watch: Callable[[str, Lane | None, DubJob], None] | None = None,
         keep: int | None = None,
         speakers: Speakers | None = None,
+        incremental: Incremental | None = None,
     ) -> None:
         self._media = media
         self._centre = centre
@@ -180,6 +192,10 @@ class Pipeline:
         self._watch = watch or (lambda stage, lane, job: None)
         self._keep = keep
         self._speakers = speakers
+        self._incremental = incremental
+        self._news = asyncio.Event()  # the segmenter has moved
+        self._order = asyncio.Lock()  # utterances are found and sent in one go
+        self._drafted: tuple[Draft, asyncio.Future[Transcript | None]] | None = None
         self._stopping = False
         self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
         self._unclassified = np.zeros(0, np.float32)
@@ -201,6 +217,9 @@ class Pipeline:
                 group.create_task(self._listen(heard), name="listen"),
                 group.create_task(self._recognise(heard, entries), name="recognise"),
             ]
+            if self._incremental is not None and self._pacing.live:
+                attending = self._attend(self._incremental, heard)
+                working.append(group.create_task(attending, name="attend"))
             playing = []
             for lane, entry in zip(self.lanes, entries, strict=True):
                 channels = [entry, *(Channel[DubJob](capacity) for _ in lane.stages[1:]), None]
@@ -251,11 +270,12 @@ class Pipeline:
             odd = (len(self._unclassified) + len(rest)) % self._listening.window
             filled = np.pad(rest, (0, (self._listening.window - odd) % self._listening.window))
             await self._hear(filled, outbox)
-            last = self._segmenter.finish()
-            await self._announce(last)
-            for lane in self.lanes:
-                await lane.playout.end_source()
-            await self._send(last, outbox)
+            async with self._order:
+                last = self._known(self._segmenter.finish())
+                await self._announce(last)
+                for lane in self.lanes:
+                    await lane.playout.end_source()
+                await self._send(last, outbox)
         finally:
             await self._media.aclose()
         await outbox.close()
@@ -284,33 +304,97 @@ class Pipeline:
                     self._deaf_until = loop.time() + DEAF
         if not self._pacing.running:
             self.speech.append(probabilities)
-        utterances = self._segmenter.push(audio, probabilities)
-        while self._segmenter.wants_cut():
-            utterances.append(await self._cut())
-        await self._announce(utterances)
+        # Offline, speech is heard window by window as it is taken in, so that the outcome depends
+        # neither on pace nor on how the source comes in pieces.
+        inline = self._incremental is not None and not self._pacing.live
+        size = 1 if inline else len(probabilities)
+        for first in range(0, len(probabilities), size):
+            part = probabilities[first : first + size]
+            async with self._order:
+                sound = audio[first * window : (first + len(part)) * window]
+                spoken = self._known(self._segmenter.push(sound, part))
+                if self._incremental is not None:
+                    if inline:
+                        await self._draft(self._incremental)
+                    spoken += self._incremental.advance()
+                while self._segmenter.wants_cut(0.0 if self._incremental is None else CUT_GRACE):
+                    spoken.append(Spoken(await self._cut()))
+                await self._publish(spoken, outbox)
+        self._news.set()
+
+    async def _attend(self, incremental: Incremental, outbox: Channel[DubJob]) -> None:
+        """Hear what is being said while it is being said."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while await self._draft(incremental):
+                async with self._order:
+                    await self._publish(incremental.advance(), outbox)
+
+    async def _draft(self, incremental: Incremental) -> bool:
+        """Hear the speech under way, if that is worth while."""
+        draft = incremental.due()
+        if draft is None:
+            return False
+        answer: asyncio.Future[Transcript | None] = asyncio.get_running_loop().create_future()
+        self._drafted = draft, answer
+        transcript, began = None, asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._recognition.deadline, DRAFT)):
+                transcript = await self._listening.hear(draft.audio)
+        except Exception as error:
+            log.warning("speech under way was not heard: %s", error or type(error).__name__)
+            incremental.failed(draft)
+        else:
+            took = asyncio.get_running_loop().time() - began
+            incremental.heard(draft, transcript, took)
+        finally:
+            answer.set_result(transcript)
+            self._drafted = None
+        return True
+
+    def _known(self, utterances: list[Utterance]) -> list[Spoken]:
+        """Utterances that the segmenter has ended, with what is known of their text."""
+        if self._incremental is None:
+            return [Spoken(utterance) for utterance in utterances]
+        return [self._incremental.known(utterance) for utterance in utterances]
+
+    async def _publish(self, spoken: list[Spoken], outbox: Channel[DubJob]) -> None:
+        await self._announce(spoken)
         for lane in self.lanes:
             await lane.playout.settle(self._segmenter.settled)
-        await self._send(utterances, outbox)
+        await self._send(spoken, outbox)
 
     async def _cut(self) -> Utterance:
         pending = self._segmenter.pending()
         words: Sequence[Word] = ()
         try:
             async with asyncio.timeout(self._listening.deadline):
-                words = await self._listening.words(pending)
+                words = (await self._listening.hear(pending)).words
         except Exception as error:
             log.warning("long speech is cut blind: %s", error or type(error).__name__)
         return self._segmenter.cut(choose_cut(words, pending))
 
-    async def _announce(self, utterances: list[Utterance]) -> None:
-        for utterance in utterances:
+    async def _announce(self, spoken: list[Spoken]) -> None:
+        for each in spoken:
             for lane in self.lanes:
-                await lane.playout.announce(utterance.id, utterance.slot)
+                await lane.playout.announce(each.utterance.id, each.utterance.slot)
 
-    async def _send(self, utterances: list[Utterance], outbox: Channel[DubJob]) -> None:
-        for utterance in utterances:
+    async def _send(self, spoken: list[Spoken], outbox: Channel[DubJob]) -> None:
+        for each in spoken:
             now = asyncio.get_running_loop().time()
-            await outbox.send(DubJob(utterance, known=now))
+            hearing = self._covering(each.utterance) if each.transcript is None else None
+            await outbox.send(
+                DubJob(each.utterance, known=now, hearing=hearing, transcript=each.transcript)
+            )
+
+    def _covering(self, utterance: Utterance) -> asyncio.Future[Transcript | None] | None:
+        """The answer under way to all of an utterance's speech."""
+        if self._drafted is None:
+            return None
+        draft, answer = self._drafted
+        begins = draft.onset * TICKS_PER_SAMPLE == utterance.slot.start
+        return answer if begins and draft.voiced * TICKS_PER_SAMPLE >= utterance.slot.end else None
 
     async def _recognise(self, inbox: Channel[DubJob], entries: list[Channel[DubJob]]) -> None:
         async for heard in inbox:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import annotated_types as at
@@ -18,6 +19,12 @@ from stream.frames import SPEECH_RATE, Samples, Utterance, Word
 from stream.timeline import TICK_RATE, Interval
 
 TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
+
+SLIP = 0.3
+"""Seconds by which a cut moves into a silence: so far off are recognisers' word times."""
+
+SILENCE = 0.09
+"""Seconds without voice that such a silence lasts at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,30 @@ class SegmentOptions:
     breath_gap: Annotated[float, at.Ge(0.06), at.Le(1)] = 0.16
     soft_length: Annotated[float, at.Ge(1), at.Le(25)] = 6.0
     max_length: Annotated[float, at.Ge(1.5), at.Le(25)] = 10.0
+    early_pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.3
+    late_pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Speech that is still under way, to be heard while it goes on; counts in samples.
+
+    Attributes:
+        onset: where the utterance begins; names it.
+        start: of ``audio[0]``: the onset less padding.
+        audio: up to the last window classified, mono at ``SPEECH_RATE``.
+        voiced: just after the last window that counted as speech.
+    """
+
+    onset: int
+    start: int
+    audio: Samples
+    voiced: int
+
+    @property
+    def end(self) -> int:
+        """Just after the last sample of ``audio``."""
+        return self.start + len(self.audio)
 
 
 class Segmenter:
@@ -42,12 +73,15 @@ class Segmenter:
     Args:
         options: thresholds and lengths.
         window: samples at ``SPEECH_RATE`` covered by one probability.
+        breaths: whether long speech is cut at a breath without knowing what is said.
     """
 
-    def __init__(self, options: SegmentOptions, window: int = 512) -> None:
+    def __init__(self, options: SegmentOptions, window: int = 512, *, breaths: bool = True) -> None:
         self._options = options
+        self._breaths = breaths
         self._window = window
         self._pause = _samples(options.pause)
+        self._late_pause = _samples(options.late_pause)
         self._padding = _samples(options.padding)
         self._min_speech = _samples(options.min_speech)
         self._breath_gap = _samples(options.breath_gap)
@@ -58,9 +92,17 @@ class Segmenter:
         self._position = 0  # samples whose probability is known
         self._onset: int | None = None
         self._last_voiced = 0  # just after the last window that counted as speech
+        self._voiced: list[tuple[int, int]] = []  # stretches of speech since the onset
+        self.patient = False
+        """Whether only ``late_pause`` ends the speech under way: its sentence is not over."""
         self._previous_end = 0
         self._continues = False  # the speech under way follows a cut
         self._next_id = 0
+
+    @property
+    def options(self) -> SegmentOptions:
+        """As it was made with."""
+        return self._options
 
     @property
     def settled(self) -> int:
@@ -93,23 +135,69 @@ class Segmenter:
         self._forget()
         return ended
 
-    def wants_cut(self) -> bool:
-        """Whether the speech under way has reached ``max_length`` without a gap to cut at."""
-        return self._onset is not None and self._position - self._onset >= self._max
+    @property
+    def onset(self) -> int | None:
+        """Where the speech under way began, samples; ``None`` between utterances."""
+        return self._onset
+
+    @property
+    def voiced(self) -> int:
+        """Just after the last window that counted as speech, samples."""
+        return self._last_voiced
+
+    @property
+    def silence(self) -> int:
+        """Samples without speech at the end of the speech under way."""
+        return self._position - self._last_voiced
+
+    def draft(self) -> Draft | None:
+        """The speech under way, with padding before it."""
+        if self._onset is None:
+            return None
+        first = self._first()
+        audio = self._slice(first, self._position)
+        return Draft(self._onset, first, audio, self._last_voiced)
+
+    def wants_cut(self, grace: float = 0.0) -> bool:
+        """Whether the speech under way has reached ``max_length`` without a gap to cut at.
+
+        Args:
+            grace: seconds beyond it.
+        """
+        longest = self._max + _samples(grace)
+        return self._onset is not None and self._position - self._onset >= longest
 
     def pending(self) -> Samples:
         """Audio of the speech under way, from its onset, mono at ``SPEECH_RATE``."""
         assert self._onset is not None
         return self._slice(self._onset, self._position)
 
-    def cut(self, length: int) -> Utterance:
-        """End the speech under way ``length`` samples after its onset and go on from there."""
+    def cut(self, length: int, overlap: float = 0.0) -> Utterance:
+        """End the speech under way ``length`` samples after its onset and go on from there.
+
+        Where there is a silence at hand, the cut is in it, and the silence is left to neither:
+        one slot ends before it and the next begins after it.
+
+        Args:
+            length: samples.
+            overlap: seconds of sound before the cut that the next utterance gets too, for those
+                who cannot tell exactly where a word begins.
+        """
         assert self._onset is not None and 0 < length <= self._position - self._onset
-        at = self._onset + length
-        utterance = self._utterance(at, "cut")
-        self._onset = at
+        at = self._in_silence(self._onset + length)
+        before = [end for start, end in self._voiced if start < at]
+        utterance = self._utterance(min(before[-1], at) if before else at, "cut", at)
+        self._voiced = [(max(start, at), end) for start, end in self._voiced if end > at]
+        self._onset = self._voiced[0][0] if self._voiced else at
+        self._previous_end = at - _samples(overlap)
         self._continues = True
         self._last_voiced = max(self._last_voiced, at)
+        self._forget()
+        return utterance
+
+    def end(self) -> Utterance | None:
+        """End the speech under way in the silence that it has come to."""
+        utterance = self._end("pause")
         self._forget()
         return utterance
 
@@ -126,7 +214,7 @@ class Segmenter:
         if self._onset is None:
             if probability >= self._options.onset:
                 self._onset = begin
-                self._last_voiced = self._position
+                self._hear_voice(begin)
             return None
         silence = begin - self._last_voiced
         if probability >= self._options.onset or (
@@ -135,15 +223,31 @@ class Segmenter:
             gap_end = begin if silence >= self._breath_gap else None
             voiced = self._last_voiced - self._onset
             utterance = None
-            if gap_end is not None and voiced >= self._soft:
+            if self._breaths and gap_end is not None and voiced >= self._soft:
                 utterance = self._end("cut")
                 self._onset = gap_end
                 self._continues = True
-            self._last_voiced = self._position
+            self._hear_voice(begin)
             return utterance
-        if self._position - self._last_voiced >= self._pause:
+        if self.silence >= (self._late_pause if self.patient else self._pause):
             return self._end("pause")
         return None
+
+    def _in_silence(self, at: int) -> int:
+        """``at``, or the middle of the silence next to it, if it is within ``SLIP``."""
+        slip = _samples(SLIP)
+        best, place = slip + 1, at
+        for (_, end), (start, _) in pairwise(self._voiced):
+            away = max(end - at, at - start, 0)
+            if start - end >= _samples(SILENCE) and away < best:
+                best, place = away, (end + start) // 2
+        return place
+
+    def _hear_voice(self, begin: int) -> None:
+        if self._voiced and self._voiced[-1][1] == begin:
+            begin = self._voiced.pop()[0]
+        self._voiced.append((begin, self._position))
+        self._last_voiced = self._position
 
     def _end(self, ended_by: Literal["pause", "cut", "end"]) -> Utterance | None:
         assert self._onset is not None
@@ -153,14 +257,23 @@ class Segmenter:
         if length >= self._min_speech or (self._continues and length > 0):
             utterance = self._utterance(self._last_voiced, ended_by)
         self._onset = None
-        self._continues = False
+        self._voiced = []
+        self._continues = self.patient = False
         return utterance
 
-    def _utterance(self, end: int, ended_by: Literal["pause", "cut", "end"]) -> Utterance:
+    def _first(self) -> int:
+        """Where the audio of the speech under way begins, padding included."""
         assert self._onset is not None
-        first = max(self._onset - self._padding, self._previous_end, self._audio_start)
+        return max(self._onset - self._padding, self._previous_end, self._audio_start)
+
+    def _utterance(
+        self, end: int, ended_by: Literal["pause", "cut", "end"], cut: int | None = None
+    ) -> Utterance:
+        assert self._onset is not None
+        first = self._first()
         # A cut has speech on its far side: padding would bring in the next word.
-        last = end if ended_by == "cut" else min(end + self._padding, self._position)
+        beyond = self._position if cut is None else cut
+        last = end if ended_by == "cut" and cut is None else min(end + self._padding, beyond)
         utterance = Utterance(
             id=self._next_id,
             slot=Interval(self._onset * TICKS_PER_SAMPLE, end * TICKS_PER_SAMPLE),
@@ -169,7 +282,8 @@ class Segmenter:
             ended_by=ended_by,
         )
         self._next_id += 1
-        self._previous_end = end
+        self._previous_end = end if cut is None else cut
+        self.patient = False
         return utterance
 
     def _slice(self, first: int, last: int) -> Samples:
@@ -210,12 +324,12 @@ def choose_cut(words: Sequence[Word], audio: Samples) -> int:
         if best is None or score > best[0]:
             best = (score, min(left.end, right.start), max(left.end, right.start))
     if best is None:
-        return _quietest(audio, len(audio) // 2, len(audio) - _samples(0.1))
-    return _quietest(audio, _samples(best[1] - 0.08), _samples(best[2] + 0.08))
+        return quietest(audio, len(audio) // 2, len(audio) - _samples(0.1))
+    return quietest(audio, _samples(best[1] - 0.08), _samples(best[2] + 0.08))
 
 
-def _quietest(audio: Samples, first: int, last: int) -> int:
-    """Middle of the quietest 20 ms between two samples."""
+def quietest(audio: Samples, first: int, last: int) -> int:
+    """Sample in the middle of the quietest 20 ms between two samples of ``audio``."""
     width = _samples(0.02)
     first = max(0, min(first, len(audio) - width - 1))
     last = max(first + width, min(last, len(audio)))
@@ -227,19 +341,22 @@ def _samples(seconds: float) -> int:
     return round(seconds * SPEECH_RATE)
 
 
-def within_delay(options: SegmentOptions, delay: float, pace: float) -> SegmentOptions:
+def within_delay(
+    options: SegmentOptions, delay: float, pace: float, reaction: float
+) -> SegmentOptions:
     """Utterance lengths that leave the stages time to work within the delay.
 
-    An utterance of length L is known to have ended ``pause`` after its end. Recognition and
-    translation then take about half a second and synthesis ``pace`` L, more while
-    recognition of the next utterance has the other core; all that must stay below the delay.
+    An utterance of length L is translated ``reaction`` after its end. Synthesis then takes
+    ``pace`` L, more while recognition of the next utterance has the other core; all that must
+    stay below the delay.
 
     Args:
         options: as configured; lengths are only ever shortened.
         delay: seconds that the viewer is behind.
         pace: seconds that the synthesiser takes for a second of speech.
+        reaction: seconds from the end of speech to its translation.
     """
-    longest = max((delay - options.pause - 0.5) / (1 + 1.25 * pace), 1.5)
+    longest = max((delay - reaction) / (1 + 1.25 * pace), 1.5)
     if options.max_length <= longest:
         return options
     soft = max(1.0, min(options.soft_length, 0.7 * longest))

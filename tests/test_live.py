@@ -323,3 +323,18 @@ def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     times = [packet.time for packet in seen.pictures]
     assert all(a < b for a, b in zip(times, times[1:], strict=False))
     assert times[-1] / TICK_RATE < 2 * clip.duration + 2
+
+
+def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> None:
+    settings = ("asr.mode=incremental", "segment.late_pause=0.5")
+    seen = asyncio.run(_watch([_now(_file(clip))], settings=settings, targets=("pt", "es")))
+    heard = [event for event in seen.events if event.kind == "transcript"]
+    assert [event.utterance for event in heard] == list(range(len(clip.sentences)))
+    for event, sentence in zip(heard, clip.sentences, strict=True):
+        assert abs(event.start / TICK_RATE - sentence.start) < 0.1
+    for target in ("pt", "es"):
+        translated = [e for e in seen.events if e.kind == "translation" and e.track == target]
+        assert [(e.utterance, e.start, e.end) for e in translated] == [
+            (e.utterance, e.start, e.end) for e in heard
+        ]
+    assert "failed" not in seen.fates()

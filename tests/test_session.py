@@ -298,3 +298,28 @@ def test_unreadable_input_is_one_sentence(tmp_path: Path, content: bytes, messag
 def test_missing_input_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         MediaSource(str(tmp_path / "none.mp4"))
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_recognition_while_people_speak(clip: Clip, tmp_path: Path, realtime: bool) -> None:
+    config = _config("asr.mode=incremental", "segment.late_pause=0.5", "playout.delay=5")
+    outcome = dub(clip.path, tmp_path / "out.mp4", config=config, realtime=realtime)
+    rows = outcome.report.utterances
+    assert len(rows) == 3
+    assert [row.id for row in rows] == list(range(len(rows)))
+    assert all(row.dub is not None for row in rows)
+    for sentence in clip.sentences:
+        assert min(abs(row.slot[0] - sentence.start) for row in rows) < 0.1
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs"])
+def test_a_fault_while_people_speak_is_made_good_afterwards(
+    clip: Clip, tmp_path: Path, how: str
+) -> None:
+    """Speech that was not heard while it was spoken is heard once it has ended."""
+    config = _config("asr.mode=incremental", "segment.late_pause=0.5", "asr.deadline=0.5")
+    engines = _engines(recogniser=FaultyRecogniser(how))
+    outcome = dub(clip.path, tmp_path / "out.mp4", engines, config=config)
+    rows = outcome.report.utterances
+    assert len(rows) == 3
+    assert [row.text for row in rows] == ["some words here"] * 3

@@ -1,0 +1,291 @@
+"""Recognition while people speak, and afterwards: ``python benchmarks/recognition.py``.
+
+Plays a clip of several minutes with a known transcript and a translation made by hand through
+voice activity, segmentation, Whisper and translation, on a virtual clock: media time passes
+window by window, each call of the recogniser takes ``--decode`` seconds of it, and calls wait for
+each other. So latencies do not depend on what else the machine is doing. Printed for each mode:
+
+    WER         of the recognised text, %
+    BLEU, chrF  of the translation against the one made by hand
+    unit        median length of what goes to translation, s
+    known       from the end of its speech to its translation being known, median, s
+    first dub   from the beginning of its speech to its dub, median, s: a synthesiser that takes
+                ``--pace`` seconds for a second of speech is reckoned with
+    on time     share of units whose dub would be there within a delay of 3, 4 and 6 s
+    calls, CPU  of the recogniser for each second of media
+
+Needs ``sacrebleu`` and ``jiwer``. ``--clip-only OUT.mp4`` writes the clip, for ``livedub file``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import math
+import pickle
+import random
+import re
+import statistics
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import sacrebleu
+from demo_clip import Line, make_clip, soundtrack
+from recognition_text import PARAGRAPHS
+from rich.console import Console
+from rich.table import Table
+from scipy.signal import resample_poly
+
+from server.config import Config, load
+from server.stage_work import increments, segmenter
+from stages.asr import FasterWhisper
+from stages.mt.bergamot import Bergamot
+from stages.sentences import sentences
+from stages.vad import SileroDetector
+from stream.frames import Samples, Transcript, Utterance
+from stream.incremental import Incremental
+from stream.segment import Draft, Segmenter, choose_cut
+from stream.timeline import TICK_RATE
+
+RATE = 16_000
+APART = 2.0
+"""Seconds between paragraphs: longer than any pause that is waited through."""
+DELAYS = (3.0, 4.0, 6.0)
+
+
+def script() -> list[Line]:
+    """The paragraphs as lines of a clip; pauses vary as those of speakers do."""
+    random_ = random.Random(1)
+    lines = []
+    for text, _ in PARAGRAPHS:
+        spoken = sentences(text)
+        for sentence in spoken:
+            pause = APART if sentence is spoken[-1] else random_.uniform(0.25, 0.7)
+            parts = sentence.split("|")
+            lines += [Line(part.strip(), random_.uniform(0.35, 0.6)) for part in parts[:-1]]
+            lines.append(Line(parts[-1].strip(), pause))
+    return lines
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What went to translation; times in media seconds, ``known`` on the virtual clock."""
+
+    start: float
+    end: float
+    known: float
+    text: str
+
+
+class Ear:
+    """The recogniser on the virtual clock; what was heard once is remembered."""
+
+    def __init__(self, whisper: FasterWhisper, cost: float) -> None:
+        self._whisper, self._cost = whisper, cost
+        self.memory: dict[bytes, tuple[Transcript, float]] = {}
+        self.free = 0.0
+        self.calls, self.cpu = 0, 0.0
+
+    def restart(self) -> None:
+        """For another mode."""
+        self.free, self.calls, self.cpu = 0.0, 0, 0.0
+
+    async def hear(self, audio: Samples, now: float, *, words: bool) -> tuple[Transcript, float]:
+        """The transcript, and when it is there."""
+        key = hashlib.sha256(audio.tobytes() + bytes([words])).digest()
+        if key not in self.memory:
+            began = time.process_time()
+            heard = await self._whisper.recognise(audio, words=words)
+            self.memory[key] = heard, time.process_time() - began
+        transcript, cpu = self.memory[key]
+        self.calls, self.cpu = self.calls + 1, self.cpu + cpu
+        self.free = max(self.free, now) + self._cost
+        return transcript, self.free
+
+
+async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay: float | None,
+               pace: float) -> list[Unit]:  # fmt: skip
+    """All units of the sound; live behind by ``delay``, or offline."""
+    cutter = segmenter(config, 512, delay=delay, pace=pace)
+    incremental = increments(config, cutter, live=delay is not None)
+    run = _Run(ear, cutter, incremental, live=delay is not None)
+    for index, probability in enumerate(speech):
+        window = audio[index * 512 : (index + 1) * 512]
+        await run.push(window, probability, (index + 1) * 512 / RATE)
+    await run.ended(cutter.finish(), len(audio) / RATE)
+    return sorted(run.units, key=lambda unit: unit.start)
+
+
+class _Run:
+    def __init__(self, ear: Ear, cutter: Segmenter, incremental: Incremental | None, *, live: bool):
+        self._ear, self._cutter, self._incremental, self._live = ear, cutter, incremental, live
+        self._answers: deque[tuple[float, Draft, Transcript]] = deque()
+        self.units: list[Unit] = []
+
+    async def push(self, window: Samples, probability: float, now: float) -> None:
+        """One window, as the pipeline takes it."""
+        cutter, incremental = self._cutter, self._incremental
+        await self.ended(cutter.push(window, np.float32([probability])), now)
+        if incremental is None:
+            while cutter.wants_cut():
+                pending = cutter.pending()
+                heard, at = await self._ear.hear(pending, now, words=True)
+                await self.ended([cutter.cut(choose_cut(heard.words, pending))], at)
+            return
+        while self._answers and self._answers[0][0] <= now:
+            incremental.heard(*self._answers.popleft()[1:])
+        if not self._answers and (draft := incremental.due()) is not None:
+            heard, at = await self._ear.hear(draft.audio, now, words=True)
+            self._answers.append((at if self._live else now, draft, heard))
+            if not self._live:
+                incremental.heard(*self._answers.popleft()[1:])
+        for spoken in incremental.advance():
+            if spoken.transcript is None:
+                await self.ended([spoken.utterance], now)
+            else:
+                self._note(spoken.utterance, spoken.transcript, now)
+
+    async def ended(self, utterances: Sequence[Utterance], now: float) -> None:
+        """Utterances whose end the segmenter found."""
+        for utterance in utterances:
+            spoken = self._incremental.known(utterance) if self._incremental else None
+            if spoken is not None and spoken.transcript is not None:
+                self._note(utterance, spoken.transcript, now)
+                continue
+            awaited = [a for a in self._answers if a[1].voiced * 3 >= utterance.slot.end]
+            if awaited and awaited[0][1].onset * 3 == utterance.slot.start:
+                self._note(utterance, awaited[0][2], awaited[0][0])
+                continue
+            heard, at = await self._ear.hear(utterance.audio, now, words=False)
+            self._note(utterance, heard, at)
+
+    def _note(self, utterance: Utterance, transcript: Transcript, known: float) -> None:
+        slot = utterance.slot
+        if transcript.text:
+            unit = Unit(slot.start / TICK_RATE, slot.end / TICK_RATE, known, transcript.text)
+            self.units.append(unit)
+
+
+def paragraphs(texts: Sequence[tuple[float, str]], ends: Sequence[float]) -> list[str]:
+    """Texts, with the times of their middles, joined by the paragraph that they fall into."""
+    joined: list[list[str]] = [[] for _ in ends]
+    for middle, text in texts:
+        joined[next(i for i, end in enumerate(ends) if middle <= end)].append(text)
+    return [" ".join(parts) for parts in joined]
+
+
+def plain(text: str) -> str:
+    """Text as word error rates are counted: the numbers of the script are spelt out."""
+    for digits, word in NUMBERS.items():
+        text = re.sub(rf"\b{digits}\b", word, text)
+    return " ".join(re.findall(r"[\w']+", text.lower()))
+
+
+NUMBERS = {"30": "thirty", "60": "sixty", "18": "eighteen", "20": "twenty", "9": "nine",
+           "2": "two"}  # fmt: skip
+
+
+async def measure(options: argparse.Namespace) -> None:
+    """Every mode in turn."""
+    lines = script()
+    sound, spoken = soundtrack(lines)
+    audio = resample_poly(sound, 1, 3).astype(np.float32)
+    audio = np.pad(audio, (0, -len(audio) % 512))
+    ends = [s.end + 0.5 for s, line in zip(spoken, lines, strict=True) if line.pause == APART]
+    ends[-1] = math.inf
+    truth = [plain(text) for text, _ in PARAGRAPHS]
+    references = [reference for _, reference in PARAGRAPHS]
+    detector, whisper, mt = SileroDetector(), FasterWhisper(), Bergamot()
+    speech = await detector.probabilities(audio)
+    ear = Ear(whisper, options.decode)
+    if options.memory is not None and options.memory.exists():
+        ear.memory = pickle.loads(options.memory.read_bytes())
+    media = len(audio) / RATE
+    table = Table(title=f"{media:.0f} s, decode {options.decode} s, pace {options.pace}")
+    heads = ("mode", "WER", "BLEU", "chrF", "units", "unit, s", "known, s", "first dub, s",
+             *(f"{d:.0f} s" for d in DELAYS), "calls / s", "CPU / s")  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head == "mode" else "right")
+    perfect = [await mt.translate(text.replace("| ", "")) for text, _ in PARAGRAPHS]
+    bleu, chrf = scores(perfect, references)
+    table.add_row("the true text", "0.0", f"{bleu:.1f}", f"{chrf:.1f}")
+    modes: list[tuple[str, float | None, list[str]]] = []
+    for delay in (None, *options.delays):
+        where = "offline" if delay is None else f"{delay:g} s"
+        modes.append((f"{where}, utterance", delay, ["asr.mode=utterance"]))
+        for agreement in options.agreement if delay is not None else (2,):
+            for step in options.step if delay is not None else (1.0,):
+                name = f"{where}, incremental"
+                name += f" {agreement}, {step:g} s" if delay is not None else ""
+                sets = ["asr.mode=incremental", f"asr.agreement={agreement}", f"asr.step={step}"]
+                modes.append((name, delay, sets))
+    for name, delay, sets in modes:
+        ear.restart()
+        config = load(assignments=[*sets, *options.set], environment={})
+        units = await play(audio, speech, config, ear, delay, options.pace)
+        if options.verbose:
+            for unit in units:
+                print(f"{unit.start:7.2f} {unit.end:7.2f} {unit.known - unit.end:5.2f} {unit.text}")
+        middles = [(unit.start + unit.end) / 2 for unit in units]
+        heard = paragraphs(list(zip(middles, (u.text for u in units), strict=True)), ends)
+        translated = [await mt.translate(unit.text) for unit in units]
+        ours = paragraphs(list(zip(middles, translated, strict=True)), ends)
+        bleu, chrf = scores(ours, references)
+        wer = 100 * jiwer.wer(truth, [plain(text) for text in heard])
+        lengths = [unit.end - unit.start for unit in units]
+        first = [u.known + 0.03 + options.pace * (u.end - u.start) - u.start for u in units]
+        row = [name, f"{wer:.1f}", f"{bleu:.1f}", f"{chrf:.1f}", str(len(units)),
+               f"{statistics.median(lengths):.2f}"]  # fmt: skip
+        if delay is not None:
+            row.append(f"{statistics.median(u.known + 0.03 - u.end for u in units):.2f}")
+            row.append(f"{statistics.median(first):.2f}")
+            row += [f"{sum(f <= d for f in first) / len(first):.3f}" for d in DELAYS]
+        else:
+            row += ["-"] * 5
+        if options.memory is not None:
+            options.memory.write_bytes(pickle.dumps(ear.memory))
+        row += [f"{ear.calls / media:.2f}", f"{ear.cpu / media:.3f}"]
+        table.add_row(*row)
+        print("; ".join(row), flush=True)
+    await whisper.aclose()
+    await detector.aclose()
+    Console(width=160).print(table)
+
+
+def scores(ours: list[str], references: list[str]) -> tuple[float, float]:
+    """Corpus BLEU and chrF, paragraph by paragraph."""
+    return (
+        sacrebleu.corpus_bleu(ours, [references], lowercase=True).score,
+        sacrebleu.corpus_chrf(ours, [references]).score,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--decode", type=float, default=0.2, help="s of each call, virtual")
+    parser.add_argument("--pace", type=float, default=0.35, help="s for a second of dub")
+    parser.add_argument("--delays", type=float, nargs="*", default=DELAYS)
+    parser.add_argument("--agreement", type=int, nargs="*", default=(1, 2))
+    parser.add_argument("--step", type=float, nargs="*", default=(1.0,))
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    parser.add_argument("--verbose", action="store_true", help="print every unit")
+    parser.add_argument("--memory", type=Path, help="keeps what was heard for the next run")
+    parser.add_argument("--clip-only", type=Path, metavar="OUT.mp4")
+    options = parser.parse_args()
+    if options.clip_only is not None:
+        make_clip(options.clip_only, script=script())
+        return
+    asyncio.run(measure(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Terms with a translation of their own, whatever the model would make of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from stages.base import AlternativeTranslator, Rendering, Translator
+
+
+class Glossary:
+    """A translator that keeps to a glossary.
+
+    Each term is put into the text in its own translation, which models tend to copy; what comes
+    back is used only if every term is in it. Otherwise the text is translated as it is, and
+    what the model makes of the term alone is replaced where it occurs. If it does not occur
+    either (inflected, or left out) the translation stays as the model wrote it: a term is never
+    forced into a place where it may not belong.
+
+    Args:
+        translator: the model.
+        terms: translation by term; found as whole words, in any case.
+    """
+
+    def __init__(self, translator: Translator, terms: Mapping[str, str]) -> None:
+        self._translator = translator
+        self._terms = {term.casefold(): translation for term, translation in terms.items()}
+        # Longer terms first: "hard disk" before "disk".
+        ordered = sorted(terms, key=len, reverse=True)
+        self._pattern = re.compile(
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, ordered))})(?!\w)", re.IGNORECASE
+        )
+
+    async def translate(self, text: str) -> str:
+        """Translate one utterance's text, its terms as the glossary says."""
+        found = self._pattern.findall(text)
+        if not found:
+            return await self._translator.translate(text)
+        wanted = {term: self._terms[term.casefold()] for term in found}
+        marked = await self._translator.translate(
+            self._pattern.sub(lambda match: wanted[match[0]], text)
+        )
+        if all(_occurs(translation, marked) for translation in wanted.values()):
+            return _respelt(marked, wanted)
+        plain = await self._translator.translate(text)
+        for term, translation in wanted.items():
+            own = (await self._translator.translate(term)).strip(" .,;:!?…")
+            if own and not _occurs(translation, plain):
+                plain = _put(translation, own, plain)
+        return plain
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """What the model knows of text without terms; nothing of text with them."""
+        model = self._translator
+        if self._pattern.search(text) or not isinstance(model, AlternativeTranslator):
+            return []
+        return await model.alternatives(text, count)
+
+    async def aclose(self) -> None:
+        """Free the model."""
+        await self._translator.aclose()
+
+
+def _occurs(term: str, text: str) -> bool:
+    return _whole(term).search(text) is not None
+
+
+def _respelt(text: str, wanted: Mapping[str, str]) -> str:
+    """``text`` with the capitals of the glossary, which models change."""
+    for translation in wanted.values():
+        if translation != translation.lower():
+            text = _put(translation, translation, text)
+    return text
+
+
+def _put(translation: str, replaced: str, text: str) -> str:
+    return _whole(replaced).sub(lambda match: translation, text)
+
+
+def _whole(term: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)", re.IGNORECASE)

@@ -1,0 +1,114 @@
+"""Where recognised speech is cut for translation: sentences, or clauses where time is short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stages.sentences import clauses, sentences
+from stream.frames import Word, written
+from stream.incremental import Outlook, Verdict
+from stream.segment import SegmentOptions
+
+SHORTEST = 1.0
+"""Seconds of speech that are worth a dub of their own where more follows at once."""
+
+SCRAP = 0.6
+"""The same where speech has to be cut in any case."""
+
+_NEXT = "X"
+"""Stands for the word to come, by which a sentence is known to have ended."""
+
+_CONJUNCTIONS = {
+    "en": frozenset({
+        "and", "but", "or", "so", "because", "since", "which", "who", "whose", "that", "when",
+        "while", "where", "if", "unless", "until", "before", "after", "although", "though", "as",
+    }),
+    "pt": frozenset({
+        "e", "mas", "ou", "porque", "pois", "que", "quando", "enquanto", "onde", "se", "até",
+        "embora", "como",
+    }),
+}  # fmt: skip
+"""Words before which a clause can be cut off, by language."""
+
+
+class Units:
+    """Says when recognised words go to translation.
+
+    A sentence goes as soon as it is certain. In the silence after one, ``early_pause`` is
+    enough. Where a pause comes in the middle of a sentence, the words are held for
+    ``late_pause``, as long as the unit stays short enough to be in time. Live, from
+    ``soft_length`` on a clause goes too.
+
+    Args:
+        options: times.
+        language: ISO 639-1 code of the speech.
+        live: whether anybody waits.
+    """
+
+    def __init__(self, options: SegmentOptions, language: str, *, live: bool) -> None:
+        self._options = options
+        self._conjunctions = _CONJUNCTIONS.get(language.lower().split("-")[0], frozenset())
+        self._live = live
+
+    def decide(self, outlook: Outlook) -> Verdict:
+        """What shall happen to the words of ``outlook`` now."""
+        words, options = outlook.words, self._options
+        if not words:
+            return Verdict()
+        stable = len(words) if outlook.whole else outlook.stable
+        ends = sentence_ends(words)
+        for end in ends:
+            if end <= stable and end < len(words) and self._worthwhile(outlook, end):
+                return Verdict(take=end)
+        if outlook.whole and outlook.silence >= options.early_pause:
+            if len(words) in ends:
+                return Verdict(take=len(words))
+            return Verdict(hold=outlook.length <= options.soft_length)
+        if self._live and outlook.length >= options.soft_length:
+            for end in (*reversed(clause_ends(words)), *reversed(self._phrase_ends(words))):
+                if end <= stable and end < len(words) and self._worthwhile(outlook, end):
+                    return Verdict(take=end)
+        return Verdict(take=self._least_bad(outlook, stable) if outlook.late else 0)
+
+    def _phrase_ends(self, words: Sequence[Word]) -> list[int]:
+        following = enumerate(words[1:], 1)
+        return [i for i, word in following if word.text.casefold() in self._conjunctions]
+
+    def _least_bad(self, outlook: Outlook, stable: int) -> int:
+        """Where to cut if it must be: between phrases, at a gap, late; 0 if nowhere."""
+        words = outlook.words
+        phrases = {*clause_ends(words), *self._phrase_ends(words)}
+        best, count = 0.0, 0
+        for end in range(1, min(stable + 1, len(words))):
+            if not self._worthwhile(outlook, end, max(SCRAP, outlook.length / 2)):
+                continue
+            gap = min(max(words[end].start - words[end - 1].end, 0.0), 0.4)
+            late = (words[end - 1].end - outlook.start) / outlook.length
+            score = (end in phrases) + 2 * gap + late
+            if score > best:
+                best, count = score, end
+        return count
+
+    def _worthwhile(self, outlook: Outlook, end: int, least: float = SHORTEST) -> bool:
+        return outlook.words[end - 1].end - outlook.start >= least
+
+
+def sentence_ends(words: Sequence[Word]) -> list[int]:
+    """How many words are before each end of a sentence; one that trails off has none."""
+    return [
+        end for end in _ends(words, sentences) if not words[end - 1].text.endswith(("...", "…"))
+    ]
+
+
+def clause_ends(words: Sequence[Word]) -> list[int]:
+    """How many words are before each comma, colon and the like."""
+    return _ends(words, clauses)
+
+
+def _ends(words: Sequence[Word], cut: Callable[[str], list[str]]) -> list[int]:
+    text = f"{written(words)} {_NEXT}"
+    found, at = set(), 0
+    for part in cut(text)[:-1]:
+        at = text.index(part, at) + len(part)
+        found.add(at)
+    return [count for count in range(1, len(words) + 1) if len(written(words[:count])) in found]

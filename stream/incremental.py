@@ -1,0 +1,239 @@
+"""Recognition while the speaker is still talking: what to hear when, and what follows from it.
+
+Free of clocks and I/O. Speech under way is heard again whenever there is reason to: silence
+began, or enough new speech has come. When the policy finds that the first words of the newest
+hypothesis are a unit for translation, the utterance is cut after them, so that a unit is an
+utterance like any other, with its own slot; its text is known already. Audio before a cut is
+never heard again, and speech is cut at ``max_length`` in any case, which bounds the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from stream.agreement import LocalAgreement
+from stream.frames import SPEECH_RATE, Transcript, Utterance, Word, written
+from stream.segment import TICKS_PER_SAMPLE, Draft, Segmenter, choose_cut, quietest
+
+BREATH = 0.13
+"""Seconds of silence after which speech is heard: what is said may be complete."""
+
+OVERLAP = 0.15
+"""Seconds of speech before a cut that are heard again: the next word may begin in them."""
+
+FIRST = 1.0
+"""Seconds of speech before which there is nothing to be cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the speech under way; times in seconds since the source's start.
+
+    Attributes:
+        words: the newest hypothesis.
+        stable: how many of them can be relied on.
+        whole: whether nothing was said after them.
+        start: where the speech begins.
+        length: seconds of speech so far.
+        silence: seconds without speech since.
+        late: whether the words can wait no longer.
+    """
+
+    words: Sequence[Word]
+    stable: int
+    whole: bool
+    start: float
+    length: float
+    silence: float
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What shall happen to the words of an ``Outlook``.
+
+    Attributes:
+        take: how many go to translation now.
+        hold: whether a pause of usual length does not end the utterance.
+    """
+
+    take: int = 0
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance, and what is said in it where that is known."""
+
+    utterance: Utterance
+    transcript: Transcript | None = None
+
+
+class Incremental:
+    """Recognition of one stream, on top of its segmenter.
+
+    Args:
+        segmenter: of the same stream, made without ``breaths``.
+        agreement: fresh.
+        decide: the policy.
+        step: seconds of new speech that are worth hearing again; infinite where nobody waits.
+        breath: seconds of silence that are.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        agreement: LocalAgreement,
+        decide: Callable[[Outlook], Verdict],
+        *,
+        step: float,
+        breath: float = BREATH,
+    ) -> None:
+        self._segmenter = segmenter
+        self._agreement = agreement
+        self._decide = decide
+        self._step = step * SPEECH_RATE
+        self._breath = breath * SPEECH_RATE
+        self._onset: int | None = None  # of the utterance that the hypotheses are of
+        self._resumed: int | None = None  # the onset, if it is a cut
+        self._draft: Draft | None = None  # heard last
+        self._took = 0.0  # by the last call, in samples
+        self._heard = 0  # samples, all speech before which was heard
+        self._language = ""
+        self._rejected: str | None = None
+
+    def due(self) -> Draft | None:
+        """Speech that is worth hearing now."""
+        segmenter = self._segmenter
+        if segmenter.onset is None or segmenter.voiced <= self._heard:
+            return None
+        silent = segmenter.silence >= self._breath
+        since = max(self._heard, segmenter.onset)
+        long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
+        # While the machine is slow, hearing what goes on takes half of the time at most.
+        more = long_ and segmenter.voiced - since >= max(self._step, 2 * self._took)
+        return segmenter.draft() if silent or more or segmenter.wants_cut() else None
+
+    def heard(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
+        """The recogniser's answer; what follows from it is asked of ``advance``.
+
+        Args:
+            draft: what was heard.
+            transcript: the answer, its words timed from the draft's first sample.
+            took: wall seconds until it was there.
+        """
+        self._took = took * SPEECH_RATE
+        if draft.onset != self._segmenter.onset:
+            return  # ended or cut meanwhile
+        self._follow()
+        words = _timed(draft, transcript)
+        if self._resumed == draft.onset:  # what overlaps with the last unit was said there
+            words = [w for w in words if w.start + w.end > 2 * draft.onset / SPEECH_RATE]
+        self._agreement.push(words, draft.end / SPEECH_RATE)
+        self._draft, self._heard = draft, draft.voiced
+        self._language, self._rejected = transcript.language, transcript.rejected
+
+    def failed(self, draft: Draft) -> None:
+        """The recogniser gave no answer; this speech is not tried again."""
+        self._heard = max(self._heard, draft.voiced)
+
+    def advance(self) -> list[Spoken]:
+        """Utterances that end, or are cut off, by what is known now."""
+        done: list[Spoken] = []
+        self._follow()
+        while self._draft is not None and self._segmenter.onset is not None:
+            ended = self._apply(self._decide(self._outlook()))
+            if ended is None:
+                break
+            done.append(ended)
+        return done
+
+    def known(self, utterance: Utterance) -> Spoken:
+        """An utterance that the segmenter has ended, with its text if all of it was heard."""
+        same = self._draft is not None and self._onset == utterance.slot.start // TICKS_PER_SAMPLE
+        if not same or self._heard * TICKS_PER_SAMPLE < utterance.slot.end:
+            return Spoken(utterance)
+        spoken = Spoken(utterance, self._transcript(self._agreement.words))
+        self._forget()
+        return spoken
+
+    def _apply(self, verdict: Verdict) -> Spoken | None:
+        segmenter, words, draft = self._segmenter, self._agreement.words, self._draft
+        assert segmenter.onset is not None and draft is not None
+        segmenter.patient = verdict.hold
+        if verdict.take and verdict.take == len(words):
+            utterance = segmenter.end()
+            transcript = self._transcript(words)
+            self._forget()
+            return Spoken(utterance, transcript) if utterance is not None else None
+        if verdict.take:
+            return self._cut(verdict.take, _between(words, verdict.take, draft))
+        if segmenter.wants_cut() and draft.end - draft.onset >= 0.7 * len(segmenter.pending()):
+            local = [_shifted(word, -draft.start / SPEECH_RATE) for word in words]
+            at = draft.start + choose_cut(local, draft.audio)
+            before = sum((word.start + word.end) / 2 * SPEECH_RATE <= at for word in words)
+            return self._cut(before, at)
+        return None
+
+    def _cut(self, count: int, at: int) -> Spoken:
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        longest = len(segmenter.pending())
+        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest), OVERLAP)
+        taken = self._agreement.take(count)
+        transcript = self._transcript(taken) if taken else None
+        self._onset = self._resumed = segmenter.onset
+        if not self._agreement.words:
+            self._draft = None
+        return Spoken(utterance, transcript)
+
+    def _outlook(self) -> Outlook:
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        return Outlook(
+            self._agreement.words,
+            self._agreement.stable,
+            self._heard >= segmenter.voiced,
+            segmenter.onset / SPEECH_RATE,
+            (segmenter.voiced - segmenter.onset) / SPEECH_RATE,
+            segmenter.silence / SPEECH_RATE,
+            segmenter.wants_cut(),
+        )
+
+    def _transcript(self, words: Sequence[Word]) -> Transcript:
+        return Transcript(written(words), self._language, tuple(words), self._rejected)
+
+    def _follow(self) -> None:
+        """Forget an utterance that the segmenter has ended."""
+        if self._onset != self._segmenter.onset:
+            self._forget()
+            self._onset = self._segmenter.onset
+
+    def _forget(self) -> None:
+        self._agreement.reset()
+        self._draft = None
+        self._onset = self._resumed = None
+
+
+def _timed(draft: Draft, transcript: Transcript) -> list[Word]:
+    """Words on the source's clock; text without times is one word as long as the speech."""
+    offset = draft.start / SPEECH_RATE
+    if transcript.words or not transcript.text:
+        return [_shifted(word, offset) for word in transcript.words]
+    start, end = draft.onset / SPEECH_RATE, draft.voiced / SPEECH_RATE
+    return [Word(transcript.text, start, end, 1.0)]
+
+
+def _shifted(word: Word, by: float) -> Word:
+    return replace(word, start=word.start + by, end=word.end + by)
+
+
+def _between(words: Sequence[Word], count: int, draft: Draft) -> int:
+    """The sample at which to cut between two words: the quietest one of the gap."""
+    left, right = words[count - 1].end, words[count].start
+    first, last = (
+        round(t * SPEECH_RATE) - draft.start for t in (min(left, right), max(left, right))
+    )
+    margin = round(0.08 * SPEECH_RATE)
+    return draft.start + quietest(draft.audio, first - margin, last + margin)

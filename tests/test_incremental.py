@@ -1,0 +1,192 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.units import Units, clause_ends, sentence_ends
+from stream.agreement import LocalAgreement
+from stream.frames import SPEECH_RATE, Transcript, Word, written
+from stream.incremental import Incremental, Outlook, Spoken
+from stream.segment import Draft, Segmenter, SegmentOptions
+from stream.timeline import TICK_RATE
+
+WINDOW = 512
+OPTIONS = SegmentOptions(soft_length=2.5, max_length=4.0)
+
+
+def said(text: str, start: float = 0.0, each: float = 0.3) -> list[Word]:
+    return [
+        Word(word, start + each * i, start + each * (i + 1), 1.0)
+        for i, word in enumerate(text.split())
+    ]
+
+
+def hears(speech: list[Word], draft: Draft) -> Transcript:
+    """What a perfect recogniser hears in a draft: the words whose middle is in it."""
+    first, last = draft.start / SPEECH_RATE, draft.end / SPEECH_RATE
+    words = tuple(
+        Word(w.text, max(w.start - first, 0), w.end - first, 1.0)
+        for w in speech
+        if first <= (w.start + w.end) / 2 < last
+    )
+    return Transcript(written(words), "en", words)
+
+
+def run(speech: list[Word], *, live: bool, delay: int = 0, agreement: int = 2) -> list[Spoken]:
+    """Every utterance, with answers that come ``delay`` windows after they were asked for."""
+    length = round((speech[-1].end + 2) * SPEECH_RATE / WINDOW)
+    voice = [any(w.start <= (i + 0.5) * WINDOW / SPEECH_RATE < w.end for w in speech)
+             for i in range(length)]  # fmt: skip
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    incremental = Incremental(
+        segmenter,
+        LocalAgreement(agreement),
+        Units(OPTIONS, "en", live=live).decide,
+        step=0.5 if live else float("inf"),
+        breath=0.13 if live else 0.35,
+    )
+    done: list[Spoken] = []
+    asked: tuple[int, Draft] | None = None
+    for index, voiced in enumerate(voice):
+        sound = np.full(WINDOW, 0.1 if voiced else 0.0, np.float32)
+        ended = segmenter.push(sound, np.float32([0.9 if voiced else 0.02]))
+        done += map(incremental.known, ended)
+        if asked is None and (draft := incremental.due()) is not None:
+            asked = index + delay, draft
+        if asked is not None and asked[0] <= index:
+            incremental.heard(asked[1], hears(speech, asked[1]))
+            asked = None
+        done += incremental.advance()
+    return done + [incremental.known(u) for u in segmenter.finish()]
+
+
+def texts(done: list[Spoken]) -> list[str]:
+    return [s.transcript.text if s.transcript else "?" for s in done]
+
+
+TWO = said("This is the river ferry. My name is Joe and I am the captain here.")
+
+
+@pytest.mark.parametrize("agreement", [1, 2, 3])
+def test_a_sentence_goes_while_the_next_one_is_spoken(agreement: int) -> None:
+    first, *others = run(TWO, live=True, agreement=agreement)
+    assert first.transcript is not None
+    assert first.transcript.text == "This is the river ferry."
+    assert first.utterance.ended_by == "cut"
+    assert " ".join(texts(others)) == "My name is Joe and I am the captain here."
+    assert others[0].utterance.slot.start == pytest.approx(1.5 * TICK_RATE, abs=0.1 * TICK_RATE)
+
+
+def test_offline_sentences_are_units_too() -> None:
+    assert texts(run(TWO, live=False)) == [
+        "This is the river ferry.",
+        "My name is Joe and I am the captain here.",
+    ]
+
+
+def test_a_pause_in_a_sentence_is_waited_through() -> None:
+    speech = [*said("It leaves in the"), *said("morning.", 1.2 + 0.7)]
+    (spoken,) = run(speech, live=True)
+    assert texts([spoken]) == ["It leaves in the morning."]
+    assert spoken.utterance.slot.end == pytest.approx(2.2 * TICK_RATE, abs=0.1 * TICK_RATE)
+
+
+def test_a_pause_after_a_sentence_ends_it_early() -> None:
+    speech = [*said("It leaves now."), *said("Hurry up please.", 0.9 + 0.4)]
+    assert texts(run(speech, live=True)) == ["It leaves now.", "Hurry up please."]
+
+
+def test_a_long_sentence_is_cut_at_a_clause() -> None:
+    speech = said("we cross the river every single day from here, until the last train leaves it")
+    first, *_ = run(speech, live=True)
+    assert texts([first]) == ["we cross the river every single day from here,"]
+
+
+def test_a_cut_in_a_breath_leaves_the_breath_to_neither_slot() -> None:
+    speech = [*said("This is the ferry."), *said("My name is Joe and so on.", 1.2 + 0.25)]
+    first, second, *_ = run(speech, live=True)
+    assert first.utterance.slot.end == pytest.approx(1.2 * TICK_RATE, abs=0.04 * TICK_RATE)
+    assert second.utterance.slot.start == pytest.approx(1.45 * TICK_RATE, abs=0.04 * TICK_RATE)
+
+
+def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    policy = Units(OPTIONS, "en", live=True).decide
+    incremental = Incremental(segmenter, LocalAgreement(2), policy, step=0.5)
+    ended = []
+    for probability in [0.9] * 40 + [0.02] * 20:
+        ended += segmenter.push(np.zeros(WINDOW, np.float32), np.float32([probability]))
+        if (draft := incremental.due()) is not None:
+            incremental.failed(draft)
+        assert incremental.advance() == []
+    assert [incremental.known(utterance).transcript for utterance in ended] == [None]
+
+
+SENTENCES = st.lists(
+    st.tuples(st.integers(1, 12), st.sampled_from(["", ",", ".", "?"]), st.floats(0, 1.5)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SENTENCES, st.booleans(), st.integers(0, 12), st.integers(1, 3))
+def test_everything_said_is_said_once_in_its_own_slot(
+    parts: list[tuple[int, str, float]], live: bool, delay: int, agreement: int
+) -> None:
+    speech: list[Word] = []
+    at = 0.5
+    for count, mark, pause in parts:
+        names = [f"w{len(speech) + i}" for i in range(count)]
+        names[-1] += mark
+        speech += said(" ".join(names), at)
+        at = speech[-1].end + pause
+    done = run(speech, live=live, delay=delay if live else 0, agreement=agreement)
+    assert [s.utterance.id for s in done] == list(range(len(done)))
+    for left, right in pairwise(done):
+        assert left.utterance.slot.end <= right.utterance.slot.start
+    for spoken in done:
+        slot = spoken.utterance.slot
+        inside = [w for w in speech if slot.start <= (w.start + w.end) / 2 * TICK_RATE < slot.end]
+        if spoken.transcript is not None:
+            assert spoken.transcript.text == written(inside)
+    covered = [
+        w
+        for w in speech
+        if any(
+            s.utterance.slot.start <= (w.start + w.end) / 2 * TICK_RATE < s.utterance.slot.end
+            for s in done
+        )
+    ]
+    assert covered == speech
+
+
+def test_a_slow_machine_hears_less_often() -> None:
+    calls = []
+    for took in (0.0, 1.0):
+        segmenter = Segmenter(SegmentOptions(soft_length=20, max_length=20), WINDOW)
+        policy = Units(OPTIONS, "en", live=False).decide
+        incremental = Incremental(segmenter, LocalAgreement(2), policy, step=0.5)
+        calls.append(0)
+        for _ in range(300):
+            segmenter.push(np.zeros(WINDOW, np.float32), np.float32([0.9]))
+            if (draft := incremental.due()) is not None:
+                incremental.heard(draft, Transcript("", "en"), took)
+                calls[-1] += 1
+    assert calls == [17, 5]
+
+
+def test_ends_of_sentences_and_clauses() -> None:
+    words = said("Mr. Smith paid 3.5 dollars, then left. He said: no")
+    assert sentence_ends(words) == [7]
+    assert clause_ends(words) == [5, 9]
+    assert sentence_ends(said("So it goes...")) == []
+    assert sentence_ends(said("Does it?")) == [2]
+
+
+def test_no_words_no_verdict() -> None:
+    outlook = Outlook([], 0, True, 0.0, 5.0, 2.0)
+    verdict = Units(OPTIONS, "en", live=True).decide(outlook)
+    assert (verdict.take, verdict.hold) == (0, False)
