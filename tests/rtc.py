@@ -285,6 +285,31 @@ def lossy(source: WhipSource, share: float, seed: int = 1) -> dict[str, int]:
     return count
 
 
+def lossy_network(connection: RTCPeerConnection, share: float, seed: int = 1) -> dict[str, int]:
+    """Lose a share of a peer's RTP and RTCP, each way; returns the counts of the lost."""
+    chance, count = random.Random(seed), {"sent": 0, "received": 0}
+
+    def lost(data: bytes, way: str) -> bool:
+        gone = 127 < data[0] < 192 and chance.random() < share
+        count[way] += gone
+        return gone
+
+    protocols = {
+        protocol
+        for transceiver in connection.getTransceivers()
+        for protocol in transceiver.receiver.transport.transport._connection._protocols
+    }
+    for protocol in protocols:
+        send, receive = protocol.transport.sendto, protocol.datagram_received
+        protocol.transport.sendto = lambda data, to, send=send: (
+            None if lost(data, "sent") else send(data, to)
+        )
+        protocol.datagram_received = lambda data, of, receive=receive: (
+            None if lost(data, "received") else receive(data, of)
+        )
+    return count
+
+
 def cut_off(connection: RTCPeerConnection) -> None:
     """Kill a peer as a cut cable would: its sockets send nothing any more."""
     for transceiver in connection.getTransceivers():

@@ -6,10 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +20,9 @@ from server.ws_frames import Encoding, decode_frame
 from stream.timeline import TICK_RATE
 from tests import clock_clip
 from tests.chromium import chromium, needs_chromium
+from tests.daemon_process import DaemonProcess
 from tests.feeds import file_feed
-from tests.rtc import Publisher
+from tests.rtc import Publisher, lossy_network
 
 pytestmark = [
     pytest.mark.alone,
@@ -74,58 +72,24 @@ RECORD = """(async (seconds) => {
 })"""
 
 
-class Daemon:
-    """``livedub serve`` as a process, recording what it shows."""
-
-    def __init__(self, recordings: Path) -> None:
-        session = {"id": "live", "key": KEY, "outputs": [{"record": "live.mp4", "track": "pt"}]}
-        settings = (
-            "tts.engine=espeak", "playout.delay=6", "serve.port=0", "serve.rtmp_port=0",
-            f"serve.recordings={recordings}", f"serve.sessions=[{json.dumps(session)}]",
-        )  # fmt: skip
-        sets = [part for setting in settings for part in ("--set", setting)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "server.cli", "serve", *sets],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        said = ""
-        while not (ports := re.search(r"(http://\S+)\n.*rtmp://\S+?:(\d+)/", said, re.S)):
-            line = self._process.stdout.readline()
-            assert line, f"the daemon did not start: {said}"
-            said += line
-        self.url, self.rtmp = ports[1].rstrip("/"), f"rtmp://127.0.0.1:{ports[2]}/live/{KEY}"
-
-    def shown(self) -> dict[str, object]:
-        answer: dict[str, object] = httpx.get(f"{self.url}/sessions/live").json()
-        return answer
-
-    def end(self) -> int:
-        """SIGTERM, and wait until everything has been played out."""
-        self._process.terminate()
-        try:
-            return self._process.wait(60)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-
-
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    running = Daemon(tmp_path)
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    """Records what it shows."""
+    session = {"id": "live", "key": KEY, "outputs": [{"record": "live.mp4", "track": "pt"}]}
+    running = DaemonProcess(
+        "playout.delay=6",
+        f"serve.recordings={tmp_path}",
+        f"serve.sessions=[{json.dumps(session)}]",
+    )
     try:
         yield running
     finally:
         running.end()
 
 
-async def _publish_by_rtmp(daemon: Daemon, clip: Path) -> None:
+async def _publish_by_rtmp(daemon: DaemonProcess, clip: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-re", "-i", str(clip), "-c:v", "copy", "-c:a", "aac"]
-    process = await asyncio.create_subprocess_exec(*command, "-f", "flv", daemon.rtmp)
+    process = await asyncio.create_subprocess_exec(*command, "-f", "flv", f"{daemon.rtmp}/{KEY}")
     try:
         assert await process.wait() == 0
     finally:
@@ -133,7 +97,7 @@ async def _publish_by_rtmp(daemon: Daemon, clip: Path) -> None:
             process.kill()
 
 
-async def _publish_by_whip(daemon: Daemon, clip: Path) -> None:
+async def _publish_by_whip(daemon: DaemonProcess, clip: Path, loss: float = 0.0) -> None:
     async with file_feed(clip, tracks=()) as feed, httpx.AsyncClient(timeout=20) as client:
         while feed.picture_format is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -141,19 +105,24 @@ async def _publish_by_whip(daemon: Daemon, clip: Path) -> None:
         ended = feed.tracks["original"].subscribe(10)
         headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {KEY}"}
         answer = await client.post(
-            f"{daemon.url}/sessions/live/whip", content=await publisher.offer(), headers=headers
+            f"{daemon.url}sessions/live/whip", content=await publisher.offer(), headers=headers
         )
         assert answer.status_code == 201, answer.text
         await publisher.accept(answer.text)
+        lost = lossy_network(publisher.connection, loss)
         async for _ in ended:
             pass
         await asyncio.sleep(0.5)
+        print("lost", lost)
+        assert (min(lost.values()) > 0) == (loss > 0)
         await publisher.close()
 
 
-async def _listen(daemon: Daemon) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+async def _listen(
+    daemon: DaemonProcess,
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
     """All of the dubbed track by WebSocket, mono, and the media time of its first sample."""
-    url = f"{daemon.url.replace('http', 'ws')}/sessions/live/listen?channels=1&events=false"
+    url = f"{daemon.url.replace('http', 'ws')}sessions/live/listen?channels=1&events=false"
     pieces, start = [], 0
     async with connect(url) as socket:
         hello = json.loads(await socket.recv())
@@ -168,7 +137,7 @@ async def _listen(daemon: Daemon) -> tuple[np.ndarray[tuple[int], np.dtype[np.fl
 
 @pytest.mark.parametrize("publish", [_publish_by_rtmp, _publish_by_whip])
 def test_what_clients_receive_is_in_sync(
-    publish: object, daemon: Daemon, clip: Clip, tmp_path: Path
+    publish: object, daemon: DaemonProcess, clip: Clip, tmp_path: Path
 ) -> None:
     source = tmp_path / "clock.mkv"
     beeps = clock_clip.make(clip.path, source)
@@ -181,7 +150,7 @@ def test_what_clients_receive_is_in_sync(
         async with chromium() as page:
             # The browser comes in the middle, when the beeps are near.
             await asyncio.sleep(beeps[0] + 1)
-            await page.open(f"{daemon.url}/docs")
+            await page.open(f"{daemon.url}docs")
             recorded = await page.evaluate(f"{RECORD}(13)", within=60)
         webm.write_bytes(base64.b64decode(recorded))
         await publishing
@@ -191,7 +160,7 @@ def test_what_clients_receive_is_in_sync(
         assert await ending == 0
         return heard
 
-    shown_before = daemon.shown()
+    shown_before = daemon.shown("live")
     assert shown_before["state"] in ("starting", "waiting")
     heard, first = asyncio.run(run())
 
@@ -207,3 +176,37 @@ def test_what_clients_receive_is_in_sync(
     times = clock_clip.onsets(heard) + first / TICK_RATE
     assert len(times) == len(beeps)
     assert np.allclose(np.diff(times), np.diff(beeps), atol=0.003)
+
+
+def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
+    daemon: DaemonProcess, clip: Clip, tmp_path: Path
+) -> None:
+    """5 % of what goes either way: sound, picture, reports and what is asked for again."""
+    source = tmp_path / "clock.mkv"
+    beeps = clock_clip.make(clip.path, source)
+
+    async def run() -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+        listening = asyncio.create_task(_listen(daemon))
+        await _publish_by_whip(daemon, source, loss=0.05)
+        await asyncio.sleep(7)
+        shown = await asyncio.to_thread(daemon.shown, "live")
+        assert shown["state"] in ("live", "waiting")
+        assert shown["connections"] == 1
+        fates = shown["dubs"]["pt"]  # type: ignore[index]
+        print(fates)
+        assert sum(number for fate, number in fates.items() if fate != "on_time_rate") > 0
+        ending = asyncio.create_task(asyncio.to_thread(daemon.end))
+        heard = await listening
+        assert await ending == 0
+        return heard
+
+    heard, first = asyncio.run(run())
+    # A beep whose beginning was lost is found late or not at all.
+    recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
+    print("recorded", recorded)
+    assert len(recorded) >= len(beeps) // 2
+    assert np.abs(recorded).max() <= TOLERANCE
+    times = clock_clip.onsets(heard) + first / TICK_RATE
+    assert len(times) >= len(beeps) // 2
+    apart = np.diff(times)
+    assert np.abs(apart - np.round(apart)).max() <= TOLERANCE

@@ -6,16 +6,15 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from benchmarks.demo_clip import Clip
 from tests.chromium import Page, chromium, needs_chromium
+from tests.daemon_process import DaemonProcess
 
 pytestmark = [
     needs_chromium,
@@ -82,31 +81,16 @@ PALE = """(() => {
 """Texts whose contrast is below what WCAG's level AA asks for."""
 
 
-class Daemon:
-    """``livedub serve`` as a process, and the programs that publish to it."""
+class Daemon(DaemonProcess):
+    """A daemon, and the programs that publish to it."""
 
     def __init__(self) -> None:
-        settings = ("tts.engine=espeak", "playout.delay=5", "serve.port=0", "serve.rtmp_port=0")
-        sets = [part for setting in settings for part in ("--set", setting)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "server.cli", "serve", "--key", KEY, *sets],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        super().__init__("playout.delay=5", options=("--key", KEY))
         self._publishers: list[subprocess.Popen[bytes]] = []
-        assert self._process.stdout is not None
-        said = ""
-        while not (ports := re.search(r"(http://\S+)\n.*rtmp://\S+?:(\d+)/", said, re.S)):
-            line = self._process.stdout.readline()
-            assert line, f"the daemon did not start: {said}"
-            said += line
-        self.url, self._rtmp = ports[1], ports[2]
-        self.http = httpx.Client(base_url=self.url, timeout=10)
 
     def publish(self, key: str, *source: str) -> None:
         """Publish what FFmpeg makes of ``source`` until the end."""
-        url = f"rtmp://127.0.0.1:{self._rtmp}/live/{key}"
+        url = f"{self.rtmp}/{key}"
         command = ["ffmpeg", "-v", "error", "-re", *source, "-c:a", "aac", "-f", "flv", url]
         self._publishers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
 
@@ -116,22 +100,12 @@ class Daemon:
         assert created.status_code == 201, created.text
         return str(created.json()["key"])
 
-    def state(self, id_: str) -> str:
-        return str(self.http.get(f"sessions/{id_}").json()["state"])
-
     def close(self) -> None:
         for process in self._publishers:
             process.kill()
             process.wait()
-        self.http.close()
-        self._process.terminate()
-        self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+            self.end(10)
 
 
 @pytest.fixture(scope="module")
@@ -399,7 +373,7 @@ def test_the_publish_page_publishes_and_what_ends_is_said(daemon: Daemon, shots:
             await page.until("shows('problem', 'does not give the right')")
             await page.evaluate(start % json.dumps(key))
             await page.until("$('state').dataset.state === 'live'", within=20)
-            assert daemon.state("studio") == "live"
+            assert daemon.shown("studio")["state"] == "live"
             await page.until("$('level').value > -50")  # the fake microphone beeps
             await page.until("/[1-9]\\d* kbit/.test($('figures').innerText)", within=20)
             assert await page.evaluate("$('link').href") == f"{daemon.url}#session=studio"
