@@ -16,7 +16,7 @@ from tests.scripted import ScriptedPool
 class LiveServer:
     """Runs until ``close``; ``url`` is where it answers."""
 
-    def __init__(self, *settings: str, pool: ScriptedPool | None = None) -> None:
+    def __init__(self, *settings: str, pool: type[ScriptedPool] = ScriptedPool) -> None:
         self._settings = ("serve.rtmp_port=null", "serve.drain=1", *settings)
         self._pool = pool
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -40,7 +40,7 @@ class LiveServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._loop.set_exception_handler(lambda loop, context: self.errors.append(str(context)))
         daemon = Daemon(load(assignments=self._settings, environment={}), outputs)
-        daemon.pool = self._pool or ScriptedPool(on_restart=daemon.metrics.restarted)
+        daemon.pool = self._pool(on_restart=daemon.metrics.restarted)
         await daemon.start()
         doors = Doors(daemon)
         server = HttpServer(daemon, doors)
