@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
@@ -24,6 +25,10 @@ from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 FAULTS = 2
 """Failed calls in a row after which an engine is made anew."""
+
+HUNG = 1.5
+"""Seconds that a cancelled call must have taken to count as failed: word times are given up after
+one, on a busy machine too, and to load a model anew would make that worse."""
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +67,16 @@ class SharedEngine:
     async def use(self, owner: str) -> AsyncIterator[Any]:
         """The engine, for one call of ``owner``'s."""
         async with self.turns.turn(owner):
+            began = time.monotonic()
             try:
                 yield self.engine
             except GeneratorExit:
                 raise
-            except BaseException:  # a call that was cancelled has hung
+            except asyncio.CancelledError:
+                if time.monotonic() - began >= HUNG:
+                    self._failed()
+                raise
+            except Exception:
                 self._failed()
                 raise
             self._faults = 0
