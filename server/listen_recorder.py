@@ -16,6 +16,7 @@ import numpy as np
 
 from server.listen_client import Hello, ListenError
 from server.ws_frames import Frame
+from stream.feed import ORIGINAL, dub_of
 from stream.frames import Samples
 from stream.sink import FileSink
 from stream.source import SourceInfo
@@ -124,7 +125,7 @@ class FileOutput:
         channels = hello.encoding.channels
         layout = "mono" if channels == 1 else "stereo"
         nothing = SourceInfo("", None, 0, layout, channels, None, (), {})
-        language = hello.language if hello.track == "original" else hello.track
+        language = hello.language if hello.track == ORIGINAL else dub_of(hello.track)
         self._sink = FileSink(path, nothing, language=language, source_language=hello.language)
 
     def write(self, samples: Samples) -> None:

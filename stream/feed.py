@@ -12,10 +12,17 @@ from stream.frames import AudioChunk
 ORIGINAL = "original"
 """Name of the track that carries the source's own sound; dubs go by their language's code."""
 
+_VOICE = ".voice"
+
 
 def voice_of(dub: str) -> str:
     """Name of the sound that is a dub's voice alone, without the original under it."""
-    return f"{dub}.voice"
+    return f"{dub}{_VOICE}"
+
+
+def dub_of(sound: str) -> str:
+    """Name of the dub that a sound is, or is the voice of."""
+    return sound.removesuffix(_VOICE)
 
 
 @dataclass(frozen=True, slots=True)

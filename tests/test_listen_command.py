@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from server.listen_client import Hello, ListenClient, ListenError
-from server.listen_recorder import LONGEST_GAP, Timeline
+from server.listen_recorder import LONGEST_GAP, FileOutput, Timeline
 from server.ws_frames import Encoding, Frame
 from server.ws_gate import Gate
 from server.ws_listen import listen_router
@@ -70,7 +70,8 @@ class OnAir:
         if self._feed is None:
             zero = asyncio.get_running_loop().time() + self._delay
             tracks = {name: Broadcast[AudioChunk]() for name in ("original", "pt")}
-            self._feed = Feed(lambda time: zero + time / TICK_RATE, 2, tracks)
+            voices = {"pt.voice": Broadcast[AudioChunk]()}
+            self._feed = Feed(lambda time: zero + time / TICK_RATE, 2, tracks, voices=voices)
             self._playing = asyncio.create_task(play(self._feed, self._source, ("pt",)))
             self.heard.set()
         return self._feed
@@ -401,3 +402,14 @@ def test_captions_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) 
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ListenError, match="is no address"):
         ListenClient("nonsense", {})
+
+
+@pytest.mark.parametrize(
+    ("track", "tag"), [("original", "eng"), ("pt", "por"), ("pt.voice", "por")]
+)
+def test_a_file_says_in_which_language_it_is(track: str, tag: str, tmp_path: Path) -> None:
+    output = FileOutput(tmp_path / "kept.mka", Hello("f", track, "en", Encoding("opus", 48_000, 2)))
+    output.write(np.zeros((TICK_RATE, 2), np.float32))
+    output.close()
+    with av.open(str(tmp_path / "kept.mka")) as kept:
+        assert kept.streams.audio[0].metadata["language"] == tag
