@@ -113,7 +113,7 @@ def test_two_voices_are_compared(
     assert main([*arguments, "--set", "languages.target=en"]) == 0
     him, her = json.loads(capsys.readouterr().out)
     assert him["similarity"] > her["similarity"] + 0.05
-    assert him["duration_spread"] == her["timbre_spread"] == 0  # eSpeak always says the same
+    assert him["duration_spread"] == 0 and her["timbre_spread"] < 0.005  # eSpeak hardly varies
     assert 10 < him["characters_per_second"] < 30 and 2 < him["syllables_per_second"] < 9
     assert 0 <= him["word_error_rate"] < 1
     assert picture.stat().st_size > 5000

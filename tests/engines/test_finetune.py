@@ -44,6 +44,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return training_base(tmp_path_factory.mktemp("base") / "xtts")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default")
 def test_training_lowers_the_loss_resumes_and_leaves_a_loadable_checkpoint(
     dataset: Path, base: Path, tmp_path: Path
@@ -77,6 +78,7 @@ def test_training_lowers_the_loss_resumes_and_leaves_a_loadable_checkpoint(
     assert finetune(dataset, base, out, more).losses == second.losses
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default")
 def test_it_ends_when_the_loss_no_longer_falls(dataset: Path, base: Path, tmp_path: Path) -> None:
     ruinous = FinetuneOptions("en", epochs=9, patience=1, batch=2, accumulate=1, learning_rate=0.5)
