@@ -22,7 +22,7 @@ from server.evaluation.metrics import METRICS, shown
 from server.evaluation.performance import read_performance
 from server.evaluation.record import Evaluation, Run
 from server.evaluation.score import score_clip
-from server.evaluation.systems import System
+from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
 from server.usage import UsageError
 from stream.soundtrack import read_soundtrack
@@ -66,57 +66,6 @@ def require_evaluation() -> None:
     """
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise UsageError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
-
-
-def systems_of(options: argparse.Namespace) -> list[System]:
-    """The systems that a command line names.
-
-    Raises:
-        UsageError: if two have one name, or a name or folder cannot be used.
-        ConfigError: if a configuration is wrong.
-    """
-    named: list[tuple[str, Path | None]] = []
-    alone = [] if options.dubs else ["default"]
-    for text in options.config or alone:
-        name, _, file = text.partition("=")
-        named.append((name, Path(file) if file else None))
-    names = [name for name, _ in named]
-    settings: dict[str, list[str]] = {name: [] for name in names}
-    for text in options.set:
-        name, colon, rest = text.partition(":")
-        chosen = [name] if colon and name in names else names
-        for each in chosen:
-            settings[each].append(rest if colon and name in names else text)
-    delays = options.delays or ([options.delay or 6.0] if options.realtime else [None])
-    systems = [
-        System(
-            name if len(delays) == 1 else f"{name}@{delay:g}s",
-            config=file,
-            settings=tuple(settings[name]),
-            delay=delay,
-        )
-        for name, file in named
-        for delay in delays
-    ]
-    if options.sequential:
-        first, file = named[0] if named else ("", None)
-        systems.append(
-            System(
-                "sequential", "sequential", file, settings=tuple(settings.get(first, options.set))
-            )
-        )
-    for text in options.dubs:
-        name, _, folder = text.partition("=")
-        if not folder or not Path(folder).is_dir():
-            raise UsageError(f"--dubs takes NAME=FOLDER, not '{text}'")
-        systems.append(System(name, "files", folder=Path(folder)))
-    for system in systems:
-        if not system.name or set(system.name) & set('/\\"<>&'):
-            raise UsageError(f"'{system.name}' cannot be the name of a system")
-        load(system.config, assignments=system.settings)
-    if len({system.name for system in systems}) < len(systems):
-        raise UsageError("two systems have the same name")
-    return systems
 
 
 def evaluate(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from server.config import load
 from server.evaluation.manifest import Clip
 from server.usage import UsageError
 
@@ -78,6 +80,57 @@ class System:
             lines = done.stderr.strip().splitlines() or ["no word of why"]
             raise UsageError(f"{self.name} failed on {clip.name}: {lines[-1]}")
         return dubbed, record
+
+
+def systems_of(options: argparse.Namespace) -> list[System]:
+    """The systems that a command line names.
+
+    Raises:
+        UsageError: if two have one name, or a name or folder cannot be used.
+        ConfigError: if a configuration is wrong.
+    """
+    named: list[tuple[str, Path | None]] = []
+    alone = [] if options.dubs else ["default"]
+    for text in options.config or alone:
+        name, _, file = text.partition("=")
+        named.append((name, Path(file) if file else None))
+    names = [name for name, _ in named]
+    settings: dict[str, list[str]] = {name: [] for name in names}
+    for text in options.set:
+        name, colon, rest = text.partition(":")
+        chosen = [name] if colon and name in names else names
+        for each in chosen:
+            settings[each].append(rest if colon and name in names else text)
+    delays = options.delays or ([options.delay or 6.0] if options.realtime else [None])
+    systems = [
+        System(
+            name if len(delays) == 1 else f"{name}@{delay:g}s",
+            config=file,
+            settings=tuple(settings[name]),
+            delay=delay,
+        )
+        for name, file in named
+        for delay in delays
+    ]
+    if options.sequential:
+        first, file = named[0] if named else ("", None)
+        systems.append(
+            System(
+                "sequential", "sequential", file, settings=tuple(settings.get(first, options.set))
+            )
+        )
+    for text in options.dubs:
+        name, _, folder = text.partition("=")
+        if not folder or not Path(folder).is_dir():
+            raise UsageError(f"--dubs takes NAME=FOLDER, not '{text}'")
+        systems.append(System(name, "files", folder=Path(folder)))
+    for system in systems:
+        if not system.name or set(system.name) & set('/\\"<>&'):
+            raise UsageError(f"'{system.name}' cannot be the name of a system")
+        load(system.config, assignments=system.settings)
+    if len({system.name for system in systems}) < len(systems):
+        raise UsageError("two systems have the same name")
+    return systems
 
 
 def _suffix(media: Path) -> str:
