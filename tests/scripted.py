@@ -10,7 +10,7 @@ import numpy as np
 
 from server.config import Config
 from server.engine_pool import EnginePool, SharedEngine
-from stream.frames import PLAIN, Manner, Samples, Transcript
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 RATE = 24_000
 
@@ -24,6 +24,23 @@ class Recogniser:
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
         self.calls += 1
         return Transcript(f"utterance number {self.calls}", "en")
+
+    async def aclose(self) -> None: ...
+
+
+class Encoder:
+    """Knows a voice by its number of zero crossings; or hangs, or fails."""
+
+    def __init__(self, fault: Exception | float | None = None) -> None:
+        self.fault = fault
+
+    async def embed(self, audio: Samples) -> Embedding:
+        if isinstance(self.fault, Exception):
+            raise self.fault
+        if self.fault is not None:
+            await asyncio.sleep(self.fault)
+        rate = np.mean(np.abs(np.diff(np.sign(audio)))) * 40
+        return np.array([np.cos(rate), np.sin(rate)], np.float32)
 
     async def aclose(self) -> None: ...
 
@@ -80,6 +97,7 @@ class ScriptedPool(EnginePool):
             "asr": recogniser or Recogniser(),
             "mt": translator or Translator(),
             "tts": synthesiser or Synthesiser(),
+            "speakers": Encoder(),
         }
         self.shared: dict[str, SharedEngine] = {}
 

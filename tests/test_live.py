@@ -298,6 +298,15 @@ def test_counts_tell_what_became_of_the_utterances(clip: Clip) -> None:
     assert np.median(seen.lateness) < 0.02
 
 
+def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) -> None:
+    seen = asyncio.run(_watch([_now(_file(clip))], settings=("speakers.engine=ge2e",)))
+    said = [event for event in seen.events if event.kind == "transcript"]
+    assert len(said) == 3
+    assert said[0].speaker == "S1" and all(event.as_json()["speaker"] for event in said)
+    assert all("speaker" not in e.as_json() for e in seen.events if e.kind != "transcript")
+    assert len(seen.fates()) == 3
+
+
 def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     clip: Clip, tmp_path: Path
 ) -> None:

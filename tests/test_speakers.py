@@ -19,11 +19,11 @@ from stages.tts.espeak import Espeak
 from stages.tts.espeak_library import speak
 from stages.vad import SileroDetector
 from stages.voices import write_clip
-from stream.frames import Embedding, Fate, Manner, Samples, Utterance
+from stream.frames import Fate, Manner, Samples, Utterance
 from stream.sink import FileSink
 from stream.source import MediaSource
 from stream.timeline import Interval
-from tests.scripted import Recogniser, Synthesiser, Translator
+from tests.scripted import Encoder, Recogniser, Synthesiser, Translator
 
 TURNS = (
     ("m3", "The trip itself takes about eleven minutes, as you will see."),
@@ -42,23 +42,6 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("talk") / "talk.wav"
     write_clip(path, np.concatenate([*parts, pause]))
     return path
-
-
-class Encoder:
-    """Knows a voice by its number of zero crossings; or hangs, or fails."""
-
-    def __init__(self, fault: Exception | float | None = None) -> None:
-        self.fault = fault
-
-    async def embed(self, audio: Samples) -> Embedding:
-        if isinstance(self.fault, Exception):
-            raise self.fault
-        if self.fault is not None:
-            await asyncio.sleep(self.fault)
-        rate = np.mean(np.abs(np.diff(np.sign(audio)))) * 40
-        return np.array([np.cos(rate), np.sin(rate)], np.float32)
-
-    async def aclose(self) -> None: ...
 
 
 class Remembering(Synthesiser):
