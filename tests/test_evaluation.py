@@ -64,11 +64,11 @@ def test_a_ratio_weighs_units_by_their_size() -> None:
     assert pooled(Pool.RATIO, [[1, 1], [], [0, 9]]) == pytest.approx(0.1)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.integers(1, 400)), min_size=1, max_size=8),
     st.integers(-19, 19),
 )
-@settings(deadline=None)
 def test_offsets_moved_by_so_much_are_off_by_so_much(lengths: list, tenths: int) -> None:
     """Utterances two hundredths apart at least, every end moved by less than the reach."""
     speech, at = [], 0
@@ -272,6 +272,7 @@ def test_lag_of_a_segment_in_two_utterances() -> None:
     assert 2.0 < rows["atd"][0][0] < 2.5
 
 
+@settings(deadline=None)
 @given(st.floats(1, 10), st.floats(0, 5))
 def test_a_longer_delay_is_a_longer_lag(delay: float, more: float) -> None:
     first, second = (segment_lags(UTTERANCES, SEGMENTS, WINDOWS, d) for d in (delay, delay + more))
