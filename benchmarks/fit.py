@@ -47,9 +47,10 @@ SETTINGS: dict[str, dict[str, object]] = {
     "rate": _PLAIN | {"fit.strategy": "rate"},
     "borrow": _PLAIN | {"fit.strategy": "borrow"},
     "combined": _PLAIN,
-    "+ pauses": _FIRST | {"fit.easy_tempo": 1.0},
-    "+ easy 1.05": _FIRST | {"fit.easy_tempo": 1.05},
-    "+ easy 1.1": _FIRST | {"fit.easy_tempo": 1.1},
+    "+ pauses": _FIRST | {"fit.pauses": True, "fit.easy_tempo": 1.0},
+    "+ easy 1.05": _FIRST | {"fit.pauses": True},
+    "+ easy 1.1": _FIRST | {"fit.pauses": True, "fit.easy_tempo": 1.1},
+    "+ alternatives": {"fit.pauses": True},
     "default": {},
 }
 """Changes of the configuration by name."""

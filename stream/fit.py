@@ -40,7 +40,7 @@ class FitOptions:
     min_tempo: Annotated[float, at.Ge(0.5), at.Le(1)] = 0.92
     max_tempo: Annotated[float, at.Ge(1), at.Le(2)] = 1.25
     shift: Annotated[float, at.Ge(0), at.Le(5)] = 0.6
-    pauses: bool = True
+    pauses: bool = False
 
 
 _LEFT_OUT: Mapping[Strategy, Mapping[str, Any]] = MappingProxyType(
