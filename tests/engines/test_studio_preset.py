@@ -48,6 +48,9 @@ def test_speech_streams_into_the_jitter_buffer(
     assert found["engines"] == {"asr": "faster-whisper", "mt": "ctranslate2", "tts": "xtts"}
     dubbed = [row for row in found["utterances"] if row["dub"] is not None]
     assert len(dubbed) >= 2 and not found["summary"]["failed"]
+    # One that the end of the film cuts off may have come to its first piece only.
     streamed = [row for row in dubbed if row["streamed"]]
-    assert streamed, "playout of no dub began before its sentence was made"
-    assert all(0 < row["first_piece_s"] < row["last_piece_s"] for row in streamed)
+    assert all(0 < row["first_piece_s"] <= row["last_piece_s"] for row in streamed)
+    assert any(row["first_piece_s"] < row["last_piece_s"] for row in streamed), (
+        "playout of no dub began before its sentence was made"
+    )
