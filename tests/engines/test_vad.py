@@ -77,6 +77,7 @@ def test_agrees_with_faster_whispers_own_call(speech: Samples) -> None:
     np.testing.assert_allclose(detect(audio, []), get_vad_model()(audio).reshape(-1), atol=0.02)
 
 
+@pytest.mark.filterwarnings("default::FutureWarning", "default::DeprecationWarning")
 def test_agrees_with_the_official_package(speech: Samples) -> None:
     torch = pytest.importorskip("torch")
     silero = pytest.importorskip("silero_vad")
