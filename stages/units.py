@@ -12,9 +12,6 @@ from stream.segment import SegmentOptions
 SHORTEST = 1.0
 """Seconds of speech that are worth a dub of their own where more follows at once."""
 
-SCRAP = 0.6
-"""The same where speech has to be cut in any case."""
-
 _NEXT = "X"
 """Stands for the word to come, by which a sentence is known to have ended."""
 
@@ -68,29 +65,14 @@ class Units:
             for end in (*reversed(clause_ends(words)), *reversed(self._phrase_ends(words))):
                 if end <= stable and end < len(words) and self._worthwhile(outlook, end):
                     return Verdict(take=end)
-        return Verdict(take=self._least_bad(outlook, stable) if outlook.late else 0)
+        return Verdict()
 
     def _phrase_ends(self, words: Sequence[Word]) -> list[int]:
         following = enumerate(words[1:], 1)
         return [i for i, word in following if word.text.casefold() in self._conjunctions]
 
-    def _least_bad(self, outlook: Outlook, stable: int) -> int:
-        """Where to cut if it must be: between phrases, at a gap, late; 0 if nowhere."""
-        words = outlook.words
-        phrases = {*clause_ends(words), *self._phrase_ends(words)}
-        best, count = 0.0, 0
-        for end in range(1, min(stable + 1, len(words))):
-            if not self._worthwhile(outlook, end, max(SCRAP, outlook.length / 2)):
-                continue
-            gap = min(max(words[end].start - words[end - 1].end, 0.0), 0.4)
-            late = (words[end - 1].end - outlook.start) / outlook.length
-            score = (end in phrases) + 2 * gap + late
-            if score > best:
-                best, count = score, end
-        return count
-
-    def _worthwhile(self, outlook: Outlook, end: int, least: float = SHORTEST) -> bool:
-        return outlook.words[end - 1].end - outlook.start >= least
+    def _worthwhile(self, outlook: Outlook, end: int) -> bool:
+        return outlook.words[end - 1].end - outlook.start >= SHORTEST
 
 
 def sentence_ends(words: Sequence[Word]) -> list[int]:

@@ -37,7 +37,6 @@ class Outlook:
         start: where the speech begins.
         length: seconds of speech so far.
         silence: seconds without speech since.
-        late: whether the words can wait no longer.
     """
 
     words: Sequence[Word]
@@ -46,7 +45,6 @@ class Outlook:
     start: float
     length: float
     silence: float
-    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +196,6 @@ class Incremental:
             segmenter.onset / SPEECH_RATE,
             (segmenter.voiced - segmenter.onset) / SPEECH_RATE,
             segmenter.silence / SPEECH_RATE,
-            segmenter.wants_cut(),
         )
 
     def _transcript(self, words: Sequence[Word]) -> Transcript:

@@ -20,7 +20,7 @@ from stream.timeline import TICK_RATE, Interval
 
 TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
 
-SLIP = 0.3
+SLIP = 0.2
 """Seconds by which a cut moves into a silence: so far off are recognisers' word times."""
 
 SILENCE = 0.09

@@ -131,7 +131,7 @@ SENTENCES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SENTENCES, st.booleans(), st.integers(0, 12), st.integers(1, 3))
 def test_everything_said_is_said_once_in_its_own_slot(
     parts: list[tuple[int, str, float]], live: bool, delay: int, agreement: int
