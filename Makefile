@@ -22,7 +22,8 @@ $(VENV)/.dev: $(BIN)/livedub
 # PyPI's torchaudio links CUDA. Without its compiled part, of which XTTS needs nothing, it is Python.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
-	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4
+	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4 \
+	  webrtcvad==2.0.10 silero-vad==6.0.0
 	@touch $@
 
 demo/clip.mp4: $(BIN)/livedub

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -149,7 +150,12 @@ def _train(
     resumed = str(earlier[-1].parent) if earlier else ""
 
     def ended(trainer: Any) -> None:
-        losses.append(float(trainer.keep_avg_eval["avg_loss"]))
+        loss = float(trainer.keep_avg_eval["avg_loss"])
+        if not math.isfinite(loss):
+            raise EngineError(
+                "The training diverged: lower --learning-rate, and remove the folder."
+            )
+        losses.append(loss)
         trainer.save_checkpoint()
         with atomic_file(run / "losses.json") as file:
             file.write(json.dumps(losses).encode())

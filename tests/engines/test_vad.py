@@ -1,4 +1,5 @@
 import asyncio
+import importlib.metadata
 
 import numpy as np
 import pytest
@@ -81,10 +82,13 @@ def test_agrees_with_faster_whispers_own_call(speech: Samples) -> None:
 def test_agrees_with_the_official_package(speech: Samples) -> None:
     torch = pytest.importorskip("torch")
     silero = pytest.importorskip("silero_vad")
+    if not importlib.metadata.version("silero-vad").startswith("6.0."):
+        pytest.skip("faster-whisper carries the weights of 6.0; those of 6.2 are others")
     pause = np.zeros(512 * 20, np.float32)
     noise_ = np.random.default_rng(0).standard_normal(len(speech)).astype(np.float32) * 0.02
     audio = np.concatenate([pause, speech, pause, speech * 0.2 + noise_, pause, speech[::-1]])
     audio = audio[: len(audio) // 512 * 512].astype(np.float32)
     model = silero.load_silero_vad(onnx=False)
-    theirs = [float(model(torch.from_numpy(w.copy()), 16_000)) for w in audio.reshape(-1, 512)]
+    with torch.no_grad():
+        theirs = [float(model(torch.from_numpy(w.copy()), 16_000)) for w in audio.reshape(-1, 512)]
     np.testing.assert_allclose(detect(audio, [7, 90]), theirs, atol=0.02)
