@@ -11,20 +11,22 @@ PYTEST ?= -n 3 --dist loadfile
 
 .PHONY: demo eval test lint clean
 
-$(BIN)/livedub: pyproject.toml
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(BIN)/livedub: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[embedded,plot]'
 	@touch $@
 
-$(VENV)/.dev: $(BIN)/livedub
-	$(BIN)/python -m pip install --quiet -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --no-compile \
+	  -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
 # PyPI's torchaudio links CUDA. Without its compiled part, of which XTTS needs nothing, it is Python.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
-	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4 \
-	  webrtcvad==2.0.10 silero-vad==6.0.0
-	@touch $@
+	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4 silero-vad==6.0.0
+	@touch $(BIN)/livedub $@
 
 demo/clip.mp4: $(BIN)/livedub
 	@mkdir -p demo

@@ -18,6 +18,7 @@ from typing import Any
 
 from stages.base import EngineError
 from stages.cache import atomic_directory, atomic_file
+from stages.reference import RATE, read_clip
 
 NEEDED = ("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth")
 """Files of the base checkpoint that training reads; the last two only training does."""
@@ -143,8 +144,11 @@ def _train(
     report: Callable[[int, float], None],
 ) -> None:
     from trainer import Trainer, TrainerArgs
+    from TTS.tts.layers.xtts.trainer import dataset
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer
 
+    # Its own way needs torchcodec, which needs FFmpeg's libraries and, as PyPI has it, CUDA's.
+    dataset.load_audio = _load_audio
     config = _config(base, run, options)
     earlier = sorted(run.glob("voice-*/*.pth"), key=lambda path: path.stat().st_mtime)
     resumed = str(earlier[-1].parent) if earlier else ""
@@ -183,6 +187,17 @@ def _train(
         pass
     except (RuntimeError, ValueError, AssertionError, OSError, KeyError) as error:
         raise EngineError(f"The training broke down: {error}") from error
+
+
+def _load_audio(path: str, sample_rate: int) -> Any:
+    """A clip as coqui-tts wants it: a tensor of shape ``(1, n)``."""
+    import torch
+
+    if sample_rate != RATE:
+        raise EngineError(
+            f"The checkpoint's sound is at {sample_rate} Hz; XTTSv2 is trained at {RATE} Hz."
+        )
+    return torch.from_numpy(read_clip(Path(path)).clip(-1, 1))[None]
 
 
 def _config(base: Path, run: Path, options: FinetuneOptions) -> Any:

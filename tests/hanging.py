@@ -23,8 +23,8 @@ class HangingEspeak(Espeak):
         type(self).copies += 1
         self._first = type(self).copies == 1
 
-    def _pieces(self, text: str, rate: float) -> Iterator[Samples]:
-        for piece in super()._pieces(text, rate):
+    def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
+        for piece in super()._pieces(text, rate, voice):
             if self._first and self.stuck.is_set():
                 type(self).hung += 1
                 self.released.wait()  # in the engine's own thread, which nothing can interrupt

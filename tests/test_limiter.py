@@ -85,7 +85,7 @@ def test_gain_returns_to_exactly_one():
     assert np.array_equal(out[3 * RATE :], sound[3 * RATE :])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 3000), min_size=1, max_size=6))
 def test_any_chunking_equals_the_whole(seed, sizes):
     sound = bursts(seed, 0.4)

@@ -94,7 +94,7 @@ def test_a_browser_hears_the_same_and_sees_why_it_is_refused(tmp_path: Path) -> 
     assert heard["closed"] == 1000
     assert heard["kinds"][0] == "hello"
     assert heard["kinds"][-1] == "end"
-    assert heard["refused"] == [4404, "There is no track 'xx': choose from original, pt"]
+    assert heard["refused"] == [4404, "There is no track 'xx': choose from original, pt, pt.voice"]
     assert origins[0].startswith("http://127.0.0.1:")
     times = [time for time, _ in heard["frames"]]
     assert len(times) > 10
