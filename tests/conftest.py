@@ -3,8 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from benchmarks.demo_clip import Clip, Line, make_clip
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("livedub", deadline=None)
+settings.load_profile("livedub")
 
 SHORT = (
     Line("Good morning, and welcome to the river ferry.", 0.9),

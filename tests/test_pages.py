@@ -172,7 +172,7 @@ async def plays(page: Page, *, within: float = 40) -> None:
     """Wait for pictures that move."""
     await page.until("$('state').dataset.state === 'live'", within=within)
     at = await page.evaluate("$('video').currentTime")
-    await page.until(f"$('video').currentTime > {at} + 1", within=20)
+    await page.until(f"$('video').currentTime > {at} + 1", within=60)
     decoded = "$('video').getVideoPlaybackQuality().totalVideoFrames"
     frames = await page.evaluate(decoded)
     await page.until(f"{decoded} > {frames} + 10")
