@@ -26,6 +26,10 @@ FIRST = 1.0
 """Seconds of speech before which there is nothing to be cut."""
 
 
+SHORTEST = 0.2
+"""Seconds of speech that a cut at the longest unit leaves before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is known of the speech under way; times in seconds since the source's start.
@@ -170,6 +174,9 @@ class Incremental:
         if segmenter.wants_cut() and draft.end - draft.onset >= 0.7 * len(segmenter.pending()):
             local = [_shifted(word, -draft.start / SPEECH_RATE) for word in words]
             at = draft.start + choose_cut(local, draft.audio)
+            if at - segmenter.onset < SHORTEST * SPEECH_RATE:
+                self._draft = None  # that place was cut already: more has to be heard
+                return None
             before = sum((word.start + word.end) / 2 * SPEECH_RATE <= at for word in words)
             return self._cut(before, at)
         return None
