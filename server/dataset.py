@@ -21,16 +21,16 @@ from stages.base import EngineError, Recogniser
 from stages.cache import atomic_directory
 from stages.cleaning import Cleaned, clean
 from stages.cutting import LONGEST, cut, group, with_margins
-from stages.models import resolve
 from stages.reference import RATE, read_fit
 from stages.registry import create
 from stages.speaker import Ge2e
 from stages.target_speech import Judged, judge
-from stages.vad import SileroDetector
+from stages.vad import speech_in
 from stages.voices import write_clip
-from stream.activity import sharpen, speech_intervals
-from stream.frames import SPEECH_RATE, Samples
+from stream.activity import sharpen
+from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
 from stream.resample import resample
+from stream.segment import quietest
 from stream.soundtrack import read_soundtrack
 from stream.timeline import Interval, seconds
 
@@ -111,7 +111,6 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
 async def _build(
     config: Config, options: argparse.Namespace, console: Console
 ) -> tuple[list[ClipRecord], Census]:
-    resolve("ge2e" if config.speakers.model == "default" else config.speakers.model)
     encoder: Ge2e = create("speakers", "ge2e", model=config.speakers.model)
     reference = np.concatenate(read_fit([options.speaker]))
     voice = encoder.embedding(resample(reference, RATE, SPEECH_RATE))
@@ -122,13 +121,14 @@ async def _build(
     try:
         for path in options.media:
             audio = read_soundtrack(path).samples
-            speech = sharpen(await _speech(audio), audio)
+            speech = sharpen(list(_without_long(await speech_in(audio), audio)), audio)
             judged = judge(audio, speech, voice, encoder)
             theirs = [one.interval for one in judged if one.is_target(options.similarity)]
             _count(census, judged, options.similarity)
             spans = group(theirs)
             census.uncut += sum(map(_length, theirs)) - sum(map(_length, spans))
-            for span, wide in zip(spans, with_margins(spans, speech, 3 * len(audio)), strict=True):
+            wider = with_margins(spans, speech, TICKS_PER_SAMPLE * len(audio))
+            for span, wide in zip(spans, wider, strict=True):
                 sound = cut(audio, wide)
                 found = await _record(
                     path, span, sound, options.denoise, encoder, voice, recogniser, census
@@ -176,16 +176,6 @@ def _count(census: Census, judged: Sequence[Judged], threshold: float) -> None:
             census.overlapped += length
 
 
-async def _speech(audio: Samples) -> list[Interval]:
-    detector = SileroDetector()
-    try:
-        padded = np.pad(audio, (0, -len(audio) % detector.window))
-        found = speech_intervals(await detector.probabilities(padded), detector.window)
-    finally:
-        await detector.aclose()
-    return list(_without_long(found, audio))
-
-
 def _without_long(speech: Sequence[Interval], audio: Samples) -> Iterator[Interval]:
     """Speech too long for a clip, split at the quietest 20 ms of its middle thirds."""
     for interval in speech:
@@ -194,8 +184,7 @@ def _without_long(speech: Sequence[Interval], audio: Samples) -> Iterator[Interv
             continue
         third = interval.duration // 3
         inner = cut(audio, Interval(interval.start + third, interval.end - third))
-        energy = np.convolve(inner.astype(np.float64) ** 2, np.ones(SPEECH_RATE // 50), "valid")
-        at = interval.start + third + 3 * (int(np.argmin(energy)) + SPEECH_RATE // 100)
+        at = interval.start + third + TICKS_PER_SAMPLE * quietest(inner, 0, len(inner))
         yield from _without_long([Interval(interval.start, at), Interval(at, interval.end)], audio)
 
 

@@ -12,17 +12,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from stages.vad import SileroDetector
-from stream.activity import sharpen, speech_intervals
+from stages.vad import speech_in
+from stream.activity import sharpen
 from stream.bed import FRAME, bed_gain
-from stream.frames import SPEECH_RATE, Samples
+from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
 from stream.isochrony import PAUSE, duration, intersection, merge, onset_errors, overlap
 from stream.loudness import pooled_loudness
 from stream.soundtrack import Soundtrack, read_soundtrack
 from stream.speaking_rate import speaking_rate
-from stream.timeline import TICK_RATE, Interval, seconds, ticks
-
-PER_SAMPLE = TICK_RATE // SPEECH_RATE
+from stream.timeline import Interval, seconds, ticks
 
 BREATH = ticks(0.1)
 """Silence in the dub that can come before an utterance."""
@@ -177,15 +175,7 @@ def measure_files(
 
 
 def _speech(audio: Samples) -> list[Interval]:
-    async def detect() -> Samples:
-        detector = SileroDetector()
-        padded = np.pad(audio, (0, -len(audio) % detector.window))
-        try:
-            return await detector.probabilities(padded)
-        finally:
-            await detector.aclose()
-
-    return sharpen(speech_intervals(asyncio.run(detect()), SileroDetector.window), audio)
+    return sharpen(asyncio.run(speech_in(audio)), audio)
 
 
 def _without(audio: Samples, frames: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Samples:
@@ -195,14 +185,14 @@ def _without(audio: Samples, frames: np.ndarray[tuple[int], np.dtype[np.bool_]])
 
 def _runs(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[Interval]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    step = FRAME * PER_SAMPLE
+    step = FRAME * TICKS_PER_SAMPLE
     pairs = edges.reshape(-1, 2).tolist()
     return [Interval(first * step, last * step) for first, last in pairs]
 
 
 def loudness(audio: Samples, speech: list[Interval]) -> float | None:
     """Loudness of speech alone, LUFS, or ``None`` where there is none to be heard."""
-    pieces = (audio[i.start // PER_SAMPLE : i.end // PER_SAMPLE] for i in speech)
+    pieces = (audio[i.start // TICKS_PER_SAMPLE : i.end // TICKS_PER_SAMPLE] for i in speech)
     lufs = pooled_loudness(pieces, SPEECH_RATE)
     return round(lufs, 2) if math.isfinite(lufs) else None
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -15,18 +15,32 @@ from filelock import FileLock
 
 from stages.base import EngineError
 
+# By platform: the variable that names the folder, and where it is if that is not set.
+_CACHES = {
+    "win32": ("LOCALAPPDATA", "~/AppData/Local"),
+    "darwin": ("", "~/Library/Caches"),
+    "linux": ("XDG_CACHE_HOME", "~/.cache"),
+}
+_DATA = {
+    "win32": ("APPDATA", "~/AppData/Roaming"),
+    "darwin": ("", "~/Library/Application Support"),
+    "linux": ("XDG_DATA_HOME", "~/.local/share"),
+}
+
 
 def cache_dir() -> Path:
     """``LIVEDUB_CACHE`` if set, else the platform's cache folder; it may not exist yet."""
-    if chosen := os.environ.get("LIVEDUB_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "livedub"
+    return Path(os.environ.get("LIVEDUB_CACHE") or _platform_folder(_CACHES)).expanduser()
+
+
+def data_dir() -> Path:
+    """The platform's folder for what a user would miss; it may not exist yet."""
+    return Path(_platform_folder(_DATA)).expanduser()
+
+
+def _platform_folder(kind: Mapping[str, tuple[str, str]]) -> str:
+    variable, base = kind.get(sys.platform, kind["linux"])
+    return f"{os.environ.get(variable) or base}/livedub"
 
 
 @contextlib.contextmanager

@@ -216,8 +216,8 @@ def _snr(windows: Samples, speech: NDArray[np.bool_], rest: NDArray[np.bool_]) -
     power = np.square(windows.reshape(len(windows), 4, -1), dtype=np.float64).mean(axis=2)
     if not speech.any():
         return 0.0
-    quiet = power[rest].ravel() if rest.sum() * _WINDOW >= 0.25 * SPEECH_RATE else power.ravel()
-    share = 0.25 if rest.sum() * _WINDOW >= 0.25 * SPEECH_RATE else 0.05
+    pauses = rest.sum() * _WINDOW >= 0.25 * SPEECH_RATE
+    quiet, share = (power[rest], 0.25) if pauses else (power, 0.05)
     noise = float(np.quantile(quiet, share)) + 1e-12
     signal = max(float(power[speech].mean()) - noise, 1e-12)
     return float(np.clip(10 * np.log10(signal / noise), -20.0, _HIGHEST_SNR))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.cutting import cut
 from stages.speaker import Ge2e
 from stream.frames import SPEECH_RATE, Embedding, Samples
 from stream.timeline import Interval
@@ -14,7 +15,6 @@ from stream.timeline import Interval
 _STEP = 20
 """Spectra of 10 ms between two looks at who speaks."""
 _LOOK = 1.6
-_PER_SAMPLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def judge(
     """
     judged = []
     for interval in speech:
-        piece = audio[interval.start // _PER_SAMPLE : interval.end // _PER_SAMPLE]
+        piece = cut(audio, interval)
         long = len(piece) > _LOOK * SPEECH_RATE
         looks = encoder.looks(piece, _STEP) if long else encoder.looks(piece)
         mean = looks.mean(axis=0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from faster_whisper.vad import get_vad_model
 
+from stream.activity import speech_intervals
 from stream.frames import Samples
+from stream.timeline import Interval
 from stream.worker import Worker
 
 _WINDOW = 512
@@ -75,3 +77,17 @@ class SileroDetector:
             output, h, c = self._session.run(None, {"input": batch, "h": h, "c": c})
             outputs.append(output.reshape(-1))
         return np.concatenate(outputs), _State(h, c, heard[-_CONTEXT:].copy())
+
+
+async def speech_in(audio: Samples) -> list[Interval]:
+    """Stretches of speech in a whole recording, ticks; see ``speech_intervals``.
+
+    Args:
+        audio: mono at ``SPEECH_RATE`` from media time 0, shape ``(n,)``.
+    """
+    detector = SileroDetector()
+    try:
+        padded = np.pad(audio, (0, -len(audio) % _WINDOW))
+        return speech_intervals(await detector.probabilities(padded), _WINDOW)
+    finally:
+        await detector.aclose()

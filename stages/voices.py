@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -16,7 +15,7 @@ import av
 import numpy as np
 
 from stages.base import EngineError, Synthesiser
-from stages.cache import atomic_directory
+from stages.cache import atomic_directory, data_dir
 from stages.reference import RATE, ClipQuality, read_fit, score
 from stream.frames import Samples
 
@@ -36,15 +35,8 @@ class StoredVoice:
 
 def voices_dir() -> Path:
     """``LIVEDUB_VOICES`` if set, else a folder of the platform's for data; it may not exist yet."""
-    if chosen := os.environ.get("LIVEDUB_VOICES"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or "~/AppData/Roaming"
-    elif sys.platform == "darwin":
-        base = "~/Library/Application Support"
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "livedub" / "voices"
+    chosen = os.environ.get("LIVEDUB_VOICES")
+    return Path(chosen).expanduser() if chosen else data_dir() / "voices"
 
 
 def add(name: str, paths: Sequence[Path]) -> StoredVoice:

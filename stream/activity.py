@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.frames import SPEECH_RATE, Samples
+from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
 from stream.isochrony import merge
-from stream.timeline import TICK_RATE, Interval, ticks
+from stream.timeline import Interval, ticks
 
 _ON, _OFF = 0.5, 0.35
 _SHORTEST = ticks(0.06)
 _JOINED = ticks(0.1)
-_TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
 
 _FRAME = SPEECH_RATE // 200  # 5 ms
 _BACK, _IN = 50, 12  # frames that an edge may move outwards and inwards: 250 and 60 ms
 _GAP = 20  # the silence of a stop consonant, 100 ms at most, is on the way to the edge
-_RANGE_DB, _ABOVE_NOISE_DB = 34.0, 8.0
+RANGE_DB, ABOVE_NOISE_DB = 34.0, 8.0
+"""What is heard as speech lies within so much of its level, and so much above the noise."""
 
 
 def speech_intervals(probabilities: Samples, window: int) -> list[Interval]:
@@ -33,7 +33,7 @@ def speech_intervals(probabilities: Samples, window: int) -> list[Interval]:
         window: samples at ``SPEECH_RATE`` that each covers.
     """
     found: list[Interval] = []
-    step = window * _TICKS_PER_SAMPLE
+    step = window * TICKS_PER_SAMPLE
     begun: int | None = None
     for index, probability in enumerate(probabilities):
         if begun is None and probability >= _ON:
@@ -59,7 +59,7 @@ def sharpen(speech: Sequence[Interval], audio: Samples) -> list[Interval]:
         audio: mono at ``SPEECH_RATE`` from media time 0, shape ``(n,)``.
     """
     level = _levels(audio)
-    frame = _FRAME * _TICKS_PER_SAMPLE
+    frame = _FRAME * TICKS_PER_SAMPLE
     bounds = [0, *(i.end // frame for i in speech), len(level)]
     starts = [*(i.start // frame for i in speech), len(level)]
     sharpened: list[Interval] = []
@@ -67,7 +67,7 @@ def sharpen(speech: Sequence[Interval], audio: Samples) -> list[Interval]:
         first, last = interval.start // frame, max(interval.end // frame, 1)
         around = level[max(first - 400, 0) : last + 400]
         own = np.percentile(level[first:last], 95) if first < last else -np.inf
-        loud = level > max(own - _RANGE_DB, np.percentile(around, 5) + _ABOVE_NOISE_DB)
+        loud = level > max(own - RANGE_DB, np.percentile(around, 5) + ABOVE_NOISE_DB)
         inwards = min(_IN, (last - first) // 2)
         outer = max(first - _BACK, bounds[index]), min(last + _BACK, starts[index + 1])
         start = _edge(loud[outer[0] : first + inwards][::-1])

@@ -67,11 +67,10 @@ class Diarizer:
         index = int(label[1:]) - 1
         if index >= len(self._sums):
             return 0.0
-        total = self._sums[index]
-        return float(voice.astype(np.float64) @ total / np.linalg.norm(total))
+        return _cosine(voice.astype(np.float64), self._sums[index])
 
     def _sort(self, voice: Embedding, seconds: float) -> str:
-        nearness = [float(voice @ s / np.linalg.norm(s)) for s in self._sums]
+        nearness = [_cosine(voice, total) for total in self._sums]
         nearest = int(np.argmax(nearness)) if nearness else -1
         near = nearest >= 0 and nearness[nearest] >= self._options.threshold
         if seconds < SHORTEST:
@@ -82,3 +81,8 @@ class Diarizer:
             self._sums.append(seconds * voice)
             nearest = len(self._sums) - 1
         return f"S{nearest + 1}"
+
+
+def _cosine(voice: Embedding, total: Embedding) -> float:
+    """Of a unit vector and a sum of such."""
+    return float(voice @ total / np.linalg.norm(total))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.timeline import TICK, Interval, rescale
+from stream.timeline import TICK, TICK_RATE, Interval, rescale
 
 Samples = NDArray[np.float32]
 """PCM, float32 in [-1, 1]: ``(n,)`` mono or ``(n, channels)`` interleaved."""
@@ -20,6 +20,9 @@ Embedding = NDArray[np.float32]
 
 SPEECH_RATE = 16_000
 """Sampling rate of speech handed to models, Hz: one sample is exactly three ticks."""
+
+TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
+"""Ticks of a sample at ``SPEECH_RATE``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stream.agreement import LocalAgreement
-from stream.frames import SPEECH_RATE, Transcript, Utterance, Word, written
-from stream.segment import TICKS_PER_SAMPLE, Draft, Segmenter, choose_cut, quietest
+from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Transcript, Utterance, Word, written
+from stream.segment import Draft, Segmenter, choose_cut, quietest
 
 BREATH = 0.13
 """Seconds of silence after which speech is heard: what is said may be complete."""
@@ -24,7 +24,6 @@ OVERLAP = 0.15
 
 FIRST = 1.0
 """Seconds of speech before which there is nothing to be cut."""
-
 
 SHORTEST = 0.2
 """Seconds of speech that a cut at the longest unit leaves before it."""

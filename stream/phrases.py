@@ -21,6 +21,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from stream.activity import ABOVE_NOISE_DB, RANGE_DB
 from stream.frames import Samples
 from stream.isochrony import merge, overlap
 from stream.timeline import TICK_RATE, Interval, ticks
@@ -35,7 +36,6 @@ _GAIN = 0.01
 """Rise of the overlap below which speech is left as it is."""
 _MOST = 4
 """Pauses of either side that are considered."""
-_RANGE_DB, _ABOVE_NOISE_DB = 34.0, 8.0
 _CLAUSE_MARKS = ",;:—–.!?…،。，、"
 
 
@@ -73,7 +73,7 @@ def sounding(audio: Samples, rate: int, pause: int) -> list[Interval]:
     if not len(frames):
         return []
     level = 10 * np.log10(np.einsum("nk,nk->n", frames, frames) / size + 1e-12)
-    floor = max(np.percentile(level, 95) - _RANGE_DB, np.percentile(level, 5) + _ABOVE_NOISE_DB)
+    floor = max(np.percentile(level, 95) - RANGE_DB, np.percentile(level, 5) + ABOVE_NOISE_DB)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], level > floor, [0]]).astype(np.int8)))
     found = [Interval(a * frame, b * frame) for a, b in edges.reshape(-1, 2).tolist()]
     return merge(found, pause)

@@ -13,6 +13,7 @@ from stream.channel import Channel
 from stream.diarize import Diarizer
 from stream.frames import (
     SPEECH_RATE,
+    TICKS_PER_SAMPLE,
     AudioChunk,
     CopiedPacket,
     Embedding,
@@ -28,7 +29,7 @@ from stream.job import DubJob
 from stream.pacing import Pacing
 from stream.playout import Block, Packet, Playout
 from stream.resample import Resampler
-from stream.segment import TICKS_PER_SAMPLE, Draft, Segmenter, choose_cut
+from stream.segment import Draft, Segmenter, choose_cut
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker

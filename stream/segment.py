@@ -15,10 +15,8 @@ from typing import Annotated, Literal
 import annotated_types as at
 import numpy as np
 
-from stream.frames import SPEECH_RATE, Samples, Utterance, Word
-from stream.timeline import TICK_RATE, Interval
-
-TICKS_PER_SAMPLE = TICK_RATE // SPEECH_RATE
+from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples, Utterance, Word
+from stream.timeline import Interval
 
 SLIP = 0.2
 """Seconds by which a cut moves into a silence: so far off are recognisers' word times."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import resource
 import time
 import wave
 from pathlib import Path
@@ -23,10 +22,10 @@ from server.evaluation.performance import Performance, Spoken
 from server.report import peak_rss
 from stages.models import resolve
 from stages.registry import create
-from stream.frames import Fate, Samples
+from stream.frames import SPEECH_RATE, Fate, Samples
+from stream.pipeline import ON_TIME
 from stream.soundtrack import read_soundtrack
-
-_ON_TIME = 0.08
+from stream.timeline import seconds
 
 
 async def dub(media: Path, out: Path, config: Config) -> Performance:
@@ -47,7 +46,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     )
     (mt, mt_options), (tts, tts_options) = options_of("mt", config), options_of("tts", config)
     translator, voice = create("mt", mt, **mt_options), create("tts", tts, **tts_options)
-    began, spent = time.monotonic(), _cpu()
+    began, spent = time.monotonic(), time.process_time()
     sound = read_soundtrack(media).samples
     language = config.languages.source.split("-")[0]
     segments, _ = whisper.transcribe(sound, language=language, beam_size=config.asr.beam_size)
@@ -68,7 +67,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
                 text=text,
                 translation=translation,
                 dub=(start / rate, at / rate),
-                fate=Fate.ON_TIME if late <= _ON_TIME else Fate.LATE,
+                fate=Fate.ON_TIME if late <= seconds(ON_TIME) else Fate.LATE,
                 speed=1.0,
                 tempo=1.0,
             )
@@ -76,19 +75,14 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     _write(out, np.concatenate([*track, np.zeros(1, np.float32)]), rate)
     performance = Performance(
         utterances=said,
-        media_s=len(sound) / 16_000,
-        cpu_s=_cpu() - spent,
+        media_s=len(sound) / SPEECH_RATE,
+        cpu_s=time.process_time() - spent,
         wall_s=time.monotonic() - began,
         peak_rss_mb=round(peak_rss() / 2**20, 1),
     )
     await translator.aclose()
     await voice.aclose()
     return performance
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def _write(path: Path, sound: Samples, rate: int) -> None:

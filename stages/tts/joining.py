@@ -8,11 +8,14 @@ import numpy as np
 
 from stream.frames import Samples
 
-_MARGIN = 0.02
+MARGIN = 0.02
 """Silence left before and after the sound, seconds."""
-_FRAME = 0.005
-_FLOOR_DB = -45.0
+FRAME = 0.005
+"""Seconds over which the level is taken."""
+FLOOR_DB = -45.0
 """Level of a frame, against the loudest one, below which it is silence."""
+INAUDIBLE = 1e-4
+"""RMS of a frame below which it is silence in any case."""
 _SENTENCE_PAUSE = 0.3
 _CLAUSE_PAUSE = 0.15
 _WORD_PAUSE = 0.04
@@ -21,14 +24,14 @@ _WORD_PAUSE = 0.04
 
 def trimmed(audio: Samples, sample_rate: int) -> Samples:
     """``audio`` without leading and trailing silence but for 20 ms; empty if it is all silence."""
-    frame = max(1, round(_FRAME * sample_rate))
+    frame = max(1, round(FRAME * sample_rate))
     padded = np.pad(audio, (0, -len(audio) % frame)).reshape(-1, frame)
     level = np.sqrt(np.mean(np.square(padded, dtype=np.float64), axis=1))
     loudest = level.max(initial=0.0)
-    if loudest < 1e-4:
+    if loudest < INAUDIBLE:
         return np.zeros(0, np.float32)
-    sound = np.flatnonzero(level > loudest * 10 ** (_FLOOR_DB / 20))
-    margin = round(_MARGIN * sample_rate)
+    sound = np.flatnonzero(level > loudest * 10 ** (FLOOR_DB / 20))
+    margin = round(MARGIN * sample_rate)
     start = max(0, int(sound[0]) * frame - margin)
     end = min(len(audio), (int(sound[-1]) + 1) * frame + margin)
     return audio[start:end]

@@ -10,14 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.tts.hallucinated_tail import Heard
-from stages.tts.joining import pause_after
+from stages.tts.joining import FLOOR_DB, FRAME, INAUDIBLE, MARGIN, pause_after
 from stream.frames import Samples
 
-_FRAME = 0.005
-_MARGIN = 4
-"""Frames of silence left before and after sound: 20 ms, as in ``joining``."""
-_FLOOR_DB = -45.0
-_INAUDIBLE = 1e-4
+_MARGIN = round(MARGIN / FRAME)
+"""Frames of silence left before and after sound."""
 _LONGEST = 0.35
 """Seconds of a pause inside a sentence at rate 1; what is longer is shortened to this."""
 _BREAK = 0.12
@@ -37,7 +34,7 @@ class Pauses:
 
     def __init__(self, sample_rate: int, rate: float) -> None:
         self._rate = sample_rate
-        self._frame = max(1, round(_FRAME * sample_rate))
+        self._frame = max(1, round(FRAME * sample_rate))
         self._longest = max(2 * _MARGIN, round(_LONGEST / rate * sample_rate / self._frame))
         self._break = round(_BREAK / rate * sample_rate / self._frame)
         self._speed = rate
@@ -83,7 +80,7 @@ class Pauses:
         passed: list[Samples] = []
         levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).tolist()
         for frame, level in zip(frames, levels, strict=True):
-            if level < _INAUDIBLE or level <= self._loudest * 10 ** (_FLOOR_DB / 20):
+            if level < INAUDIBLE or level <= self._loudest * 10 ** (FLOOR_DB / 20):
                 self._held.append(frame)
                 continue
             self._loudest = max(self._loudest, level)

@@ -3,33 +3,19 @@
 import string
 from pathlib import Path
 
+from tiny_xtts import shape, vocabulary
+
 
 def training_base(folder: Path) -> Path:
     """A checkpoint folder of the true architecture with a shallow language model, and its DVAE."""
     import torch
-    from tokenizers import Tokenizer, models
     from TTS.tts.configs.xtts_config import XttsArgs, XttsAudioConfig, XttsConfig
     from TTS.tts.layers.xtts.dvae import DiscreteVAE
     from TTS.tts.models.xtts import Xtts
 
     folder.mkdir()
-    special = ["[STOP]", "[UNK]", "[SPACE]", "[START]", *(f"[{x}]" for x in XttsConfig().languages)]
     letters = string.ascii_lowercase + string.digits + ".,!?'-"
-    vocabulary = {token: index for index, token in enumerate([*special, *letters])}
-    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
-    tokenizer.add_special_tokens(special)
-    tokenizer.save(str(folder / "vocab.json"))
-    arguments = XttsArgs(
-        gpt_layers=2,
-        gpt_n_model_channels=64,
-        gpt_n_heads=2,
-        gpt_number_text_tokens=len(vocabulary),
-        gpt_start_text_token=vocabulary["[START]"],
-        gpt_stop_text_token=vocabulary["[STOP]"],
-        gpt_use_perceiver_resampler=True,
-        decoder_input_dim=64,
-        d_vector_dim=512,
-    )
+    arguments = XttsArgs(**shape(vocabulary(folder, letters)))
     config = XttsConfig(model_args=arguments, audio=XttsAudioConfig())
     config.save_json(str(folder / "config.json"))
     torch.manual_seed(0)

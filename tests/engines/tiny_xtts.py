@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,34 @@ def narrow_vocoder() -> Iterator[None]:
         yield
 
 
+def vocabulary(folder: Path, letters: Iterable[str]) -> dict[str, int]:
+    """Write ``vocab.json``: the marks of XTTS, then the letters one by one; numbers by token."""
+    from tokenizers import Tokenizer, models
+    from TTS.tts.configs.xtts_config import XttsConfig
+
+    special = ["[STOP]", "[UNK]", "[SPACE]", "[START]", *(f"[{x}]" for x in XttsConfig().languages)]
+    numbers = {token: index for index, token in enumerate([*special, *letters])}
+    tokenizer = Tokenizer(models.BPE(numbers, [], unk_token="[UNK]"))
+    tokenizer.add_special_tokens(special)
+    tokenizer.save(str(folder / "vocab.json"))
+    return numbers
+
+
+def shape(vocabulary: dict[str, int]) -> dict[str, Any]:
+    """Arguments of a language model that is narrow and shallow, and otherwise the true one."""
+    return {
+        "gpt_layers": 2,
+        "gpt_n_model_channels": 64,
+        "gpt_n_heads": 2,
+        "gpt_number_text_tokens": len(vocabulary),
+        "gpt_start_text_token": vocabulary["[START]"],
+        "gpt_stop_text_token": vocabulary["[STOP]"],
+        "gpt_use_perceiver_resampler": True,
+        "decoder_input_dim": 64,
+        "d_vector_dim": 512,
+    }
+
+
 def tiny_xtts(folder: Path, codes: int = 44) -> Path:
     """An XTTS checkpoint of the true architecture, narrow and shallow; it hardly stops by itself.
 
@@ -30,30 +59,15 @@ def tiny_xtts(folder: Path, codes: int = 44) -> Path:
         codes: most audio codes of a sentence, 46 ms each.
     """
     import torch
-    from tokenizers import Tokenizer, models
     from TTS.tts.configs.xtts_config import XttsArgs, XttsAudioConfig, XttsConfig
     from TTS.tts.models.xtts import Xtts
 
     folder.mkdir()
-    special = ["[STOP]", "[UNK]", "[SPACE]", "[START]"]
-    languages = [f"[{name}]" for name in XttsConfig().languages]
     letters = sorted({letter for line in TEXTS for letter in line.lower() if letter != " "})
-    vocabulary = {token: index for index, token in enumerate([*special, *languages, *letters])}
-    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
-    tokenizer.add_special_tokens([*special, *languages])
-    tokenizer.save(str(folder / "vocab.json"))
     config = XttsConfig(
         model_args=XttsArgs(
             gpt_max_audio_tokens=codes + 3,
-            gpt_layers=2,
-            gpt_n_model_channels=64,
-            gpt_n_heads=2,
-            gpt_number_text_tokens=len(vocabulary),
-            gpt_start_text_token=vocabulary["[START]"],
-            gpt_stop_text_token=vocabulary["[STOP]"],
-            gpt_use_perceiver_resampler=True,
-            decoder_input_dim=64,
-            d_vector_dim=512,
+            **shape(vocabulary(folder, letters)),
         ),
         audio=XttsAudioConfig(),
         gpt_cond_len=6,
