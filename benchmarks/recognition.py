@@ -49,8 +49,8 @@ from stages.mt.bergamot import Bergamot
 from stages.sentences import sentences
 from stages.vad import SileroDetector
 from stream.frames import Samples, Transcript, Utterance
-from stream.incremental import Incremental
-from stream.segment import Draft, Segmenter, choose_cut
+from stream.incremental import Incremental, since_onset
+from stream.segment import Draft, Segmenter
 from stream.timeline import TICK_RATE
 
 RATE = 16_000
@@ -136,12 +136,13 @@ class _Run:
             while cutter.wants_cut():
                 pending = cutter.pending()
                 heard, at = await self._ear.hear(pending, now, words=True)
-                await self.ended([cutter.cut(choose_cut(heard.words, pending))], at)
+                await self.ended([cutter.cut(cutter.choose_cut(heard.words, pending))], at)
             return
         while self._answers and self._answers[0][0] <= now:
             incremental.heard(*self._answers.popleft()[1:])
         if not self._answers and (draft := incremental.due()) is not None:
             heard, at = await self._ear.hear(draft.audio, now, words=True)
+            heard = since_onset(draft, heard)
             self._answers.append((at if self._live else now, draft, heard))
             if not self._live:
                 incremental.heard(*self._answers.popleft()[1:])

@@ -81,6 +81,7 @@ class MtConfig(BaseModel):
     beam_size: Beam = 2
     alternatives: Beam = 4
     length_weight: Annotated[float, at.Ge(0), at.Le(100)] = 1.0
+    context: bool = True
     threads: Threads = 2
     deadline: Deadline = 20.0
     glossary: dict[Annotated[str, at.MinLen(1)], str] = {}

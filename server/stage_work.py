@@ -12,6 +12,8 @@ from server.casting import Part
 from server.config import AsrConfig, Config, MtConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
+from stages.function_words import leaning
+from stages.mt.continuation import Context
 from stages.mt.glossary import Glossary
 from stages.units import Units
 from stream.agreement import LocalAgreement
@@ -98,35 +100,45 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
     elif incremental:
         # Heard with what follows, an end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
-    return Segmenter(options, window, breaths=not incremental)
+    words = leaning(config.languages.source)
+    return Segmenter(options, window, breaths=not incremental, leaning=words)
 
 
 def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:
     """Translate what was heard, if need be in words that fit the slot better.
+
+    It is made for one track, and remembers the sentence that is under way.
 
     Args:
         translator: the engine.
         options: how many translations to choose from, and how.
         expected: ticks that the voice takes for a text at its own rate.
     """
-    if options.glossary:
-        translator = Glossary(translator, options.glossary)
+    model = Glossary(translator, options.glossary) if options.glossary else translator
+    context = Context()
 
     async def work(job: DubJob) -> None:
         assert job.transcript is not None
-        text, slot = job.transcript.text, job.slot.duration
+        text, slot, speaker = job.transcript.text, job.slot, job.utterance.speaker
+        translator = context.translator(model, text, slot, speaker) if options.context else model
         job.translation = await translator.translate(text)
         if not job.translation.strip():
             raise StageFault("no translation came back")
-        fits = misfit(expected(job.translation), slot) == 0
-        if options.alternatives == 1 or fits or not isinstance(translator, AlternativeTranslator):
+        if misfit(expected(job.translation), slot.duration) != 0:
+            await _choose(job, translator)
+        context.add(text, job.translation, slot, speaker, new=translator is model)
+
+    async def _choose(job: DubJob, translator: Translator) -> None:
+        assert job.transcript is not None
+        if options.alternatives == 1 or not isinstance(translator, AlternativeTranslator):
             return
         until = job.timeout.when() if job.timeout is not None else None
+        text = job.transcript.text
         others = await _alternatives(translator, text, options.alternatives, until)
         if others:
             lengths = [expected(other.text) for other in others]
             scores = [other.score for other in others]
-            chosen = choose(scores, lengths, slot, options.length_weight)
+            chosen = choose(scores, lengths, job.slot.duration, options.length_weight)
             job.translation = others[chosen].text
             job.candidates, job.chosen = len(others), chosen
 

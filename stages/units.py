@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from stages.function_words import conjunctions
 from stages.sentences import clauses, sentences
 from stream.frames import Word, written
 from stream.incremental import Outlook, Verdict
@@ -14,18 +15,6 @@ SHORTEST = 1.0
 
 _NEXT = "X"
 """Stands for the word to come, by which a sentence is known to have ended."""
-
-_CONJUNCTIONS = {
-    "en": frozenset({
-        "and", "but", "or", "so", "because", "since", "which", "who", "whose", "that", "when",
-        "while", "where", "if", "unless", "until", "before", "after", "although", "though", "as",
-    }),
-    "pt": frozenset({
-        "e", "mas", "ou", "porque", "pois", "que", "quando", "enquanto", "onde", "se", "até",
-        "embora", "como",
-    }),
-}  # fmt: skip
-"""Words before which a clause can be cut off, by language."""
 
 
 class Units:
@@ -44,7 +33,7 @@ class Units:
 
     def __init__(self, options: SegmentOptions, language: str, *, live: bool) -> None:
         self._options = options
-        self._conjunctions = _CONJUNCTIONS.get(language.lower().split("-")[0], frozenset())
+        self._conjunctions = conjunctions(language)
         self._live = live
 
     def decide(self, outlook: Outlook) -> Verdict:

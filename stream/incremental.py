@@ -14,13 +14,16 @@ from dataclasses import dataclass, replace
 
 from stream.agreement import LocalAgreement
 from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Transcript, Utterance, Word, written
-from stream.segment import Draft, Segmenter, choose_cut, quietest
+from stream.segment import Draft, Segmenter, quietest
 
 BREATH = 0.13
 """Seconds of silence after which speech is heard: what is said may be complete."""
 
-OVERLAP = 0.15
-"""Seconds of speech before a cut that are heard again: the next word may begin in them."""
+CONTEXT = 2.0
+"""Seconds of speech before a cut that are heard again: what follows is recognised better so."""
+
+SLIP = 0.5
+"""Seconds by which the times of a word may differ from one hearing to the next."""
 
 FIRST = 1.0
 """Seconds of speech before which there is nothing to be cut."""
@@ -97,7 +100,7 @@ class Incremental:
         self._step = step * SPEECH_RATE
         self._breath = breath * SPEECH_RATE
         self._onset: int | None = None  # of the utterance that the hypotheses are of
-        self._resumed: int | None = None  # the onset, if it is a cut
+        self._last: Word | None = None  # before the cut that was the last one
         self._draft: Draft | None = None  # heard last
         self._took = 0.0  # by the last call, in samples
         self._heard = 0  # samples, all speech before which was heard
@@ -114,24 +117,25 @@ class Incremental:
         long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
         # While the machine is slow, hearing what goes on takes half of the time at most.
         more = long_ and segmenter.voiced - since >= max(self._step, 2 * self._took)
-        return segmenter.draft() if silent or more or segmenter.wants_cut() else None
+        if not (silent or more or segmenter.wants_cut()):
+            return None
+        draft = segmenter.draft()
+        return replace(draft, after=self._last) if draft is not None and draft.resumed else draft
 
     def heard(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
         """The recogniser's answer; what follows from it is asked of ``advance``.
 
         Args:
             draft: what was heard.
-            transcript: the answer, its words timed from the draft's first sample.
+            transcript: the answer, without what was said before the draft's onset; its words
+                timed from the draft's first sample.
             took: wall seconds until it was there.
         """
         self._took = took * SPEECH_RATE
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
         self._follow()
-        words = _timed(draft, transcript)
-        if self._resumed == draft.onset:  # what overlaps with the last unit was said there
-            words = [w for w in words if w.start + w.end > 2 * draft.onset / SPEECH_RATE]
-        self._agreement.push(words, draft.end / SPEECH_RATE)
+        self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
         self._draft, self._heard = draft, draft.voiced
         self._language, self._rejected = transcript.language, transcript.rejected
 
@@ -171,8 +175,8 @@ class Incremental:
         if verdict.take:
             return self._cut(verdict.take, _between(words, verdict.take, draft))
         if segmenter.wants_cut() and draft.end - draft.onset >= 0.7 * len(segmenter.pending()):
-            local = [_shifted(word, -draft.start / SPEECH_RATE) for word in words]
-            at = draft.start + choose_cut(local, draft.audio)
+            local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
+            at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])
             if at - segmenter.onset < SHORTEST * SPEECH_RATE:
                 self._draft = None  # that place was cut already: more has to be heard
                 return None
@@ -184,10 +188,11 @@ class Incremental:
         segmenter = self._segmenter
         assert segmenter.onset is not None
         longest = len(segmenter.pending())
-        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest), OVERLAP)
+        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest), CONTEXT)
         taken = self._agreement.take(count)
         transcript = self._transcript(taken) if taken else None
-        self._onset = self._resumed = segmenter.onset
+        self._last = taken[-1] if taken else None
+        self._onset = segmenter.onset
         if not self._agreement.words:
             self._draft = None
         return Spoken(utterance, transcript)
@@ -216,7 +221,7 @@ class Incremental:
     def _forget(self) -> None:
         self._agreement.reset()
         self._draft = None
-        self._onset = self._resumed = None
+        self._onset = None
 
 
 def _timed(draft: Draft, transcript: Transcript) -> list[Word]:
@@ -226,6 +231,33 @@ def _timed(draft: Draft, transcript: Transcript) -> list[Word]:
         return [_shifted(word, offset) for word in transcript.words]
     start, end = draft.onset / SPEECH_RATE, draft.voiced / SPEECH_RATE
     return [Word(transcript.text, start, end, 1.0)]
+
+
+def since_onset(draft: Draft, transcript: Transcript) -> Transcript:
+    """What is said from a draft's onset on: what comes before was taken already.
+
+    The last word that was taken tells where that is, if it is heard again at about its time;
+    otherwise the times of words do.
+    """
+    if not draft.resumed:
+        return transcript
+    words, at = transcript.words, (draft.onset - draft.start) / SPEECH_RATE
+    before = sum(word.start + word.end <= 2 * at for word in words)
+    if draft.after is not None:
+        taken = replace(draft.after, end=draft.after.end - draft.start / SPEECH_RATE)
+        near = {
+            abs(word.end - taken.end): count
+            for count, word in enumerate(words, 1)
+            if _letters(word) == _letters(taken)
+        }
+        if near and min(near) < SLIP:
+            before = near[min(near)]
+    own = words[before:]
+    return replace(transcript, text=written(own), words=own) if before else transcript
+
+
+def _letters(word: Word) -> str:
+    return "".join(filter(str.isalnum, word.text.casefold()))
 
 
 def _shifted(word: Word, by: float) -> Word:

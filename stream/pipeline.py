@@ -23,13 +23,13 @@ from stream.frames import (
     Utterance,
     Word,
 )
-from stream.incremental import Incremental, Spoken
+from stream.incremental import Incremental, Spoken, since_onset
 from stream.jitter import Played
 from stream.job import DubJob
 from stream.pacing import Pacing
 from stream.playout import Block, Packet, Playout
 from stream.resample import Resampler
-from stream.segment import Draft, Segmenter, choose_cut
+from stream.segment import Draft, Segmenter
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker
@@ -342,7 +342,7 @@ class Pipeline:
         transcript, began = None, asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(self._recognition.deadline, DRAFT)):
-                transcript = await self._listening.hear(draft.audio)
+                transcript = since_onset(draft, await self._listening.hear(draft.audio))
         except Exception as error:
             log.warning("speech under way was not heard: %s", error or type(error).__name__)
             incremental.failed(draft)
@@ -374,7 +374,7 @@ class Pipeline:
                 words = (await self._listening.hear(pending)).words
         except Exception as error:
             log.warning("long speech is cut blind: %s", error or type(error).__name__)
-        return self._segmenter.cut(choose_cut(words, pending))
+        return self._segmenter.cut(self._segmenter.choose_cut(words, pending))
 
     async def _announce(self, spoken: list[Spoken]) -> None:
         for each in spoken:

@@ -52,12 +52,16 @@ class Draft:
         start: of ``audio[0]``: the onset less padding.
         audio: up to the last window classified, mono at ``SPEECH_RATE``.
         voiced: just after the last window that counted as speech.
+        resumed: whether a cut made the onset, so that ``audio`` begins with speech before it.
+        after: the last word before that cut, where it is known.
     """
 
     onset: int
     start: int
     audio: Samples
     voiced: int
+    resumed: bool = False
+    after: Word | None = None
 
     @property
     def end(self) -> int:
@@ -72,10 +76,19 @@ class Segmenter:
         options: thresholds and lengths.
         window: samples at ``SPEECH_RATE`` covered by one probability.
         breaths: whether long speech is cut at a breath without knowing what is said.
+        leaning: words, in lower case, that lean on the next one: no place for a cut.
     """
 
-    def __init__(self, options: SegmentOptions, window: int = 512, *, breaths: bool = True) -> None:
+    def __init__(
+        self,
+        options: SegmentOptions,
+        window: int = 512,
+        *,
+        breaths: bool = True,
+        leaning: frozenset[str] = frozenset(),
+    ) -> None:
         self._options = options
+        self._leaning = leaning
         self._breaths = breaths
         self._window = window
         self._pause = _samples(options.pause)
@@ -94,6 +107,7 @@ class Segmenter:
         self.patient = False
         """Whether only ``late_pause`` ends the speech under way: its sentence is not over."""
         self._previous_end = 0
+        self._context: int | None = None  # after a cut: where the sound begins that is heard again
         self._continues = False  # the speech under way follows a cut
         self._next_id = 0
 
@@ -152,9 +166,11 @@ class Segmenter:
         """The speech under way, with padding before it."""
         if self._onset is None:
             return None
-        first = self._first()
+        first, resumed = self._first(), self._context is not None
+        if self._context is not None:
+            first = max(min(self._context, first), self._audio_start)
         audio = self._slice(first, self._position)
-        return Draft(self._onset, first, audio, self._last_voiced)
+        return Draft(self._onset, first, audio, self._last_voiced, resumed)
 
     def wants_cut(self, grace: float = 0.0) -> bool:
         """Whether the speech under way has reached ``max_length`` without a gap to cut at.
@@ -170,6 +186,10 @@ class Segmenter:
         assert self._onset is not None
         return self._slice(self._onset, self._position)
 
+    def choose_cut(self, words: Sequence[Word], audio: Samples) -> int:
+        """As the function of that name, by the words of this language."""
+        return choose_cut(words, audio, self._leaning)
+
     def cut(self, length: int, overlap: float = 0.0) -> Utterance:
         """End the speech under way ``length`` samples after its onset and go on from there.
 
@@ -178,8 +198,8 @@ class Segmenter:
 
         Args:
             length: samples.
-            overlap: seconds of sound before the cut that the next utterance gets too, for those
-                who cannot tell exactly where a word begins.
+            overlap: seconds of sound before the cut that drafts of what follows begin with:
+                speech is recognised better in its context.
         """
         assert self._onset is not None and 0 < length <= self._position - self._onset
         at = self._in_silence(self._onset + length)
@@ -187,7 +207,8 @@ class Segmenter:
         utterance = self._utterance(min(before[-1], at) if before else at, "cut", at)
         self._voiced = [(max(start, at), end) for start, end in self._voiced if end > at]
         self._onset = self._voiced[0][0] if self._voiced else at
-        self._previous_end = at - _samples(overlap)
+        self._previous_end = at
+        self._context = max(at - _samples(overlap), 0)
         self._continues = True
         self._last_voiced = max(self._last_voiced, at)
         self._forget()
@@ -256,6 +277,7 @@ class Segmenter:
             utterance = self._utterance(self._last_voiced, ended_by)
         self._onset = None
         self._voiced = []
+        self._context = None
         self._continues = self.patient = False
         return utterance
 
@@ -289,22 +311,25 @@ class Segmenter:
 
     def _forget(self) -> None:
         keep = (self._position if self._onset is None else self._onset) - self._padding
+        if self._context is not None:
+            keep = min(keep, self._context)
         if keep - self._audio_start > SPEECH_RATE:
             self._audio = self._audio[keep - self._audio_start :]
             self._audio_start = keep
 
 
-def choose_cut(words: Sequence[Word], audio: Samples) -> int:
+def choose_cut(words: Sequence[Word], audio: Samples, leaning: frozenset[str] = frozenset()) -> int:
     """Where to cut speech that has no pause: between two words, preferably after a clause.
 
     Boundaries before 40 % of the audio make the first part too short to translate, and the
-    last word may be unfinished, so neither is used. Punctuation after a word counts most,
-    then the gap to the next word, then lateness. The exact sample is the quietest within
-    the gap, because recognisers place word edges to about 100 ms only.
+    last word may be unfinished, so neither is used. Punctuation after a word counts most, then
+    whether the word can end a phrase, the gap to the next one, and lateness. The exact sample
+    is the quietest within the gap, because recognisers place word edges to about 100 ms only.
 
     Args:
         words: in order, times in seconds from ``audio[0]``.
         audio: mono at ``SPEECH_RATE``, shape ``(n,)``.
+        leaning: words, in lower case, that do not end a phrase, such as articles.
 
     Returns:
         Length of the first part in samples. Without usable words, the quietest place in the
@@ -317,6 +342,7 @@ def choose_cut(words: Sequence[Word], audio: Samples) -> int:
         if not 0.4 * length <= middle <= length - 0.15:
             continue
         clause = 1.0 if left.text.rstrip()[-1:] in ".!?;:,…—" else 0.0
+        clause -= 0.5 if left.text.strip().casefold() in leaning else 0.0
         gap = min(max(right.start - left.end, 0.0), 0.4)
         score = clause + 2 * gap + 0.5 * middle / length
         if best is None or score > best[0]:

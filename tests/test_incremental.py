@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from stages.units import Units, clause_ends, sentence_ends
 from stream.agreement import LocalAgreement
 from stream.frames import SPEECH_RATE, Transcript, Word, written
-from stream.incremental import Incremental, Outlook, Spoken
+from stream.incremental import CONTEXT, Incremental, Outlook, Spoken, since_onset
 from stream.segment import Draft, Segmenter, SegmentOptions
 from stream.timeline import TICK_RATE
 
@@ -34,8 +35,13 @@ def hears(speech: list[Word], draft: Draft) -> Transcript:
     return Transcript(written(words), "en", words)
 
 
-def run(speech: list[Word], *, live: bool, delay: int = 0, agreement: int = 2) -> list[Spoken]:
-    """Every utterance, with answers that come ``delay`` windows after they were asked for."""
+def run(
+    speech: list[Word], *, live: bool, delay: int = 0, agreement: int = 2, late: float = 0.0
+) -> list[Spoken]:
+    """Every utterance, with answers that come ``delay`` windows after they were asked for.
+
+    What is before a cut is heard again ``late`` seconds later than it was.
+    """
     length = round((speech[-1].end + 2) * SPEECH_RATE / WINDOW)
     voice = [any(w.start <= (i + 0.5) * WINDOW / SPEECH_RATE < w.end for w in speech)
              for i in range(length)]  # fmt: skip
@@ -56,7 +62,12 @@ def run(speech: list[Word], *, live: bool, delay: int = 0, agreement: int = 2) -
         if asked is None and (draft := incremental.due()) is not None:
             asked = index + delay, draft
         if asked is not None and asked[0] <= index:
-            incremental.heard(asked[1], hears(speech, asked[1]))
+            draft = asked[1]
+            heard = hears(speech, draft)
+            if draft.resumed:
+                shifted = [replace(w, start=w.start + late, end=w.end + late) for w in heard.words]
+                heard = replace(heard, words=tuple(shifted))
+            incremental.heard(draft, since_onset(draft, heard))
             asked = None
         done += incremental.advance()
     return done + [incremental.known(u) for u in segmenter.finish()]
@@ -109,6 +120,47 @@ def test_a_cut_in_a_breath_leaves_the_breath_to_neither_slot() -> None:
     first, second, *_ = run(speech, live=True)
     assert first.utterance.slot.end == pytest.approx(1.2 * TICK_RATE, abs=0.04 * TICK_RATE)
     assert second.utterance.slot.start == pytest.approx(1.45 * TICK_RATE, abs=0.04 * TICK_RATE)
+
+
+@pytest.mark.parametrize("late", [-0.25, 0.25])
+def test_speech_before_a_cut_is_not_said_twice_though_its_times_differ(late: float) -> None:
+    speech = said("we cross the river every single day from here, and then we come home again")
+    done = run(speech, live=True, late=late)
+    assert len(done) > 1
+    assert " ".join(texts(done)) == written(speech)
+
+
+def test_what_follows_a_cut_is_heard_with_what_came_before() -> None:
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    segmenter.push(np.zeros(200 * WINDOW, np.float32), np.full(200, 0.9, np.float32))
+    segmenter.cut(5 * SPEECH_RATE, CONTEXT)
+    segmenter.push(np.zeros(10 * WINDOW, np.float32), np.full(10, 0.9, np.float32))
+    draft = segmenter.draft()
+    assert draft is not None and draft.resumed
+    assert (draft.onset, draft.start) == (5 * SPEECH_RATE, (5 - CONTEXT) * SPEECH_RATE)
+    assert draft.end == 210 * WINDOW
+
+
+def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
+    """On a machine that stood still, one answer is about more than one unit."""
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    policy = Units(OPTIONS, "en", live=True).decide
+    incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
+    speech = said("one two three four five six seven eight nine ten " * 3)
+    speech[27] = replace(speech[27], text="eight,")
+    windows = round(9 * SPEECH_RATE / WINDOW)
+    sound = np.full(windows * WINDOW, 0.1, np.float32)
+    sound[5 * SPEECH_RATE :][: SPEECH_RATE // 10] = 0.0  # the quietest place is long past
+    segmenter.push(sound, np.full(windows, 0.9, np.float32))
+    draft = incremental.due()
+    assert draft is not None
+    incremental.heard(draft, hears(speech, draft))
+    segmenter.push(np.full(150 * WINDOW, 0.1, np.float32), np.full(150, 0.9, np.float32))
+    done = incremental.advance()
+    assert texts(done)[0].endswith("eight,")
+    assert len(done) <= 2
+    assert all(spoken.utterance.slot.duration >= 0.2 * TICK_RATE for spoken in done)
+    assert incremental.due() is not None  # more has to be heard first
 
 
 def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:

@@ -145,6 +145,16 @@ def test_a_cut_falls_between_words_and_prefers_a_clause() -> None:
     assert 1.9 < choose_cut(words, _tone(spans, 3.2)) / SPEECH_RATE < 2.0
 
 
+def test_no_cut_comes_after_a_word_that_leans_on_the_next() -> None:
+    spans = [(0.0, 0.5), (0.6, 1.2), (1.3, 1.9), (2.0, 2.5), (2.7, 3.2)]
+    words = [
+        Word(t, *s, 0.9) for t, s in zip(["They", "saw", "ships", "The", "end"], spans, strict=True)
+    ]
+    sound = _tone(spans, 3.2)
+    assert 2.5 < choose_cut(words, sound) / SPEECH_RATE < 2.7
+    assert 1.9 < choose_cut(words, sound, frozenset({"the"})) / SPEECH_RATE < 2.0
+
+
 def test_a_word_edge_that_is_off_still_cuts_in_the_silence() -> None:
     spans = [(0.0, 1.0), (1.1, 2.0), (2.06, 3.0)]
     words = [Word(" a", 0.0, 1.0, 1), Word(" b", 1.1, 1.95, 1), Word(" c", 1.95, 3.0, 1)]

@@ -156,7 +156,7 @@ class _Faulty:
 
 class FaultyRecogniser(_Faulty):
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
-        return Transcript("" if await self.fault() else "some words here", "en")
+        return Transcript("" if await self.fault() else "some words here.", "en")
 
 
 class FaultyTranslator(_Faulty):
