@@ -156,7 +156,7 @@ class _Faulty:
 
 class FaultyRecogniser(_Faulty):
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
-        return Transcript("" if await self.fault() else "some words here.", "en")
+        return Transcript("" if await self.fault() else "some words here", "en")
 
 
 class FaultyTranslator(_Faulty):
@@ -191,7 +191,9 @@ def test_a_fault_costs_one_dub_and_not_the_stream(
         "tts": lambda: _engines(synthesiser=FaultySynthesiser(how)),
     }[stage]()
     out = tmp_path / "out.mp4"
-    outcome = dub(clip.path, out, engines, config=_config(f"{stage}.deadline=0.5"))
+    # A translator that says nothing in context is asked again, without.
+    config = _config(f"{stage}.deadline=0.5", "mt.context=false")
+    outcome = dub(clip.path, out, engines, config=config)
     rows = outcome.report.utterances
     expected = Fate.EMPTY if (stage, how) == ("asr", "nothing") else Fate.FAILED
     assert [row.fate for row in rows] == [Fate.ON_TIME, expected, Fate.ON_TIME]
