@@ -6,7 +6,8 @@ window by window, each call of the recogniser takes ``--decode`` seconds of it, 
 each other. So latencies do not depend on what else the machine is doing. Printed for each mode:
 
     WER         of the recognised text, %
-    BLEU, chrF  of the translation against the one made by hand
+    BLEU, chrF  of the translation against the one made by hand; ``alone`` if each unit is
+                translated by itself, which ``mt.context: false`` does
     unit        median length of what goes to translation, s
     known       from the end of its speech to its translation being known, median, s
     first dub   from the beginning of its speech to its dub, median, s: a synthesiser that takes
@@ -46,12 +47,13 @@ from server.config import Config, load
 from server.stage_work import increments, segmenter
 from stages.asr import FasterWhisper
 from stages.mt.bergamot import Bergamot
+from stages.mt.continuation import Context
 from stages.sentences import sentences
 from stages.vad import SileroDetector
 from stream.frames import Samples, Transcript, Utterance
 from stream.incremental import Incremental, since_onset
 from stream.segment import Draft, Segmenter
-from stream.timeline import TICK_RATE
+from stream.timeline import TICK_RATE, Interval, ticks
 
 RATE = 16_000
 APART = 2.0
@@ -209,13 +211,13 @@ async def measure(options: argparse.Namespace) -> None:
         ear.memory = pickle.loads(options.memory.read_bytes())
     media = len(audio) / RATE
     table = Table(title=f"{media:.0f} s, decode {options.decode} s, pace {options.pace}")
-    heads = ("mode", "WER", "BLEU", "chrF", "units", "unit, s", "known, s", "first dub, s",
+    heads = ("mode", "WER", "alone", "BLEU", "chrF", "units", "unit, s", "known, s", "first dub, s",
              *(f"{d:.0f} s" for d in DELAYS), "calls / s", "CPU / s")  # fmt: skip
     for head in heads:
         table.add_column(head, justify="left" if head == "mode" else "right")
     perfect = [await mt.translate(text.replace("| ", "")) for text, _ in PARAGRAPHS]
     bleu, chrf = scores(perfect, references)
-    table.add_row("the true text", "0.0", f"{bleu:.1f}", f"{chrf:.1f}")
+    table.add_row("the true text", "0.0", "", f"{bleu:.1f}", f"{chrf:.1f}")
     modes: list[tuple[str, float | None, list[str]]] = []
     for delay in (None, *options.delays):
         where = "offline" if delay is None else f"{delay:g} s"
@@ -235,13 +237,16 @@ async def measure(options: argparse.Namespace) -> None:
                 print(f"{unit.start:7.2f} {unit.end:7.2f} {unit.known - unit.end:5.2f} {unit.text}")
         middles = [(unit.start + unit.end) / 2 for unit in units]
         heard = paragraphs(list(zip(middles, (u.text for u in units), strict=True)), ends)
-        translated = [await mt.translate(unit.text) for unit in units]
+        alone = [await mt.translate(unit.text) for unit in units]
+        apart = paragraphs(list(zip(middles, alone, strict=True)), ends)
+        translated = await in_context(units, mt)
         ours = paragraphs(list(zip(middles, translated, strict=True)), ends)
         bleu, chrf = scores(ours, references)
         wer = 100 * jiwer.wer(truth, [plain(text) for text in heard])
         lengths = [unit.end - unit.start for unit in units]
         first = [u.known + 0.03 + options.pace * (u.end - u.start) - u.start for u in units]
-        row = [name, f"{wer:.1f}", f"{bleu:.1f}", f"{chrf:.1f}", str(len(units)),
+        by_itself = scores(apart, references)[0]
+        row = [name, f"{wer:.1f}", f"{by_itself:.1f}", f"{bleu:.1f}", f"{chrf:.1f}", str(len(units)),
                f"{statistics.median(lengths):.2f}"]  # fmt: skip
         if delay is not None:
             row.append(f"{statistics.median(u.known + 0.03 - u.end for u in units):.2f}")
@@ -257,6 +262,17 @@ async def measure(options: argparse.Namespace) -> None:
     await whisper.aclose()
     await detector.aclose()
     Console(width=160).print(table)
+
+
+async def in_context(units: Sequence[Unit], mt: Bergamot) -> list[str]:
+    """Translations as the pipeline makes them: a sentence that goes on as it goes on."""
+    context, translations = Context(), []
+    for unit in units:
+        slot = Interval(ticks(unit.start), ticks(unit.end))
+        translator = context.translator(mt, unit.text, slot, "S1")
+        translations.append(await translator.translate(unit.text))
+        context.add(unit.text, translations[-1], slot, "S1", new=translator is mt)
+    return translations
 
 
 def scores(ours: list[str], references: list[str]) -> tuple[float, float]:
