@@ -246,7 +246,8 @@ async def measure(options: argparse.Namespace) -> None:
         lengths = [unit.end - unit.start for unit in units]
         first = [u.known + 0.03 + options.pace * (u.end - u.start) - u.start for u in units]
         by_itself = scores(apart, references)[0]
-        row = [name, f"{wer:.1f}", f"{by_itself:.1f}", f"{bleu:.1f}", f"{chrf:.1f}", str(len(units)),
+        figures = (wer, by_itself, bleu, chrf)
+        row = [name, *(f"{figure:.1f}" for figure in figures), str(len(units)),
                f"{statistics.median(lengths):.2f}"]  # fmt: skip
         if delay is not None:
             row.append(f"{statistics.median(u.known + 0.03 - u.end for u in units):.2f}")

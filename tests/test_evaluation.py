@@ -251,6 +251,7 @@ def test_a_run_and_its_comparison_with_the_baseline(clip: Clip, tmp_path: Path) 
     assert other.delay == 6 and values["start_offset"] == pytest.approx(6, abs=0.1)
     assert values["laal"] > values["start_offset"] and values["stream_laal"] > 6
     assert "Share of dubs on time, against the delay" in (again / "eval.html").read_text()
+    assert (again / "on-time.svg").read_text().startswith("<svg")
 
 
 UTTERANCES = [

@@ -48,7 +48,7 @@ def page(evaluation: Evaluation) -> str:
         f"{evaluation.made}; {evaluation.machine}, load {evaluation.load:g} when it began."
     )
     parts = [f"<p>{escape(about)}</p>", _figures(evaluation)]
-    parts += [figure(caption, svg) for caption, svg in plots(evaluation)]
+    parts += [figure(plot.caption, plot.svg) for plot in plots(evaluation)]
     parts.append(_by_clip(evaluation))
     parts.append(_definitions(evaluation))
     parts.append(_systems(evaluation))

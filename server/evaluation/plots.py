@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,23 +15,28 @@ from server.evaluation.record import Evaluation, Run
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 
 
-def plots(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Caption and SVG of each plot that there is data for."""
+class Plot(NamedTuple):
+    """A picture of the report."""
+
+    name: str
+    caption: str
+    svg: str
+
+
+def plots(evaluation: Evaluation) -> list[Plot]:
+    """Each plot that there is data for."""
+    runs = evaluation.runs
+    onsets = _shares(runs, "onset_error", "onset error, ms", 1000)
+    offsets = _shares(runs, "offset_error", "offset error, ms", 2000)
     drawn = (
-        ("Share of dubs on time, against the delay", _on_time(evaluation.runs)),
-        ("Translation quality against lag", _quality(evaluation.runs)),
-        (
-            "Onset error: share of segments within it",
-            _shares(evaluation.runs, "onset_error", "onset error, ms", 1000),
-        ),
-        (
-            "Offset error: share of segments within it",
-            _shares(evaluation.runs, "offset_error", "offset error, ms", 2000),
-        ),
-        ("Tempo of the dubs", _tempos(evaluation.runs)),
-        ("Speaking rate, dub over source, by segment", _rates(evaluation.runs)),
+        ("on-time", "Share of dubs on time, against the delay", _on_time(runs)),
+        ("quality", "Translation quality against lag", _quality(runs)),
+        ("onset-error", "Onset error: share of segments within it", onsets),
+        ("offset-error", "Offset error: share of segments within it", offsets),
+        ("tempo", "Tempo of the dubs", _tempos(runs)),
+        ("speaking-rate", "Speaking rate, dub over source, by segment", _rates(runs)),
     )
-    return [(caption, svg) for caption, svg in drawn if svg is not None]
+    return [Plot(name, caption, svg) for name, caption, svg in drawn if svg is not None]
 
 
 def intervals(rows: Sequence[tuple[str, float, float, float]]) -> str:
