@@ -7,8 +7,9 @@ import asyncio
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -97,11 +98,11 @@ async def _compare(
                 takes = [
                     [
                         resample(
-                            await take(synthesiser, text, manner),
+                            await take(synthesiser, text, replace(manner, take=number)),
                             synthesiser.sample_rate,
                             SPEECH_RATE,
                         )
-                        for _ in range(options.takes)
+                        for number in range(options.takes)
                     ]
                     for text in texts
                 ]
@@ -129,11 +130,14 @@ def _check(specification: str) -> None:
 def _open(config: Config, specification: str, reference: Path) -> tuple[Synthesiser, Manner]:
     """``ENGINE``, ``ENGINE:VOICE``, or the folder of an XTTS checkpoint, which clones the clip."""
     engine, _, voice = specification.partition(":")
-    common = {"language": config.target, "threads": config.tts.threads}
-    if Path(specification).expanduser().is_dir():
-        synthesiser = create("tts", "xtts", model=specification, voice=str(reference), **common)
-        return synthesiser, Manner()
-    synthesiser = create("tts", engine, voice="default", **common)
+    options: dict[str, Any] = {"language": config.target, "threads": config.tts.threads}
+    checkpoint = Path(specification).expanduser().is_dir()
+    if checkpoint or engine == "xtts":
+        options["options"] = config.xtts
+    if checkpoint:
+        voice = str(reference)
+        return create("tts", "xtts", model=specification, voice=voice, **options), Manner()
+    synthesiser: Synthesiser = create("tts", engine, voice="default", **options)
     return synthesiser, Manner(voice=usable(voice or "default", synthesiser))
 
 

@@ -154,6 +154,9 @@ def test_seeds_decide(model: Path, engine: Any) -> None:
     assert np.array_equal(spoken, np.concatenate(speak(same)))
     different = np.concatenate(speak(other))
     assert len(different) != len(spoken) or not np.allclose(different, spoken)
+    again, anew = (np.concatenate(speak(engine, TEXT, Manner(take=n))) for n in (0, 1))
+    assert np.array_equal(again, spoken)
+    assert len(anew) != len(spoken) or not np.allclose(anew, spoken)
 
 
 def test_sentences_made_in_turns_do_not_disturb_each_other(engine: Any) -> None:
