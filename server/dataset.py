@@ -67,7 +67,7 @@ class ClipRecord:
 
 @dataclass(slots=True)
 class Census:
-    """Where the media's speech went, seconds."""
+    """Where the media's speech went, seconds without pauses: all others add up to ``speech``."""
 
     speech: float = 0.0
     others: float = 0.0
@@ -126,12 +126,13 @@ async def _build(
             theirs = [one.interval for one in judged if one.is_target(options.similarity)]
             _count(census, judged, options.similarity)
             spans = group(theirs)
-            census.uncut += sum(map(_length, theirs)) - sum(map(_length, spans))
+            spoken = [_speech_in(span, theirs) for span in spans]
+            census.uncut += sum(map(_length, theirs)) - sum(spoken)
             wider = with_margins(spans, speech, TICKS_PER_SAMPLE * len(audio))
-            for span, wide in zip(spans, wider, strict=True):
+            for span, length, wide in zip(spans, spoken, wider, strict=True):
                 sound = cut(audio, wide)
                 found = await _record(
-                    path, span, sound, options.denoise, encoder, voice, recogniser, census
+                    path, span, sound, options.denoise, encoder, voice, recogniser, census, length
                 )
                 if found is not None:
                     clips.append(ClipRecord(f"{len(clips) + 1:05}", *found))
@@ -151,10 +152,13 @@ async def _record(
     voice: Samples,
     recogniser: Recogniser,
     census: Census,
+    length: float,
 ) -> tuple[Path, Interval, str, float, Cleaned] | None:
-    """What the set holds of one clip; ``None`` if it is unfit, which ``census`` counts."""
+    """What the set holds of one clip; ``None`` if it is unfit.
+
+    ``census`` counts the ``length`` of its speech, in seconds.
+    """
     cleaned = clean(resample(sound, SPEECH_RATE, RATE), denoise=denoise)
-    length = _length(span)
     if cleaned.snr_after < LOWEST_SNR:
         census.noisy += length
         return None
@@ -209,6 +213,11 @@ def write(out: Path, clips: Sequence[ClipRecord], census: Census) -> None:
             lines = (f"{clip.name}|{clip.text}|{clip.text}\n" for clip in rows)
             (made / name).write_text("".join(lines), encoding="utf-8")
         write_report(made / "report.html", clips, census, evaluation)
+
+
+def _speech_in(span: Interval, speech: Sequence[Interval]) -> float:
+    """Seconds of speech in a clip, the pauses between its phrases left out."""
+    return sum(_length(one) for one in speech if span.start <= one.start and one.end <= span.end)
 
 
 def _length(interval: Interval) -> float:
