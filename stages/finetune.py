@@ -19,6 +19,7 @@ from typing import Any
 from stages.base import EngineError
 from stages.cache import atomic_directory, atomic_file
 from stages.reference import RATE, read_clip
+from stages.tts.xtts_checkpoint import quiet
 
 NEEDED = ("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth")
 """Files of the base checkpoint that training reads; the last two only training does."""
@@ -147,6 +148,7 @@ def _train(
     from TTS.tts.layers.xtts.trainer import dataset
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer
 
+    quiet()
     # Its own way needs torchcodec, which needs FFmpeg's libraries and, as PyPI has it, CUDA's.
     dataset.load_audio = _load_audio
     config = _config(base, run, options)
