@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
@@ -16,7 +16,7 @@ from stages.mt.glossary import Glossary
 from stages.units import Units
 from stream.agreement import LocalAgreement
 from stream.deliver import Voice
-from stream.frames import Fate, Manner, Samples, Transcript
+from stream.frames import Fate, Samples, Transcript
 from stream.incremental import BREATH, Incremental
 from stream.job import DubJob, StageFault
 from stream.rendering import choose, misfit
@@ -148,14 +148,10 @@ async def _alternatives(
 
 def voice(synthesiser: Synthesiser, part: Part) -> Voice:
     """A synthesiser as the delivery sees it: each speaker in the voice of ``part``."""
-
-    def synthesise(text: str, manner: Manner) -> AsyncGenerator[Samples, None]:
-        chosen = replace(manner, voice=part.voice(manner.speaker))
-        return synthesiser.synthesise(text, chosen)
-
     return Voice(
-        synthesise,
+        synthesiser.synthesise,
         synthesiser.sample_rate,
         synthesiser.rate_range,
         synthesiser.characters_per_second,
+        part.voice,
     )

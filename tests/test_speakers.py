@@ -130,7 +130,7 @@ def test_each_speaker_has_the_voice_of_the_map(talk: Path, tmp_path: Path) -> No
     assert len({u.speaker for u in report.utterances}) >= 2
     for said, manner in zip(report.utterances, synthesiser.manners, strict=True):
         assert manner.speaker == said.speaker
-        assert manner.voice == ("anna" if said.speaker == "S2" else "")
+        assert manner.voice == said.voice == ("anna" if said.speaker == "S2" else "")
 
 
 def utterance(speaker: str, sound: Samples) -> Utterance:
