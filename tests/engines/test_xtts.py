@@ -246,6 +246,22 @@ def test_conditioning_is_computed_once_and_kept(
     assert speak(engine)
 
 
+def test_nothing_of_a_voice_from_the_stream_is_kept(
+    model: Path, engine: Any, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "livedub-voices-abc"
+    folder.mkdir()
+    theirs = folder / "S1.wav"
+    theirs.write_bytes(clips["other"].read_bytes())
+    cache = model.parent / "cache" / "latents"
+    before = set(cache.glob("*"))
+    assert not np.array_equal(
+        np.concatenate(speak(engine, TEXT, Manner(voice=str(theirs)))),
+        np.concatenate(speak(engine)),
+    )
+    assert set(cache.glob("*")) == before
+
+
 def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
     own, boris = speak(engine), speak(engine, TEXT, Manner(voice="Boris"))
     assert not np.allclose(np.concatenate(own)[:8000], np.concatenate(boris)[:8000])
