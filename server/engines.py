@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from server.config import Config
+from server.config import Config, for_listener
 from stages.base import Recogniser, SpeakerEncoder, SpeechDetector, Synthesiser, Translator
 from stages.registry import create
 from stages.vad import SileroDetector
@@ -29,6 +29,7 @@ class Engines:
         translator: text to text.
         synthesiser: text to speech.
         encoder: voices as points, where speakers are told apart.
+        listener: hears the dub before others do, where one is configured.
     """
 
     detector: SpeechDetector
@@ -36,6 +37,7 @@ class Engines:
     translator: Translator
     synthesiser: Synthesiser
     encoder: SpeakerEncoder | None = None
+    listener: Recogniser | None = None
 
     async def warm_up(self) -> float:
         """Run every model once: first calls allocate, and should not cost the first viewer.
@@ -46,6 +48,8 @@ class Engines:
         noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
         await self.recogniser.recognise(noise)
         await self.translator.translate("Hello.")
+        if self.listener is not None:
+            await self.listener.recognise(noise)
         if self.encoder is not None:
             await self.encoder.embed(noise)
         return await pace(self.synthesiser)
@@ -54,8 +58,9 @@ class Engines:
         """Free all of them."""
         for engine in (self.detector, self.recogniser, self.translator, self.synthesiser):
             await engine.aclose()
-        if self.encoder is not None:
-            await self.encoder.aclose()
+        for other in (self.encoder, self.listener):
+            if other is not None:
+                await other.aclose()
 
 
 async def pace(synthesiser: Synthesiser) -> float:
@@ -74,24 +79,31 @@ async def load_engines(config: Config) -> Engines:
         EngineError: if one is missing something or does not know the languages.
     """
 
-    def load(kind: str) -> asyncio.Future[Any]:
+    def load(kind: str, config: Config = config) -> asyncio.Future[Any]:
         name, options = options_of(kind, config)
         return asyncio.ensure_future(asyncio.to_thread(create, kind, name, **options))
 
     loading = [
         asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
         *map(load, ("asr", "mt", "tts")),
+        load("speakers") if config.speakers.engine != "none" else _nothing(),
+        load("asr", for_listener(config)) if config.tts.listener is not None else _nothing(),
     ]
-    if config.speakers.engine != "none":
-        loading.append(load("speakers"))
     results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
         for result in results:
-            if not isinstance(result, BaseException):
+            if result is not None and not isinstance(result, BaseException):
                 await result.aclose()
         raise failed[0]
     return Engines(*results)
+
+
+def _nothing() -> asyncio.Future[Any]:
+    """An engine that is not wanted."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:

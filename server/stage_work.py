@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
-from server.config import AsrConfig, Config, MtConfig
+from server.config import AsrConfig, Config, MtConfig, TtsConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
 from stages.mt.glossary import Glossary
+from stages.proofread import Proofread
 from stages.units import Units
 from stream.agreement import LocalAgreement
 from stream.deliver import Voice
@@ -42,6 +43,18 @@ def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
     if config.denoise == "none":
         return recogniser
     return DenoisedRecogniser(recogniser, config.denoise, config.denoise_model)
+
+
+def listened_to(
+    synthesiser: Synthesiser, listener: Recogniser | None, config: TtsConfig
+) -> Synthesiser:
+    """The synthesiser, behind somebody who listens to it if the configuration wants one.
+
+    Half of the stage's deadline is left for the reading that was begun last.
+    """
+    if listener is None:
+        return synthesiser
+    return Proofread(synthesiser, listener, config.deadline / 2)
 
 
 def recognition(recogniser: Recogniser) -> Work:
