@@ -346,7 +346,7 @@ def _add_training(commands: Any) -> None:
     finetune.add_argument("dataset", type=Path, help="folder made by livedub dataset build")
     finetune.add_argument("--model", type=Path, required=True, help="checkpoint to start from")
     finetune.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    finetune.add_argument("--language", default="ru", help="of the recordings, ISO 639-1")
+    finetune.add_argument("--language", help="of the recordings; what the set says by default")
     finetune.add_argument("--epochs", type=int, default=50, help="at most")
     finetune.add_argument("--patience", type=int, default=5, help="epochs without progress")
     finetune.add_argument("--batch", type=int, default=3, help="clips in one step")

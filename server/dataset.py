@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from stages.base import EngineError, Recogniser
 from stages.cache import atomic_directory
 from stages.cleaning import Cleaned, clean
 from stages.cutting import LONGEST, cut, group, with_margins
+from stages.finetune import DESCRIPTION
 from stages.reference import RATE, read_fit
 from stages.registry import create
 from stages.speaker import Ge2e
@@ -93,7 +95,7 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
             f"({census.others:.0f} s were others', {census.noisy:.0f} s noisy): check --speaker, "
             "or lower --similarity."
         )
-    write(options.out, clips, census)
+    write(options.out, clips, census, config.languages.source)
     console.print(
         f"{options.out}: {len(clips)} clips, {census.kept / 60:.1f} min of {census.speech / 60:.1f}"
         f" min of speech; look at {options.out / 'report.html'} before you train.",
@@ -192,8 +194,8 @@ def _without_long(speech: Sequence[Interval], audio: Samples) -> Iterator[Interv
         yield from _without_long([Interval(interval.start, at), Interval(at, interval.end)], audio)
 
 
-def write(out: Path, clips: Sequence[ClipRecord], census: Census) -> None:
-    """Write ``wavs``, the metadata as LJSpeech has it, the split and the report."""
+def write(out: Path, clips: Sequence[ClipRecord], census: Census, language: str) -> None:
+    """Write ``wavs``, the metadata as LJSpeech has it, the split, the language and the report."""
     shuffled = list(clips)
     random.Random(0).shuffle(shuffled)
     held = max(2, round(EVALUATION * len(clips)))
@@ -212,6 +214,8 @@ def write(out: Path, clips: Sequence[ClipRecord], census: Census) -> None:
         for name, rows in parts.items():
             lines = (f"{clip.name}|{clip.text}|{clip.text}\n" for clip in rows)
             (made / name).write_text("".join(lines), encoding="utf-8")
+        described = {"language": language, "clips": len(clips), "seconds": round(census.kept, 1)}
+        (made / DESCRIPTION).write_text(json.dumps(described) + "\n", encoding="utf-8")
         write_report(made / "report.html", clips, census, evaluation)
 
 

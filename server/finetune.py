@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 
 from server.usage import UsageError
-from stages.finetune import FinetuneOptions, finetune
+from stages.finetune import FinetuneOptions, finetune, language_of
 
 
 def run_finetune(options: argparse.Namespace, console: Console) -> int:
@@ -16,7 +16,7 @@ def run_finetune(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be above 0")
     chosen = FinetuneOptions(
-        options.language,
+        options.language or language_of(options.dataset),
         options.epochs,
         options.patience,
         options.batch,

@@ -24,6 +24,9 @@ from stages.tts.xtts_checkpoint import quiet
 NEEDED = ("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth")
 """Files of the base checkpoint that training reads; the last two only training does."""
 
+DESCRIPTION = "dataset.json"
+"""File of a set that says what language is spoken."""
+
 _RUN = "training"
 _FRAME_RATE = 22_050
 
@@ -107,6 +110,20 @@ def finetune(
     best = losses.index(min(losses))
     _export(base, run, out)
     return Training(tuple(losses), best, out)
+
+
+def language_of(dataset: Path) -> str:
+    """The language that a set was built for, ISO 639-1.
+
+    Raises:
+        EngineError: if the set does not say.
+    """
+    try:
+        return str(json.loads((dataset / DESCRIPTION).read_text(encoding="utf-8"))["language"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EngineError(
+            f"{dataset} does not say what language is spoken: name it with --language."
+        ) from error
 
 
 def _samples(dataset: Path, part: str, language: str) -> list[dict[str, str]]:
