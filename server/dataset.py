@@ -82,7 +82,7 @@ class Census:
 
 def run_dataset(options: argparse.Namespace, console: Console) -> int:
     """Build the set; exit status 0."""
-    config = load(options.config, assignments=options.set)
+    config = load(options.config, preset=options.preset, assignments=options.set)
     require_matplotlib()
     if not 0 < options.similarity < 1:
         raise UsageError("--similarity is a cosine between 0 and 1")
