@@ -14,6 +14,7 @@ from server.engines import options_of, pace
 from server.turns import Turns
 from stages.base import (
     AlternativeTranslator,
+    EngineError,
     Recogniser,
     Rendering,
     SpeakerEncoder,
@@ -237,7 +238,11 @@ class EnginePool:
         """Who hears the dub before others do, where one is configured; raises as above."""
         if config.tts.listener is None:
             return None
-        return PooledRecogniser(await self._get("asr", for_listener(config)), owner)
+        try:
+            shared = await self._get("asr", for_listener(config))
+        except EngineError as error:
+            raise EngineError(f"tts.listener cannot be used: {error}") from error
+        return PooledRecogniser(shared, owner)
 
     @property
     def waiting(self) -> dict[str, int]:

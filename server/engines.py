@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from server.config import Config, for_listener
-from stages.base import Recogniser, SpeakerEncoder, SpeechDetector, Synthesiser, Translator
+from stages.base import (
+    EngineError,
+    Recogniser,
+    SpeakerEncoder,
+    SpeechDetector,
+    Synthesiser,
+    Translator,
+)
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
@@ -78,17 +85,14 @@ async def load_engines(config: Config) -> Engines:
     Raises:
         EngineError: if one is missing something or does not know the languages.
     """
-
-    def load(kind: str, config: Config = config) -> asyncio.Future[Any]:
-        name, options = options_of(kind, config)
-        return asyncio.ensure_future(asyncio.to_thread(create, kind, name, **options))
-
-    loading = [
-        asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
-        *map(load, ("asr", "mt", "tts")),
-        load("speakers") if config.speakers.engine != "none" else _nothing(),
-        load("asr", for_listener(config)) if config.tts.listener is not None else _nothing(),
-    ]
+    loading = (
+        asyncio.to_thread(SileroDetector),
+        _loaded("asr", config),
+        _loaded("mt", config),
+        _loaded("tts", config),
+        _encoder(config),
+        _listener(config),
+    )
     results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
@@ -99,11 +103,26 @@ async def load_engines(config: Config) -> Engines:
     return Engines(*results)
 
 
-def _nothing() -> asyncio.Future[Any]:
-    """An engine that is not wanted."""
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
+async def _loaded(kind: str, config: Config) -> Any:
+    name, options = options_of(kind, config)
+    return await asyncio.to_thread(create, kind, name, **options)
+
+
+async def _encoder(config: Config) -> SpeakerEncoder | None:
+    if config.speakers.engine == "none":
+        return None
+    encoder: SpeakerEncoder = await _loaded("speakers", config)
+    return encoder
+
+
+async def _listener(config: Config) -> Recogniser | None:
+    if config.tts.listener is None:
+        return None
+    try:
+        listener: Recogniser = await _loaded("asr", for_listener(config))
+    except EngineError as error:
+        raise EngineError(f"tts.listener cannot be used: {error}") from error
+    return listener
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
