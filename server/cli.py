@@ -318,7 +318,7 @@ def _add_voices(commands: Any) -> None:
     voices.set_defaults(run=_voices)
 
     compare = actions.add_parser("compare", help="measure two voices or checkpoints")
-    compare.add_argument("base", help="folder of an XTTS checkpoint, ENGINE, or ENGINE:VOICE")
+    compare.add_argument("base", help="XTTS checkpoint (folder or hub id), ENGINE, or ENGINE:VOICE")
     compare.add_argument("other", help="the same")
     compare.add_argument("--texts", nargs="+", required=True, help="sentences, or files of them")
     compare.add_argument("--reference", type=Path, required=True, help="clip of the true voice")
@@ -344,9 +344,11 @@ def _add_training(commands: Any) -> None:
 
     finetune = commands.add_parser("finetune", help="train XTTSv2 on a voice")
     finetune.add_argument("dataset", type=Path, help="folder made by livedub dataset build")
-    finetune.add_argument("--model", type=Path, required=True, help="checkpoint to start from")
+    finetune.add_argument(
+        "--model", required=True, help="checkpoint to start from: folder or hub id"
+    )
     finetune.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    finetune.add_argument("--language", default="ru", help="of the recordings, ISO 639-1")
+    finetune.add_argument("--language", help="of the recordings; what the set says by default")
     finetune.add_argument("--epochs", type=int, default=50, help="at most")
     finetune.add_argument("--patience", type=int, default=5, help="epochs without progress")
     finetune.add_argument("--batch", type=int, default=3, help="clips in one step")

@@ -7,8 +7,9 @@ import asyncio
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +21,7 @@ from server.plot import require_matplotlib
 from server.usage import UsageError
 from server.voices import take
 from stages.base import Recogniser, SpeakerEncoder, Synthesiser
+from stages.hub import is_hub_reference
 from stages.reference import RATE, read_clip
 from stages.registry import create, names
 from stages.voices import usable
@@ -56,7 +58,7 @@ class VoiceFigures:
 
 def run_compare(options: argparse.Namespace, console: Console) -> int:
     """Measure both and print; exit status 0."""
-    config = load(options.config, assignments=options.set)
+    config = load(options.config, preset=options.preset, assignments=options.set)
     texts = _texts(options.texts)
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise UsageError(f"voices compare needs {', '.join(absent)}: pip install 'livedub[eval]'")
@@ -97,11 +99,11 @@ async def _compare(
                 takes = [
                     [
                         resample(
-                            await take(synthesiser, text, manner),
+                            await take(synthesiser, text, replace(manner, take=number)),
                             synthesiser.sample_rate,
                             SPEECH_RATE,
                         )
-                        for _ in range(options.takes)
+                        for number in range(options.takes)
                     ]
                     for text in texts
                 ]
@@ -119,21 +121,28 @@ async def _compare(
 
 def _check(specification: str) -> None:
     engine = specification.partition(":")[0]
-    if engine not in names("tts") and not Path(specification).expanduser().is_dir():
+    if engine not in names("tts") and not _is_checkpoint(specification):
         raise UsageError(
-            f"'{specification}' is neither the folder of a checkpoint nor ENGINE or ENGINE:VOICE "
-            f"with an engine of {', '.join(names('tts'))}"
+            f"'{specification}' is neither a checkpoint (its folder or hub id) nor ENGINE or "
+            f"ENGINE:VOICE with an engine of {', '.join(names('tts'))}"
         )
 
 
+def _is_checkpoint(specification: str) -> bool:
+    return Path(specification).expanduser().is_dir() or is_hub_reference(specification)
+
+
 def _open(config: Config, specification: str, reference: Path) -> tuple[Synthesiser, Manner]:
-    """``ENGINE``, ``ENGINE:VOICE``, or the folder of an XTTS checkpoint, which clones the clip."""
+    """``ENGINE``, ``ENGINE:VOICE``, or an XTTS checkpoint, which clones the clip."""
     engine, _, voice = specification.partition(":")
-    common = {"language": config.target, "threads": config.tts.threads}
-    if Path(specification).expanduser().is_dir():
-        synthesiser = create("tts", "xtts", model=specification, voice=str(reference), **common)
-        return synthesiser, Manner()
-    synthesiser = create("tts", engine, voice="default", **common)
+    options: dict[str, Any] = {"language": config.target, "threads": config.tts.threads}
+    checkpoint = _is_checkpoint(specification)
+    if checkpoint or engine == "xtts":
+        options["options"] = config.xtts
+    if checkpoint:
+        voice = str(reference)
+        return create("tts", "xtts", model=specification, voice=voice, **options), Manner()
+    synthesiser: Synthesiser = create("tts", engine, voice="default", **options)
     return synthesiser, Manner(voice=usable(voice or "default", synthesiser))
 
 

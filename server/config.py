@@ -96,6 +96,7 @@ class TtsConfig(BaseModel):
     voices: dict[str, str] = {}
     consent: bool = False
     model: str = "default"
+    listener: str | None = None
     threads: Threads = 2
     deadline: Deadline = 60.0
 
@@ -221,6 +222,18 @@ def amend(config: Config, changes: Mapping[str, Any]) -> Config:
     return _checked(values, "settings")
 
 
+def for_listener(config: Config) -> Config:
+    """The configuration of the recogniser that listens to the dub: ``tts.listener``'s."""
+    return amend(
+        config,
+        {
+            "asr.model": config.tts.listener,
+            "asr.beam_size": 1,
+            "languages.source": config.target,
+        },
+    )
+
+
 def _checked(values: dict[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(values)
@@ -269,6 +282,11 @@ def _check_voices(config: Config, where: str) -> None:
         raise ConfigError(
             f"{where}: tts.voice is auto, which clones the voices of those who speak; set "
             "tts.consent to true once they have agreed to it"
+        )
+    if tts.listener is not None and tts.engine != "xtts":
+        raise ConfigError(
+            f"{where}: tts.listener is for voices that speak differently when asked again, which "
+            f"tts.engine {tts.engine} does not: set it to xtts, or tts.listener to null"
         )
     if config.asr.denoise == "arnndn" and config.asr.denoise_model is None:
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from stages.base import EngineError, Recogniser
 from stages.cache import atomic_directory
 from stages.cleaning import Cleaned, clean
 from stages.cutting import LONGEST, cut, group, with_margins
+from stages.finetune import DESCRIPTION
 from stages.reference import RATE, read_fit
 from stages.registry import create
 from stages.speaker import Ge2e
@@ -67,7 +69,7 @@ class ClipRecord:
 
 @dataclass(slots=True)
 class Census:
-    """Where the media's speech went, seconds."""
+    """Where the media's speech went, seconds without pauses: all others add up to ``speech``."""
 
     speech: float = 0.0
     others: float = 0.0
@@ -80,7 +82,7 @@ class Census:
 
 def run_dataset(options: argparse.Namespace, console: Console) -> int:
     """Build the set; exit status 0."""
-    config = load(options.config, assignments=options.set)
+    config = load(options.config, preset=options.preset, assignments=options.set)
     require_matplotlib()
     if not 0 < options.similarity < 1:
         raise UsageError("--similarity is a cosine between 0 and 1")
@@ -93,7 +95,7 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
             f"({census.others:.0f} s were others', {census.noisy:.0f} s noisy): check --speaker, "
             "or lower --similarity."
         )
-    write(options.out, clips, census)
+    write(options.out, clips, census, config.languages.source)
     console.print(
         f"{options.out}: {len(clips)} clips, {census.kept / 60:.1f} min of {census.speech / 60:.1f}"
         f" min of speech; look at {options.out / 'report.html'} before you train.",
@@ -126,12 +128,13 @@ async def _build(
             theirs = [one.interval for one in judged if one.is_target(options.similarity)]
             _count(census, judged, options.similarity)
             spans = group(theirs)
-            census.uncut += sum(map(_length, theirs)) - sum(map(_length, spans))
+            spoken = [_speech_in(span, theirs) for span in spans]
+            census.uncut += sum(map(_length, theirs)) - sum(spoken)
             wider = with_margins(spans, speech, TICKS_PER_SAMPLE * len(audio))
-            for span, wide in zip(spans, wider, strict=True):
+            for span, length, wide in zip(spans, spoken, wider, strict=True):
                 sound = cut(audio, wide)
                 found = await _record(
-                    path, span, sound, options.denoise, encoder, voice, recogniser, census
+                    path, span, sound, options.denoise, encoder, voice, recogniser, census, length
                 )
                 if found is not None:
                     clips.append(ClipRecord(f"{len(clips) + 1:05}", *found))
@@ -151,10 +154,13 @@ async def _record(
     voice: Samples,
     recogniser: Recogniser,
     census: Census,
+    length: float,
 ) -> tuple[Path, Interval, str, float, Cleaned] | None:
-    """What the set holds of one clip; ``None`` if it is unfit, which ``census`` counts."""
+    """What the set holds of one clip; ``None`` if it is unfit.
+
+    ``census`` counts the ``length`` of its speech, in seconds.
+    """
     cleaned = clean(resample(sound, SPEECH_RATE, RATE), denoise=denoise)
-    length = _length(span)
     if cleaned.snr_after < LOWEST_SNR:
         census.noisy += length
         return None
@@ -188,8 +194,8 @@ def _without_long(speech: Sequence[Interval], audio: Samples) -> Iterator[Interv
         yield from _without_long([Interval(interval.start, at), Interval(at, interval.end)], audio)
 
 
-def write(out: Path, clips: Sequence[ClipRecord], census: Census) -> None:
-    """Write ``wavs``, the metadata as LJSpeech has it, the split and the report."""
+def write(out: Path, clips: Sequence[ClipRecord], census: Census, language: str) -> None:
+    """Write ``wavs``, the metadata as LJSpeech has it, the split, the language and the report."""
     shuffled = list(clips)
     random.Random(0).shuffle(shuffled)
     held = max(2, round(EVALUATION * len(clips)))
@@ -208,7 +214,14 @@ def write(out: Path, clips: Sequence[ClipRecord], census: Census) -> None:
         for name, rows in parts.items():
             lines = (f"{clip.name}|{clip.text}|{clip.text}\n" for clip in rows)
             (made / name).write_text("".join(lines), encoding="utf-8")
+        described = {"language": language, "clips": len(clips), "seconds": round(census.kept, 1)}
+        (made / DESCRIPTION).write_text(json.dumps(described) + "\n", encoding="utf-8")
         write_report(made / "report.html", clips, census, evaluation)
+
+
+def _speech_in(span: Interval, speech: Sequence[Interval]) -> float:
+    """Seconds of speech in a clip, the pauses between its phrases left out."""
+    return sum(_length(one) for one in speech if span.start <= one.start and one.end <= span.end)
 
 
 def _length(interval: Interval) -> float:

@@ -27,7 +27,7 @@ _LABELS = {
 }
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}"""
+td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}img{max-width:100%}"""
 
 
 def write_report(
@@ -47,14 +47,19 @@ def write_report(
     )
     listed = "".join(_row(clip, clip.name in evaluation) for clip in clips)
     peak = max(clip.cleaned.peak for clip in clips)
+    kept = sum(clip.cleaned.denoised for clip in clips)
     undone = sum(c.cleaned.speech_lost > 0 and not c.cleaned.denoised for c in clips)
+    denoising = (
+        f" Denoising was kept in {kept} clips and undone in {undone}, where it would have taken "
+        "speech or gained nothing."
+        if kept or undone
+        else ""
+    )
     path.write_text(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Data set</title>"
         f"<style>{_STYLE}</style><h1>{len(clips)} clips, {census.kept / 60:.1f} minutes</h1>"
         f"<table><tr><th>speech<th class=n>min{rows}</table>"
-        f"<p>Loudest peak {peak:.1f} dBTP. Denoising was kept in "
-        f"{sum(c.cleaned.denoised for c in clips)} clips and undone in {undone}, "
-        f"where it would have taken speech or gained nothing.</p>"
+        f"<p>Loudest peak {peak:.1f} dBTP.{denoising}</p>"
         f'<img alt="Distributions of length, SNR, similarity and gain" '
         f'src="data:image/png;base64,{_plots(clips)}">'
         "<table><tr><th>clip<th class=n>s<th class=n>SNR, dB<th class=n>similarity<th>set"

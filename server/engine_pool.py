@@ -9,11 +9,12 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
-from server.config import Config
+from server.config import Config, for_listener
 from server.engines import options_of, pace
 from server.turns import Turns
 from stages.base import (
     AlternativeTranslator,
+    EngineError,
     Recogniser,
     Rendering,
     SpeakerEncoder,
@@ -232,6 +233,16 @@ class EnginePool:
         if config.speakers.engine == "none":
             return None
         return PooledEncoder(await self._get("speakers", config), owner)
+
+    async def listener(self, config: Config, owner: str) -> PooledRecogniser | None:
+        """Who hears the dub before others do, where one is configured; raises as above."""
+        if config.tts.listener is None:
+            return None
+        try:
+            shared = await self._get("asr", for_listener(config))
+        except EngineError as error:
+            raise EngineError(f"tts.listener cannot be used: {error}") from error
+        return PooledRecogniser(shared, owner)
 
     @property
     def waiting(self) -> dict[str, int]:

@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from server.config import Config
-from stages.base import Recogniser, SpeakerEncoder, SpeechDetector, Synthesiser, Translator
+from server.config import Config, for_listener
+from stages.base import (
+    EngineError,
+    Recogniser,
+    SpeakerEncoder,
+    SpeechDetector,
+    Synthesiser,
+    Translator,
+)
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
@@ -29,6 +36,7 @@ class Engines:
         translator: text to text.
         synthesiser: text to speech.
         encoder: voices as points, where speakers are told apart.
+        listener: hears the dub before others do, where one is configured.
     """
 
     detector: SpeechDetector
@@ -36,6 +44,7 @@ class Engines:
     translator: Translator
     synthesiser: Synthesiser
     encoder: SpeakerEncoder | None = None
+    listener: Recogniser | None = None
 
     async def warm_up(self) -> float:
         """Run every model once: first calls allocate, and should not cost the first viewer.
@@ -46,6 +55,8 @@ class Engines:
         noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
         await self.recogniser.recognise(noise)
         await self.translator.translate("Hello.")
+        if self.listener is not None:
+            await self.listener.recognise(noise)
         if self.encoder is not None:
             await self.encoder.embed(noise)
         return await pace(self.synthesiser)
@@ -54,8 +65,9 @@ class Engines:
         """Free all of them."""
         for engine in (self.detector, self.recogniser, self.translator, self.synthesiser):
             await engine.aclose()
-        if self.encoder is not None:
-            await self.encoder.aclose()
+        for other in (self.encoder, self.listener):
+            if other is not None:
+                await other.aclose()
 
 
 async def pace(synthesiser: Synthesiser) -> float:
@@ -73,25 +85,44 @@ async def load_engines(config: Config) -> Engines:
     Raises:
         EngineError: if one is missing something or does not know the languages.
     """
-
-    def load(kind: str) -> asyncio.Future[Any]:
-        name, options = options_of(kind, config)
-        return asyncio.ensure_future(asyncio.to_thread(create, kind, name, **options))
-
-    loading = [
-        asyncio.ensure_future(asyncio.to_thread(SileroDetector)),
-        *map(load, ("asr", "mt", "tts")),
-    ]
-    if config.speakers.engine != "none":
-        loading.append(load("speakers"))
+    loading = (
+        asyncio.to_thread(SileroDetector),
+        _loaded("asr", config),
+        _loaded("mt", config),
+        _loaded("tts", config),
+        _encoder(config),
+        _listener(config),
+    )
     results: list[Any] = await asyncio.gather(*loading, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
         for result in results:
-            if not isinstance(result, BaseException):
+            if result is not None and not isinstance(result, BaseException):
                 await result.aclose()
         raise failed[0]
     return Engines(*results)
+
+
+async def _loaded(kind: str, config: Config) -> Any:
+    name, options = options_of(kind, config)
+    return await asyncio.to_thread(create, kind, name, **options)
+
+
+async def _encoder(config: Config) -> SpeakerEncoder | None:
+    if config.speakers.engine == "none":
+        return None
+    encoder: SpeakerEncoder = await _loaded("speakers", config)
+    return encoder
+
+
+async def _listener(config: Config) -> Recogniser | None:
+    if config.tts.listener is None:
+        return None
+    try:
+        listener: Recogniser = await _loaded("asr", for_listener(config))
+    except EngineError as error:
+        raise EngineError(f"tts.listener cannot be used: {error}") from error
+    return listener
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,8 @@ import argparse
 from rich.console import Console
 
 from server.usage import UsageError
-from stages.finetune import FinetuneOptions, finetune
+from stages.finetune import FinetuneOptions, finetune, language_of
+from stages.models import resolve
 
 
 def run_finetune(options: argparse.Namespace, console: Console) -> int:
@@ -16,7 +17,7 @@ def run_finetune(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be above 0")
     chosen = FinetuneOptions(
-        options.language,
+        options.language or language_of(options.dataset),
         options.epochs,
         options.patience,
         options.batch,
@@ -27,7 +28,7 @@ def run_finetune(options: argparse.Namespace, console: Console) -> int:
     def report(epoch: int, loss: float) -> None:
         console.print(f"Epoch {epoch}: evaluation loss {loss:.4f}", highlight=False)
 
-    done = finetune(options.dataset, options.model, options.out, chosen, report)
+    done = finetune(options.dataset, resolve(options.model), options.out, chosen, report)
     console.print(
         f"{done.folder}: weights of epoch {done.best + 1} of {len(done.losses)}, evaluation loss "
         f"{done.losses[done.best]:.4f}. Compare it before you use it: livedub voices compare.",

@@ -15,6 +15,7 @@ from server.engine_pool import EnginePool
 from server.stage_work import (
     hearing,
     increments,
+    listened_to,
     recognition,
     segmenter,
     timed,
@@ -185,6 +186,8 @@ class LiveSession:
         config = for_target(self._config, target)
         translator = await self._pool.translator(config, self.name)
         synthesiser = await self._pool.synthesiser(config, self.name)
+        listener = await self._pool.listener(config, self.name)
+        speaks = listened_to(synthesiser, listener, config.tts)
         pacing = Live(self.clock)
         options = config.playout
         first = target == self.targets[0]
@@ -198,7 +201,7 @@ class LiveSession:
             CAPACITY + round(options.delay * TICK_RATE),
         )
         delivery = Delivery(
-            voice(synthesiser, casting.part(synthesiser)),
+            voice(speaks, casting.part(speaks)),
             playout,
             pacing,
             config.fit,

@@ -33,6 +33,8 @@ def references(config: Config) -> list[str]:
             found += default_weights(kind, section.engine, source, target)
         else:
             found.append(section.model)
+    if config.tts.listener is not None:
+        found.append(config.tts.listener)
     return list(dict.fromkeys(found))
 
 

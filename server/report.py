@@ -46,6 +46,10 @@ class UtteranceReport(_Record):
     rejected: str | None = Field(description="Which guard took the transcript for a hallucination")
     candidates: int = Field(description="Translations to choose from, by how they fit the slot")
     chosen: int = Field(description="Rank of the spoken one by the model's own score, from 0")
+    voice: str = Field(
+        description="Voice asked of the engine: one of tts.voices, or the clip of the speaker that "
+        "tts.voice auto made and deleted; empty for the configured one"
+    )
     engine_rate: float = Field(description="Speaking rate asked of the engine, 1 is natural")
     tempo: float | None = Field(description="Time compression applied after synthesis")
     borrowed: float = Field(description="Silence after the slot that the dub used, s")
@@ -144,6 +148,7 @@ def describe(job: DubJob) -> UtteranceReport:
         rejected=transcript.rejected if transcript else None,
         candidates=job.candidates,
         chosen=job.chosen,
+        voice=job.voice,
         engine_rate=round(job.rate, 3),
         tempo=round(placement.tempo, 3) if placement else None,
         borrowed=round(seconds(placement.borrowed), 3) if placement else 0.0,

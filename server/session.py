@@ -15,6 +15,7 @@ from server.report import Report, describe, summarise
 from server.stage_work import (
     hearing,
     increments,
+    listened_to,
     recognition,
     segmenter,
     timed,
@@ -101,8 +102,9 @@ class FileSession:
             lambda played: self._lane.played(played),
             LOOKAHEAD + 2 * round(cutting.options.max_length * TICK_RATE),
         )
+        speaks = listened_to(engines.synthesiser, engines.listener, config.tts)
         self._delivery = Delivery(
-            voice(engines.synthesiser, self._casting.part(engines.synthesiser)),
+            voice(speaks, self._casting.part(speaks)),
             self._playout,
             self._pacing,
             config.fit,

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from server.casting import Part
-from server.config import AsrConfig, Config, MtConfig
+from server.config import AsrConfig, Config, MtConfig, TtsConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
 from stages.function_words import leaning
 from stages.mt.continuation import Context
 from stages.mt.glossary import Glossary
+from stages.proofread import Proofread
 from stages.units import Units
 from stream.agreement import LocalAgreement
 from stream.deliver import Voice
-from stream.frames import Fate, Manner, Samples, Transcript
+from stream.frames import Fate, Samples, Transcript
 from stream.incremental import BREATH, Incremental
 from stream.job import DubJob, StageFault
 from stream.rendering import choose, misfit
@@ -44,6 +45,18 @@ def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
     if config.denoise == "none":
         return recogniser
     return DenoisedRecogniser(recogniser, config.denoise, config.denoise_model)
+
+
+def listened_to(
+    synthesiser: Synthesiser, listener: Recogniser | None, config: TtsConfig
+) -> Synthesiser:
+    """The synthesiser, behind somebody who listens to it if the configuration wants one.
+
+    Half of the stage's deadline is left for the reading that was begun last.
+    """
+    if listener is None:
+        return synthesiser
+    return Proofread(synthesiser, listener, config.deadline / 2)
 
 
 def recognition(recogniser: Recogniser) -> Work:
@@ -160,14 +173,10 @@ async def _alternatives(
 
 def voice(synthesiser: Synthesiser, part: Part) -> Voice:
     """A synthesiser as the delivery sees it: each speaker in the voice of ``part``."""
-
-    def synthesise(text: str, manner: Manner) -> AsyncGenerator[Samples, None]:
-        chosen = replace(manner, voice=part.voice(manner.speaker))
-        return synthesiser.synthesise(text, chosen)
-
     return Voice(
-        synthesise,
+        synthesiser.synthesise,
         synthesiser.sample_rate,
         synthesiser.rate_range,
         synthesiser.characters_per_second,
+        part.voice,
     )

@@ -55,7 +55,7 @@ def preview(options: argparse.Namespace) -> Path:
         EngineError: if the configured engine cannot speak in the voice.
         UsageError: if there is no text for the language or nowhere to write.
     """
-    config = load(options.config, assignments=options.set)
+    config = load(options.config, preset=options.preset, assignments=options.set)
     text = options.text or SAMPLE.get(config.target.split("-")[0])
     if not text:
         raise UsageError(f"there is no sample text in '{config.target}': give one with --text")

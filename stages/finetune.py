@@ -19,9 +19,13 @@ from typing import Any
 from stages.base import EngineError
 from stages.cache import atomic_directory, atomic_file
 from stages.reference import RATE, read_clip
+from stages.tts.xtts_checkpoint import quiet
 
 NEEDED = ("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth")
 """Files of the base checkpoint that training reads; the last two only training does."""
+
+DESCRIPTION = "dataset.json"
+"""File of a set that says what language is spoken."""
 
 _RUN = "training"
 _FRAME_RATE = 22_050
@@ -108,6 +112,20 @@ def finetune(
     return Training(tuple(losses), best, out)
 
 
+def language_of(dataset: Path) -> str:
+    """The language that a set was built for, ISO 639-1.
+
+    Raises:
+        EngineError: if the set does not say.
+    """
+    try:
+        return str(json.loads((dataset / DESCRIPTION).read_text(encoding="utf-8"))["language"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EngineError(
+            f"{dataset} does not say what language is spoken: name it with --language."
+        ) from error
+
+
 def _samples(dataset: Path, part: str, language: str) -> list[dict[str, str]]:
     path = dataset / f"metadata_{part}.csv"
     try:
@@ -147,6 +165,7 @@ def _train(
     from TTS.tts.layers.xtts.trainer import dataset
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer
 
+    quiet()
     # Its own way needs torchcodec, which needs FFmpeg's libraries and, as PyPI has it, CUDA's.
     dataset.load_audio = _load_audio
     config = _config(base, run, options)

@@ -26,7 +26,14 @@ _LOWEST_SNR = 15.0
 _NEAREST = 0.8
 """Cosine to the speaker's mean below which two people may be talking at once."""
 
+_PREFIX = "livedub-voices-"
+
 log = logging.getLogger(__name__)
+
+
+def is_collected(clip: Path) -> bool:
+    """Whether a clip is of a collection: nothing made of it may outlast it on disk."""
+    return clip.parent.name.startswith(_PREFIX)
 
 
 class VoiceCollection:
@@ -74,7 +81,7 @@ class VoiceCollection:
         if sum(map(len, parts)) < ENOUGH * RATE:
             return
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="livedub-voices-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         path = self._folder / f"{speaker}.wav"
         write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST * RATE)])
         self._paths[speaker] = path

@@ -51,12 +51,14 @@ class Voice:
         sample_rate: of the pieces, Hz.
         rate_range: slowest and fastest natural rate.
         characters_per_second: typical speed at rate 1.
+        cast: label of a speaker to the voice that speaks for them, as ``Manner.voice``.
     """
 
     synthesise: Callable[[str, Manner], AsyncGenerator[Samples, None]]
     sample_rate: int
     rate_range: tuple[float, float]
     characters_per_second: float
+    cast: Callable[[str], str] = lambda speaker: ""
 
 
 @dataclass(slots=True)
@@ -137,11 +139,13 @@ class Delivery:
         limit = 3 * expected + 3 * TICK_RATE
         converter = Resampler(self._voice.sample_rate, TICK_RATE)
         left = self._pacing.time_left(job.slot.start)
+        job.voice = self._voice.cast(job.utterance.speaker)
         manner = Manner(
             job.rate,
             job.utterance.speaker,
             seconds(job.slot.duration),
             None if math.isinf(left) else time.monotonic() + left,
+            job.voice,
         )
         began = time.monotonic()
         pieces = self._voice.synthesise(job.translation, manner)

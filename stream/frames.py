@@ -129,6 +129,8 @@ class Manner:
         speaker: label of who said the original.
         voice: to speak in, by one of the engine's names or, where it clones voices, the path of a
             reference clip; empty for its configured one.
+        take: number of the reading. The same text may sound different with another number, in
+            engines that leave something to chance.
         room: seconds that the speech should take, for engines that choose between takes.
         deadline: ``time.monotonic()`` until which they may try; ``None`` for as long as they like.
     """
@@ -138,6 +140,7 @@ class Manner:
     room: float | None = None
     deadline: float | None = None
     voice: str = ""
+    take: int = 0
 
 
 PLAIN = Manner()

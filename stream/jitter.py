@@ -30,7 +30,7 @@ class _Dub:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A dub that has been played to its end.
+    """A dub that has been played to its end, or to that of the media.
 
     Attributes:
         id: the utterance's.
@@ -53,6 +53,7 @@ class JitterBuffer:
     def __init__(self, on_played: Callable[[Played], object]) -> None:
         self._dubs: deque[_Dub] = deque()
         self._on_played = on_played
+        self._over = False
         self.position = 0
 
     def add(self, id_: int, start: int) -> None:
@@ -71,6 +72,11 @@ class JitterBuffer:
         """Say that no more pieces will come."""
         dub = self._find(id_)
         dub.complete = True
+        self._retire()
+
+    def end(self) -> None:
+        """Nothing more is played: a dub that is being heard ends here."""
+        self._over = True
         self._retire()
 
     @property
@@ -119,8 +125,11 @@ class JitterBuffer:
         raise KeyError(f"no dub {id_} in the buffer")
 
     def _retire(self) -> None:
-        while self._dubs and self._dubs[0].complete and not self._dubs[0].pieces:
-            dub = self._dubs.popleft()
+        while self._dubs and self._dubs[0].complete:
+            dub = self._dubs[0]
+            if dub.pieces and not (self._over and dub.first_played is not None):
+                return
+            self._dubs.popleft()
             start = dub.start if dub.first_played is None else dub.first_played
             end = max(dub.last_played, start)
             self._on_played(Played(dub.id, Interval(start, end), dub.starved))

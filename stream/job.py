@@ -27,6 +27,7 @@ class DubJob:
         candidates: translations that there were to choose from.
         chosen: rank of the one that is spoken by the model's own score, from 0.
         rate: speaking rate asked of the engine.
+        voice: asked of the engine; empty for its configured one.
         placement: where the dub was put.
         lead: ticks at the dub's start that are too quiet to be noticed.
         dub: media interval that it was heard in, lead excluded.
@@ -51,6 +52,7 @@ class DubJob:
     candidates: int = 1
     chosen: int = 0
     rate: float = 1.0
+    voice: str = ""
     placement: Placement | None = None
     lead: int = 0
     dub: Interval | None = None

@@ -209,6 +209,7 @@ class Playout:
             if self.position - start >= self._batch:
                 await self._emit(emit, start, block)
                 block, start = [], self.position
+        self._dubs.end()
         silence = np.zeros((0, self._channels), np.float32)
         block.append((self._limiter.flush(), silence, silence[:, 0]))
         await self._emit(emit, start, block, last=True)

@@ -120,3 +120,17 @@ def test_order_is_the_callers_duty() -> None:
         buffer.add(1, 99)
     with pytest.raises(KeyError):
         buffer.append(7, _ones(1))
+
+
+def test_a_dub_that_the_end_of_the_media_cuts_off_was_heard() -> None:
+    buffer, played = _buffer()
+    for id_, start in enumerate((100, 2000, 9000)):
+        buffer.add(id_, start)
+        buffer.append(id_, _ones(1500))
+    buffer.finish(0)
+    buffer.pull(2500)
+    buffer.end()
+    assert [dub.id for dub in played] == [0]  # more of the second may still be on its way
+    buffer.finish(1)
+    buffer.finish(2)  # never begun
+    assert played[1:] == [Played(1, Interval(2000, 2500), 0)]

@@ -130,7 +130,7 @@ def test_each_speaker_has_the_voice_of_the_map(talk: Path, tmp_path: Path) -> No
     assert len({u.speaker for u in report.utterances}) >= 2
     for said, manner in zip(report.utterances, synthesiser.manners, strict=True):
         assert manner.speaker == said.speaker
-        assert manner.voice == ("anna" if said.speaker == "S2" else "")
+        assert manner.voice == said.voice == ("anna" if said.speaker == "S2" else "")
 
 
 def utterance(speaker: str, sound: Samples) -> Utterance:
@@ -180,6 +180,7 @@ def test_voices_that_cannot_be_are_refused_before_the_start(talk: Path, tmp_path
         (["speakers.engine=magic"], "must be one of none, ge2e"),
         (["speakers.max=0"], "speakers.max is 0"),
         (["asr.denoise=arnndn"], "needs asr.denoise_model"),
+        (["tts.listener=tiny"], "which tts.engine kokoro does not: set it to xtts"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(assignments: list[str], sentence: str) -> None:

@@ -118,7 +118,7 @@ def test_two_voices_are_compared(
     assert 0 <= him["word_error_rate"] < 1
     assert picture.stat().st_size > 5000
     assert main([*arguments[:3], "siri", *arguments[4:]]) == 2
-    assert "'siri' is neither" in capsys.readouterr().err
+    assert "'siri' is neither a checkpoint" in capsys.readouterr().err
 
 
 def table(path: Path) -> list[list[str]]:

@@ -27,19 +27,22 @@ from stream.worker import Worker
 
 _ATTEMPTS = 3
 """Times that a sentence is begun anew, with another seed, while nothing of it was heard."""
+_READING = 1000
+"""Seeds from one reading of a text to the next: more than the attempts at one can use up."""
 _SLACK = 1.5
 """What several takes may cost, as a multiple of one take's expected time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A portion on its way: what the model begins with, and how long it should take (s)."""
+    """A portion on its way: what the model begins with, how long it should take (s), its chance."""
 
     portion: Portion
     start: Any
     voice: Latents
     expected: float
     room: float | None
+    seed: int
 
 
 class Xtts:
@@ -115,6 +118,7 @@ class Xtts:
                 voice,
                 expected_seconds(portion.spoken, self._language),
                 share_of(manner.room, portion.text, whole),
+                self._options.seed + _READING * manner.take,
             )
             with contextlib.closing(self._speak(sentence, manner)) as spoken:
                 for sound in spoken:
@@ -155,7 +159,7 @@ class Xtts:
             vocoder = self._vocoder(sentence, manner.rate)
             codes: list[int] = []
             heard = ended = False
-            for row, latent, _ in self._decoded(sentence, [self._options.seed + attempt]):
+            for row, latent, _ in self._decoded(sentence, [sentence.seed + attempt]):
                 if row[0] == self._model.gpt.stop_audio_token:
                     ended = True
                     break
@@ -177,7 +181,7 @@ class Xtts:
         """The best of several takes; all anew while all have faults and there is time."""
         count = self._options.candidates
         for attempt in range(_ATTEMPTS):
-            seeds = [self._options.seed + attempt * count + index for index in range(count)]
+            seeds = [sentence.seed + attempt * count + index for index in range(count)]
             takes, latents = self._takes(sentence, seeds, manner.rate)
             index = best_take(takes, sentence.room, self._options.length_penalty)
             last = attempt == _ATTEMPTS - 1 or not self._has_time(sentence, manner.deadline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def load_checkpoint(name: str, language: str, precision: Precision) -> Checkpoin
             f"pip install '{_ROMANISERS[base][1]}'."
         )
     torch = _torch()
+    quiet()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision != "float32" and device == "cpu":
         raise EngineError(
@@ -84,6 +86,14 @@ def load_checkpoint(name: str, language: str, precision: Precision) -> Checkpoin
     manager = model.speaker_manager
     speakers = dict(manager.speakers) if manager is not None else {}
     return Checkpoint(model, device, dtype, sha256(weights), speakers)
+
+
+def quiet() -> None:
+    """Keep transformers from warning, at every start, of how coqui-tts describes its models.
+
+    They have no tokens for the beginning and end of a text, and leave those of GPT-2 in place.
+    """
+    logging.getLogger("transformers.configuration_utils").setLevel(logging.ERROR)
 
 
 def _torch() -> Any:

@@ -19,6 +19,7 @@ from stages.checksums import sha256
 from stages.reference import RATE, best, read_clip
 from stages.tts.joining import trimmed
 from stages.tts.xtts_checkpoint import Checkpoint
+from stages.voice_collection import is_collected
 from stream.frames import Samples
 from stream.loudness import integrated_loudness
 
@@ -89,7 +90,7 @@ def clip_paths(name: str) -> list[Path]:
 
 
 class Voices:
-    """Latents of voices, computed once and kept on disk.
+    """Latents of voices, computed once and kept on disk; those of a collection only in memory.
 
     Args:
         checkpoint: loaded.
@@ -140,7 +141,10 @@ class Voices:
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 del self._known[next(iter(self._known))]
-            self._known[key] = self._kept(cache_dir() / "latents" / f"xtts-{key}.npz", paths)
+            if any(map(is_collected, paths)):
+                self._known[key] = self._heard(paths)
+            else:
+                self._known[key] = self._kept(cache_dir() / "latents" / f"xtts-{key}.npz", paths)
         return self._known[key]
 
     def _kept(self, place: Path, paths: Sequence[Path]) -> Latents:
@@ -149,8 +153,7 @@ class Voices:
         with locked(place):
             if (cached := self._read(place)) is not None:
                 return cached
-            chosen = best([piece for path in paths for piece in stretches(read_clip(path))])
-            latents = self._compute([level(clip) for clip in chosen])
+            latents = self._heard(paths)
             with atomic_file(place) as file:
                 np.savez(
                     file,
@@ -158,6 +161,10 @@ class Voices:
                     speaker=latents.speaker.cpu().numpy(),
                 )
         return latents
+
+    def _heard(self, paths: Sequence[Path]) -> Latents:
+        chosen = best([piece for path in paths for piece in stretches(read_clip(path))])
+        return self._compute([level(clip) for clip in chosen])
 
     def _key(self, paths: Sequence[Path]) -> str:
         config = self._checkpoint.model.config

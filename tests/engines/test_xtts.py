@@ -154,6 +154,9 @@ def test_seeds_decide(model: Path, engine: Any) -> None:
     assert np.array_equal(spoken, np.concatenate(speak(same)))
     different = np.concatenate(speak(other))
     assert len(different) != len(spoken) or not np.allclose(different, spoken)
+    again, anew = (np.concatenate(speak(engine, TEXT, Manner(take=n))) for n in (0, 1))
+    assert np.array_equal(again, spoken)
+    assert len(anew) != len(spoken) or not np.allclose(anew, spoken)
 
 
 def test_sentences_made_in_turns_do_not_disturb_each_other(engine: Any) -> None:
@@ -241,6 +244,22 @@ def test_conditioning_is_computed_once_and_kept(
     healed = make(model, f"{clips['good']}, {clips['stereo']}")._voice
     assert torch.allclose(healed.speaker, expected.speaker, atol=1e-5)
     assert speak(engine)
+
+
+def test_nothing_of_a_voice_from_the_stream_is_kept(
+    model: Path, engine: Any, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "livedub-voices-abc"
+    folder.mkdir()
+    theirs = folder / "S1.wav"
+    theirs.write_bytes(clips["other"].read_bytes())
+    cache = model.parent / "cache" / "latents"
+    before = set(cache.glob("*"))
+    assert not np.array_equal(
+        np.concatenate(speak(engine, TEXT, Manner(voice=str(theirs)))),
+        np.concatenate(speak(engine)),
+    )
+    assert set(cache.glob("*")) == before
 
 
 def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
