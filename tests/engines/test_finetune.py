@@ -1,6 +1,7 @@
 """XTTSv2's own trainer, for a few steps on the CPU, on a data set of synthesised speech."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     pytest.importorskip("torch")
     pytest.importorskip("TTS.tts.models.xtts")
-    from tests.engines.tiny_training_base import training_base
+    from tiny_training_base import training_base
+    from tiny_xtts import narrow_vocoder
 
-    return training_base(tmp_path_factory.mktemp("base") / "xtts")
+    with narrow_vocoder():
+        yield training_base(tmp_path_factory.mktemp("base") / "xtts")
 
 
 @pytest.mark.timeout(900)
