@@ -6,9 +6,12 @@ IN ?= demo/clip.mp4
 # bring 6 GB of CUDA.
 TORCH ?= torch==2.13.0
 
-# Most live tests wait for media to pass: three at a time take less than half as long.
-PYTEST ?= -n 3 --dist loadfile
+# Most live tests wait for media to pass: four at a time take less than half as long.
+PYTEST ?= -n 4 --dist loadfile --no-loadscope-reorder
 AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
+
+# Where modules are not kept compiled, every process compiles all that it imports: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo eval test lint clean
 
