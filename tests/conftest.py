@@ -26,6 +26,7 @@ LONGEST = (
     "test_studio_preset.py",
     "test_api_fuzz.py",
     "test_hang.py",
+    "test_end_to_end.py",
 )
 """Files that take longest."""
 

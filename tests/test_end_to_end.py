@@ -25,7 +25,7 @@ from tests.feeds import file_feed
 from tests.rtc import Publisher, lossy_network
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.quiet,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
