@@ -11,11 +11,36 @@ from benchmarks.demo_clip import Clip, Line, make_clip
 settings.register_profile("livedub", deadline=None)
 settings.load_profile("livedub")
 
+LONGEST = (
+    "test_pages.py",
+    "test_live.py",
+    "test_synthesisers.py",
+    "test_session.py",
+    "test_finetune.py",
+    "test_listen_command.py",
+    "test_evaluation.py",
+    "test_voices.py",
+    "test_whep.py",
+    "test_hls_browser.py",
+    "test_intelligibility.py",
+    "test_studio_preset.py",
+    "test_api_fuzz.py",
+    "test_hang.py",
+    "test_end_to_end.py",
+)
+"""Files that take longest."""
+
 SHORT = (
     Line("Good morning, and welcome to the river ferry.", 0.9),
     Line("Please keep your bags with you.", 1.1),
     Line("Thank you for travelling with us.", 1.0),
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 @pytest.fixture(scope="session")

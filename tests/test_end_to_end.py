@@ -25,7 +25,7 @@ from tests.feeds import file_feed
 from tests.rtc import Publisher, lossy_network
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.quiet,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
@@ -145,8 +145,12 @@ def test_what_clients_receive_is_in_sync(
     webm = tmp_path / "browser.webm"
 
     async def run() -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+        async def published() -> None:
+            await publish(daemon, source)  # type: ignore[operator]
+            await asyncio.sleep(7)  # until it is played out
+
         listening = asyncio.create_task(_listen(daemon))
-        publishing = asyncio.create_task(publish(daemon, source))  # type: ignore[operator]
+        publishing = asyncio.create_task(published())
         async with chromium() as page:
             # The browser comes in the middle, when the beeps are near.
             await asyncio.sleep(beeps[0] + 1)
@@ -154,7 +158,6 @@ def test_what_clients_receive_is_in_sync(
             recorded = await page.evaluate(f"{RECORD}(13)", within=60)
         webm.write_bytes(base64.b64decode(recorded))
         await publishing
-        await asyncio.sleep(7)
         ending = asyncio.create_task(asyncio.to_thread(daemon.end))
         heard = await listening
         assert await ending == 0

@@ -13,7 +13,7 @@ from tests.chromium import needs_chromium
 from tests.test_pages import opened
 from tests.test_viewers_mix import on_air
 
-pytestmark = [needs_chromium, pytest.mark.alone]
+pytestmark = [needs_chromium, pytest.mark.quiet]
 
 CONFIGURED = """
 window.configured = [];

@@ -22,7 +22,7 @@ from stream.timeline import FRAME, TICK_RATE
 from tests.chromium import Page, needs_chromium
 from tests.test_pages import opened, press
 
-pytestmark = [needs_chromium, pytest.mark.alone]
+pytestmark = [needs_chromium, pytest.mark.quiet]
 
 LOUD = 0.2
 DUCKED = 10 ** (-18 / 20)

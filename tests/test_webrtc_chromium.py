@@ -26,7 +26,7 @@ from tests.rtc import flashes, nothing_left, until
 from tests.test_whip import Received
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.quiet,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]

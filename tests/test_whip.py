@@ -33,7 +33,7 @@ from tests.rtc import (
 )
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.quiet,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
 

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from tiny_xtts import narrow_vocoder, tiny_xtts
 
 from benchmarks.demo_clip import Clip
 from server.cli import main
@@ -12,13 +13,12 @@ from stages.registry import missing
 
 if missing("tts", "xtts") or missing("asr", "faster-whisper"):
     pytest.skip("needs livedub[xtts]", allow_module_level=True)
-pytest.importorskip("torch")
-import tiny_checkpoints
-from tiny_xtts import narrow_vocoder, tiny_xtts
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    import tiny_checkpoints
+
     folder = tmp_path_factory.mktemp("studio")
     with warnings.catch_warnings(), narrow_vocoder():
         warnings.simplefilter("ignore")  # of transformers and PyTorch

@@ -14,19 +14,20 @@ from stream.frames import Manner, Samples
 
 LANGUAGE = {"piper": "en"}
 TEXT = {
-    "en": "The first sentence is here. The second one follows it! And is there a third?",
-    "pt": "A primeira frase está aqui. A segunda vem depois dela! E será que há uma terceira?",
+    "en": "The first one is here. The second follows! Is there a third?",
+    "pt": "A primeira frase está aqui. A segunda vem logo! Há uma terceira?",
 }
 # Short: an engine may read a strange letter by a name of many words.
 HOSTILE = [
-    "𝔘 ﷽",
-    "Да.",
-    "你好。",
-    "はい",
+    "𝔘",
+    "﷽",
+    "Я.",
+    "你",
+    "い",
     "네",
-    "نعم",
+    "م",
     "कि।",
-    "ดี",
+    "ด",
     "[[ n ]] <b>&amp;",
     "z\u0300\u0301\u0302",
     "a\x00b\ud83d",
@@ -53,6 +54,12 @@ def engine(
         return
     made: Synthesiser = create("tts", name, language=language)
     yield made, TEXT[language]
+
+
+@pytest.fixture(scope="module")
+def spoken(engine: tuple[Synthesiser, str]) -> list[Samples]:
+    """What the engine makes of its text when nothing disturbs it."""
+    return speak(*engine)
 
 
 async def pieces(
@@ -97,9 +104,10 @@ def test_the_voice_is_described(engine: tuple[Synthesiser, str]) -> None:
     assert 2 < voice.characters_per_second < 40
 
 
-def test_pieces_are_sound_and_the_same_every_time(engine: tuple[Synthesiser, str]) -> None:
+def test_pieces_are_sound_and_the_same_every_time(
+    engine: tuple[Synthesiser, str], spoken: list[Samples]
+) -> None:
     voice, text = engine
-    spoken = speak(voice, text)
     assert len(spoken) >= 2
     for piece in spoken:
         assert piece.dtype == np.float32
@@ -134,8 +142,8 @@ def test_hostile_text_is_survived(engine: tuple[Synthesiser, str]) -> None:
     voice, text = engine
 
     async def beginnings() -> list[Samples]:
-        spoken = [piece for hostile in HOSTILE for piece in await pieces(voice, hostile, count=1)]
-        return spoken + await pieces(voice, text, count=1)
+        survived = [piece for hostile in HOSTILE for piece in await pieces(voice, hostile, count=1)]
+        return survived + await pieces(voice, text, count=1)
 
     for piece in run(voice, beginnings):
         assert np.isfinite(piece).all()
@@ -152,9 +160,10 @@ def test_the_first_piece_of_a_long_text_does_not_wait_for_the_rest(
     assert sum(map(len, got)) < 60 * voice.sample_rate
 
 
-def test_a_cancelled_call_leaves_the_voice_usable(engine: tuple[Synthesiser, str]) -> None:
+def test_a_cancelled_call_leaves_the_voice_usable(
+    engine: tuple[Synthesiser, str], spoken: list[Samples]
+) -> None:
     voice, text = engine
-    expected = speak(voice, text)
 
     async def cancelled_then_again() -> list[Samples]:
         for delay in (0.0, 0.003, 0.05):
@@ -166,12 +175,13 @@ def test_a_cancelled_call_leaves_the_voice_usable(engine: tuple[Synthesiser, str
         return await pieces(voice, text)
 
     again = run(voice, cancelled_then_again)
-    assert all(np.array_equal(one, two) for one, two in zip(expected, again, strict=True))
+    assert all(np.array_equal(one, two) for one, two in zip(spoken, again, strict=True))
 
 
-def test_two_calls_at_once_do_not_mix(engine: tuple[Synthesiser, str]) -> None:
+def test_two_calls_at_once_do_not_mix(
+    engine: tuple[Synthesiser, str], spoken: list[Samples]
+) -> None:
     voice, text = engine
-    expected = speak(voice, text)
 
     async def both() -> list[Samples]:
         one, two = await asyncio.gather(pieces(voice, text), pieces(voice, "1 2 3."))
@@ -179,7 +189,7 @@ def test_two_calls_at_once_do_not_mix(engine: tuple[Synthesiser, str]) -> None:
         return one
 
     got = run(voice, both)
-    assert all(np.array_equal(one, two) for one, two in zip(expected, got, strict=True))
+    assert all(np.array_equal(one, two) for one, two in zip(spoken, got, strict=True))
 
 
 def test_closing_leaves_no_thread(engine: tuple[Synthesiser, str]) -> None:

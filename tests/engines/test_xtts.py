@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_xtts import narrow_vocoder, tiny_xtts
 
 from stages.base import EngineError
-from stages.registry import create
+from stages.registry import create, missing
 from stages.tts.xtts_options import XttsOptions
 from stream.frames import PLAIN, Manner, Samples
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("TTS.tts.models.xtts")
-from tiny_xtts import narrow_vocoder, tiny_xtts  # noqa: E402
+if missing("tts", "xtts"):
+    pytest.skip("needs livedub[xtts]", allow_module_level=True)
 
 TEXT = "Amanhã vai chover em quase todo o país."
 
@@ -100,6 +100,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("rate", [0.8, 1.0, 1.27])
 def test_pieces_of_any_size_equal_the_whole(engine: Any, rate: float) -> None:
+    import torch
+
     from stages.tts.xtts_vocoder import PiecewiseVocoder
 
     latents = torch.randn(70, 1, 64, generator=torch.Generator().manual_seed(1))
@@ -130,6 +132,8 @@ def test_pieces_of_any_size_equal_the_whole(engine: Any, rate: float) -> None:
 
 def test_codes_are_those_that_coqui_samples(engine: Any) -> None:
     """Without chance, by taking the likeliest code each time."""
+    import torch
+
     from stages.tts.xtts_decode import decode, prefix
 
     gpt, voice = engine._model.gpt, engine._voice
@@ -175,6 +179,8 @@ def test_sentences_made_in_turns_do_not_disturb_each_other(engine: Any) -> None:
 
 def test_the_take_that_fits_the_slot_is_chosen(model: Path) -> None:
     """A model with a stop code that it likes gives takes of very different lengths."""
+    import torch
+
     engine = make(model, candidates=8, top_k=1000, top_p=1.0, temperature=2.0)
     with torch.no_grad():
         engine._model.gpt.mel_head.bias[engine._model.gpt.stop_audio_token] += 9
@@ -231,6 +237,8 @@ def clips(speech: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 def test_conditioning_is_computed_once_and_kept(
     model: Path, clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch
+
     engine = make(model, f"{clips['good']}, {clips['stereo']}")
     expected = engine._voice
     kept = list((model.parent / "cache" / "latents").glob("*.npz"))
@@ -270,6 +278,8 @@ def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
 
 
 def test_blends_lie_between_their_voices(model: Path) -> None:
+    import torch
+
     ana, boris, both = (
         make(model, voice)._voice.speaker for voice in ("Ana", "Boris", "Ana*3 + Boris")
     )
@@ -300,6 +310,8 @@ def test_a_voice_that_cannot_be_is_one_sentence(
 def test_a_checkpoint_that_cannot_be_is_one_sentence(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch
+
     def refused(match: str, folder: Path = tmp_path, **options: Any) -> None:
         with pytest.raises(EngineError, match=match) as caught:
             create("tts", "xtts", **{"language": "pt", "model": str(folder), **options})
@@ -329,6 +341,8 @@ def test_a_checkpoint_that_cannot_be_is_one_sentence(
 
 def test_half_precision_speaks(model: Path, engine: Any) -> None:
     """On a CPU it is refused, being slow; that it would work is shown all the same."""
+    import torch
+
     from stages.tts.xtts_checkpoint import _prepare
 
     other = make(model)
@@ -339,6 +353,8 @@ def test_half_precision_speaks(model: Path, engine: Any) -> None:
 
 def test_a_fine_tuned_checkpoint_keeps_its_file(model: Path, tmp_path: Path) -> None:
     """A trainer writes ``xtts.``-prefixed weights under another name, and no speakers."""
+    import torch
+
     weights = torch.load(model / "model.pth", weights_only=True)["model"]
     trained = {"model": {f"xtts.{key}": value for key, value in weights.items()}, "step": 10}
     torch.save(trained, tmp_path / "best_model_10.pth")
