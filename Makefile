@@ -6,9 +6,9 @@ IN ?= demo/clip.mp4
 # bring 6 GB of CUDA.
 TORCH ?= torch==2.13.0
 
-# Most live tests wait for media to pass: four at a time take less than half as long. Those that
+# Most live tests wait for media to pass: three at a time take less than half as long. Those that
 # measure real time to milliseconds have a core each.
-PYTEST ?= -n 4
+PYTEST ?= -n 3
 QUIET ?= -n 2
 FILES := --dist loadfile --no-loadscope-reorder
 AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none

@@ -56,9 +56,9 @@ class AsrConfig(BaseModel):
     deadline: Deadline = 30.0
     denoise: Literal["none", "afftdn", "arnndn"] = "none"
     denoise_model: Path | None = None
-    mode: Literal["utterance", "incremental"] = "utterance"
+    mode: Literal["utterance", "incremental"] = "incremental"
     step: Annotated[float, at.Ge(0.1), at.Le(5)] = 1.0
-    agreement: Annotated[int, at.Ge(1), at.Le(4)] = 2
+    agreement: Annotated[int, at.Ge(1), at.Le(4)] = 1
 
 
 @dataclass(frozen=True, slots=True)

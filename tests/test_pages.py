@@ -114,6 +114,8 @@ def daemon(clip: Clip) -> Iterator[Daemon]:
     try:
         picture = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50")
         running.publish(KEY, "-stream_loop", "-1", "-i", str(clip.path), *picture)
+        locked = running.session(id="locked", play_token=TOKEN)
+        running.publish(locked, "-f", "lavfi", "-i", "sine=440")
         yield running
     finally:
         running.close()
@@ -341,9 +343,6 @@ def test_narrow_screens_do_not_scroll_sideways(path: str, daemon: Daemon, shots:
 
 
 def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
-    locked = daemon.session(id="locked", play_token=TOKEN)
-    daemon.publish(locked, "-f", "lavfi", "-i", "sine=440")
-
     async def run() -> None:
         async with opened(f"{daemon.url}#session=locked") as page:
             submit = "$('token').value = '%s'; $('token-form').requestSubmit()"

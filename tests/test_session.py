@@ -35,7 +35,8 @@ def _engines(**replaced: object) -> Engines:
 
 
 def _config(*assignments: str) -> Config:
-    return load(assignments=assignments, environment={})
+    """Scripted recognisers count utterances, so each must be heard once."""
+    return load(assignments=["asr.mode=utterance", *assignments], environment={})
 
 
 async def _dub(

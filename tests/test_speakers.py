@@ -60,7 +60,8 @@ class Remembering(Synthesiser):
 
 
 def configured(*assignments: str) -> Config:
-    return load(assignments=["speakers.engine=ge2e", *assignments], environment={})
+    both = ["speakers.engine=ge2e", "asr.mode=utterance"]
+    return load(assignments=[*both, *assignments], environment={})
 
 
 def dub(path: Path, out: Path, config: Config, encoder: object, synthesiser: object) -> Report:
