@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from stages.base import Recogniser, Synthesiser
-from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples
+from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples, letters
 from stream.resample import resample
 
 READINGS = 3
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def likeness(text: str, heard: str) -> float:
     """Share of letters and digits that two texts have in common in the same order, 0 to 1."""
-    ours, theirs = ("".join(filter(str.isalnum, one.casefold())) for one in (text, heard))
+    ours, theirs = (letters(one) for one in (text, heard))
     return SequenceMatcher(None, ours, theirs, autojunk=False).ratio()
 
 

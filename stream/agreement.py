@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from stream.frames import Word
+from stream.frames import Word, letters
 
 GUARD = 0.4
 """Seconds before the end of the audio in which a single hypothesis is not relied on."""
@@ -98,7 +98,7 @@ class LocalAgreement:
 
 def _spelt(words: Sequence[Word]) -> list[str]:
     """Words as they are compared: without case and punctuation."""
-    return ["".join(filter(str.isalnum, word.text.casefold())) for word in words]
+    return [letters(word.text) for word in words]
 
 
 def _agreed(hypotheses: Sequence[Sequence[str]]) -> int:

@@ -98,6 +98,11 @@ class Word:
     joined: bool = False
 
 
+def letters(text: str) -> str:
+    """What counts where texts are compared: letters and digits, in lower case."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
 def written(words: Sequence[Word]) -> str:
     """The text of recognised words."""
     return "".join(word.text if word.joined else f" {word.text}" for word in words).strip()

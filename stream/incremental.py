@@ -13,7 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stream.agreement import LocalAgreement
-from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Transcript, Utterance, Word, written
+from stream.frames import (
+    SPEECH_RATE,
+    TICKS_PER_SAMPLE,
+    Transcript,
+    Utterance,
+    Word,
+    letters,
+    written,
+)
 from stream.segment import Draft, Segmenter, quietest
 
 BREATH = 0.13
@@ -248,16 +256,12 @@ def since_onset(draft: Draft, transcript: Transcript) -> Transcript:
         near = {
             abs(word.end - taken.end): count
             for count, word in enumerate(words, 1)
-            if _letters(word) == _letters(taken)
+            if letters(word.text) == letters(taken.text)
         }
         if near and min(near) < SLIP:
             before = near[min(near)]
     own = words[before:]
     return replace(transcript, text=written(own), words=own) if before else transcript
-
-
-def _letters(word: Word) -> str:
-    return "".join(filter(str.isalnum, word.text.casefold()))
 
 
 def _shifted(word: Word, by: float) -> Word:

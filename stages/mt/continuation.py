@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stages.base import AlternativeTranslator, Rendering, Translator
 from stages.sentences import sentences
+from stream.frames import letters
 from stream.timeline import Interval, ticks
 
 DIFFERENCE = 0.35
@@ -123,7 +124,7 @@ def continuation(whole: str, spoken: str, added: str) -> str | None:
         The last words of ``whole``, or ``None`` if it does not begin like what was spoken.
     """
     words = whole.split()
-    begun, known = [_letters(w) for w in spoken.split()], [_letters(w) for w in words]
+    begun, known = [letters(w) for w in spoken.split()], [letters(w) for w in words]
     edits = list(range(len(known) + 1))  # of nothing into each beginning of the whole
     for count, word in enumerate(begun, 1):
         above, edits = edits, [count]
@@ -135,7 +136,3 @@ def continuation(whole: str, spoken: str, added: str) -> str | None:
     if edits[at] > DIFFERENCE * len(begun) or len(rest) < SUBSTANCE * len(added.split()):
         return None
     return " ".join(rest)
-
-
-def _letters(word: str) -> str:
-    return "".join(filter(str.isalnum, word.casefold()))
