@@ -15,6 +15,7 @@ import argparse
 import json
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def make(folder: Path) -> None:
     from transformers import MarianMTModel
 
     folder.mkdir(parents=True, exist_ok=True)
-    tokeniser = _tokeniser(folder)
+    tokeniser = marian_tokeniser(folder, [text for pair in pairs() for text in pair], 400)
     torch.manual_seed(0)
     model = MarianMTModel(_shape(tokeniser))
     torch.set_num_threads(1)  # so little work is slower shared out
@@ -97,24 +98,40 @@ def make(folder: Path) -> None:
     model.eval().save_pretrained(folder)
 
 
-def _tokeniser(folder: Path) -> Any:
+def pieces(folder: Path, prefix: str, lines: Sequence[str], size: int) -> list[str]:
+    """What a SentencePiece model of ``lines`` can write; the model is left as ``prefix.model``."""
     import sentencepiece
-    from transformers import MarianTokenizer
 
-    lines = [text for pair in pairs() for text in pair]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
-        model_prefix=str(folder / "source"),
-        vocab_size=400,
+        model_prefix=str(folder / prefix),
+        vocab_size=size,
         hard_vocab_limit=False,
         character_coverage=1.0,
         minloglevel=2,
     )
+    model = sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{prefix}.model"))
+    return [model.id_to_piece(index) for index in range(3, model.get_piece_size())]
+
+
+def marian_tokeniser(
+    folder: Path, lines: Sequence[str], size: int, markers: Sequence[str] = ()
+) -> Any:
+    """A Marian tokeniser with one model for both languages, saved in ``folder``.
+
+    Args:
+        folder: of the checkpoint.
+        lines: that it shall be able to write.
+        size: most pieces of words.
+        markers: of the target languages, where there are several.
+    """
+    from transformers import MarianTokenizer
+
+    words = pieces(folder, "source", lines, size)
     (folder / "source.model").rename(folder / "source.spm")
     (folder / "target.spm").write_bytes((folder / "source.spm").read_bytes())
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "source.spm"))
-    words = [pieces.id_to_piece(index) for index in range(3, pieces.get_piece_size())]
-    index = {token: number for number, token in enumerate(["</s>", "<unk>", *words, "<pad>"])}
+    tokens = ["</s>", "<unk>", *words, *markers, "<pad>"]
+    index = {token: number for number, token in enumerate(tokens)}
     (folder / "vocab.json").write_text(json.dumps(index))
     files = {"source_spm": "source.spm", "target_spm": "target.spm", "vocab": "vocab.json"}
     tokeniser = MarianTokenizer(**{key: str(folder / file) for key, file in files.items()})

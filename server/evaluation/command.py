@@ -156,9 +156,10 @@ def _write(evaluation: Evaluation, out: Path, console: Console) -> None:
     from server.evaluation.plots import plots
 
     out.mkdir(parents=True, exist_ok=True)
+    drawn = plots(evaluation)
     (out / "eval.json").write_text(evaluation.model_dump_json(indent=1) + "\n", "utf-8")
-    (out / "eval.html").write_text(page(evaluation), "utf-8")
-    for plot in plots(evaluation):
+    (out / "eval.html").write_text(page(evaluation, drawn), "utf-8")
+    for plot in drawn:
         (out / f"{plot.name}.svg").write_text(plot.svg, "utf-8")
     console.print(_table(evaluation))
     console.print(f"{out / 'eval.json'} and eval.html written", highlight=False)

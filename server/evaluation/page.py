@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from server.evaluation.metrics import METRICS, shown
-from server.evaluation.plots import plots
+from server.evaluation.plots import Plot
 from server.evaluation.record import Evaluation
 
 _OF_A_CLIP = (
@@ -40,15 +40,15 @@ def figure(caption: str, svg: str) -> str:
     return f"<figure><figcaption>{escape(caption)}</figcaption>{svg}</figure>"
 
 
-def page(evaluation: Evaluation) -> str:
-    """The report of an evaluation."""
+def page(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
+    """The report of an evaluation, with its plots."""
     about = (
         f"{len(evaluation.runs[0].clips)} clips, {evaluation.media_s:g} s of media, "
         f"{evaluation.source} to {evaluation.target}; livedub {evaluation.version}, "
         f"{evaluation.made}; {evaluation.machine}, load {evaluation.load:g} when it began."
     )
     parts = [f"<p>{escape(about)}</p>", _figures(evaluation)]
-    parts += [figure(plot.caption, plot.svg) for plot in plots(evaluation)]
+    parts += [figure(plot.caption, plot.svg) for plot in plots]
     parts.append(_by_clip(evaluation))
     parts.append(_definitions(evaluation))
     parts.append(_systems(evaluation))

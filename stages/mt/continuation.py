@@ -42,13 +42,11 @@ class Context:
     ) -> Translator:
         """``translator``, or what lets it see the sentence that ``text`` continues."""
         begun = self._begun
-        follows = (
-            begun is not None
-            and begun.speaker == speaker
-            and slot.start - begun.end <= APART
-            and len(begun.heard) + len(text) < LONGEST
-        )
-        return InContext(translator, begun.heard, begun.spoken) if begun and follows else translator
+        if begun is None or begun.speaker != speaker or slot.start - begun.end > APART:
+            return translator
+        if len(begun.heard) + len(text) >= LONGEST:
+            return translator
+        return InContext(translator, begun.heard, begun.spoken)
 
     def add(self, heard: str, spoken: str, slot: Interval, speaker: str, *, new: bool) -> None:
         """An utterance was translated.
@@ -63,13 +61,10 @@ class Context:
         if self._begun is not None and not new:
             heard = f"{self._begun.heard} {heard}"
             spoken = f"{self._begun.spoken} {spoken}"
+        self._begun = None
         ended = heard.rstrip().endswith((".", "!", "?", "…"))
-        goes_on = not ended and heard.strip() and spoken.strip()
-        self._begun = (
-            _Begun(sentences(heard)[-1], sentences(spoken)[-1], slot.end, speaker)
-            if goes_on
-            else None
-        )
+        if not ended and heard.strip() and spoken.strip():
+            self._begun = _Begun(sentences(heard)[-1], sentences(spoken)[-1], slot.end, speaker)
 
 
 class InContext:

@@ -50,14 +50,12 @@ def dataset(reference: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
     pytest.importorskip("TTS.tts.models.xtts")
     from tiny_training_base import training_base
-    from tiny_xtts import narrow_vocoder
 
-    with narrow_vocoder():
-        yield training_base(tmp_path_factory.mktemp("base") / "xtts")
+    return training_base(tmp_path_factory.mktemp("base") / "xtts")
 
 
 @pytest.fixture(scope="module")

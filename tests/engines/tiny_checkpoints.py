@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import sentencepiece
 import torch
+
+from benchmarks.russian import marian_tokeniser, pieces
 
 LINES = [
     "The boy went to the park with his grandmother.",
@@ -14,36 +15,20 @@ LINES = [
     "Мальчик пошёл в парк со своей бабушкой.",
 ] * 20
 
-
-def _train(folder: Path, prefix: str) -> list[str]:
-    """A SentencePiece model beside a list of what it can write."""
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(LINES),
-        model_prefix=str(folder / prefix),
-        vocab_size=70,
-        hard_vocab_limit=False,
-        character_coverage=1.0,
-        minloglevel=2,
-    )
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{prefix}.model"))
-    return [pieces.id_to_piece(index) for index in range(3, pieces.get_piece_size())]
+SIZE = 70
+"""Pieces of words."""
 
 
 def marian(folder: Path, targets: tuple[str, ...] = ()) -> Path:
     """A Marian checkpoint, with markers for ``targets`` where there are several."""
-    from transformers import MarianConfig, MarianMTModel, MarianTokenizer
+    from transformers import MarianConfig, MarianMTModel
 
     folder.mkdir()
-    pieces = _train(folder, "source")
-    for side in ("source", "target"):
-        (folder / f"{side}.spm").write_bytes((folder / "source.model").read_bytes())
     markers = [f">>{target}<<" for target in targets]
-    vocabulary = ["</s>", "<unk>", *pieces, *markers, "<pad>"]
-    index = {token: number for number, token in enumerate(vocabulary)}
-    (folder / "vocab.json").write_text(json.dumps(index))
+    tokeniser = marian_tokeniser(folder, LINES, SIZE, markers)
     torch.manual_seed(0)
     config = MarianConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=len(tokeniser),
         d_model=16,
         encoder_layers=1,
         decoder_layers=1,
@@ -51,16 +36,12 @@ def marian(folder: Path, targets: tuple[str, ...] = ()) -> Path:
         decoder_attention_heads=2,
         encoder_ffn_dim=32,
         decoder_ffn_dim=32,
-        pad_token_id=index["<pad>"],
-        decoder_start_token_id=index["<pad>"],
-        eos_token_id=0,
-        forced_eos_token_id=0,
+        pad_token_id=tokeniser.pad_token_id,
+        decoder_start_token_id=tokeniser.pad_token_id,
+        eos_token_id=tokeniser.eos_token_id,
+        forced_eos_token_id=tokeniser.eos_token_id,
     )
     MarianMTModel(config).save_pretrained(folder)
-    files = {"source_spm": "source.spm", "target_spm": "target.spm", "vocab": "vocab.json"}
-    MarianTokenizer(**{key: str(folder / file) for key, file in files.items()}).save_pretrained(
-        folder
-    )
     return folder
 
 
@@ -69,10 +50,10 @@ def m2m(folder: Path) -> Path:
     from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
 
     folder.mkdir()
-    pieces = _train(folder, "pieces")
+    words = pieces(folder, "pieces", LINES, SIZE)
     model = folder / "sentencepiece.bpe.model"
     model.write_bytes((folder / "pieces.model").read_bytes())
-    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *pieces]
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *words]
     index = {token: number for number, token in enumerate(vocabulary)}
     (folder / "vocab.json").write_text(json.dumps(index))
     tokenizer = M2M100Tokenizer(str(folder / "vocab.json"), str(model))
@@ -97,10 +78,10 @@ def nllb(folder: Path) -> Path:
     from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
 
     folder.mkdir()
-    pieces = _train(folder, "pieces")
+    words = pieces(folder, "pieces", LINES, SIZE)
     model = folder / "sentencepiece.bpe.model"
     model.write_bytes((folder / "pieces.model").read_bytes())
-    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *pieces]
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *words]
     tokenizer = NllbTokenizer({token: number for number, token in enumerate(vocabulary)}, [])
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
