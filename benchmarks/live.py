@@ -64,16 +64,22 @@ class Daemon:
 
 
 @contextlib.asynccontextmanager
-async def daemon(engine: str, sessions: int, delay: float = 6.0) -> AsyncIterator[Daemon]:
-    """Serve ``sessions`` sessions, named and keyed ``session-0`` and so on."""
+async def daemon(
+    engine: str, sessions: int, delay: float = 6.0, cores: str | None = None
+) -> AsyncIterator[Daemon]:
+    """Serve ``sessions`` sessions, named and keyed ``session-0`` and so on.
+
+    ``cores`` are those that it may run on, as ``taskset --cpu-list`` takes them.
+    """
     specs = [{"id": f"session-{i}", "key": f"session-{i}", "hls": False} for i in range(sessions)]
     settings = (
         f"tts.engine={engine}", f"playout.delay={delay}", "serve.port=0", "serve.rtmp_port=0",
         "serve.max_sessions=64", f"serve.sessions={json.dumps(specs)}",
     )  # fmt: skip
     sets = [part for setting in settings for part in ("--set", setting)]
+    bound = ("taskset", "--cpu-list", cores) if cores else ()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-u", "-m", "server.cli", "serve", *sets,
+        *bound, sys.executable, "-u", "-m", "server.cli", "serve", *sets,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
