@@ -2,7 +2,8 @@
 
 A daemon that may use one core dubs a monologue without pauses in one session, then in two or more,
 then in the first alone again. For each part of the first session's time: what became of its dubs,
-how many captions came in both languages, gaps in what a listener got, and seconds of sound a second.
+how many captions came in both languages, gaps in what a listener got, and seconds of sound a
+second.
 """
 
 from __future__ import annotations

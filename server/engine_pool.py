@@ -22,6 +22,7 @@ from stages.base import (
     Translator,
 )
 from stages.registry import create
+from stream.due import DUE
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 FAULTS = 2
@@ -67,7 +68,7 @@ class SharedEngine:
     @contextlib.asynccontextmanager
     async def use(self, owner: str) -> AsyncIterator[Any]:
         """The engine, for one call of ``owner``'s."""
-        async with self.turns.turn(owner):
+        async with self.turns.turn(owner, DUE.get()):
             began = time.monotonic()
             try:
                 yield self.engine

@@ -11,6 +11,7 @@ import numpy as np
 
 from stream.channel import Channel
 from stream.diarize import Diarizer
+from stream.due import DUE
 from stream.frames import (
     SPEECH_RATE,
     TICKS_PER_SAMPLE,
@@ -340,6 +341,7 @@ class Pipeline:
         answer: asyncio.Future[Transcript | None] = asyncio.get_running_loop().create_future()
         self._drafted = draft, answer
         transcript, began = None, asyncio.get_running_loop().time()
+        DUE.set(began + self._pacing.time_left(draft.onset * TICKS_PER_SAMPLE))
         try:
             async with asyncio.timeout(min(self._recognition.deadline, DRAFT)):
                 transcript = since_onset(draft, await self._listening.hear(draft.audio))
@@ -443,7 +445,9 @@ class Pipeline:
     async def _attempt(self, stage: Stage, lane: Lane | None, job: DubJob) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        worth = self._pacing.time_left(job.slot.start) + self._max_late
+        left = self._pacing.time_left(job.slot.start)
+        DUE.set(began + left)
+        worth = left + self._max_late
         deadline = min(stage.deadline, worth)
         try:
             if deadline <= 0:

@@ -16,12 +16,19 @@ from benchmarks.demo_clip import Clip
 from server.config import load
 from server.live import LiveSession
 from stream.clock import PlayoutClock
+from stream.due import DUE
 from stream.feed import ORIGINAL, Event, PicturePacket, voice_of
-from stream.frames import PLAIN, AudioChunk, Fate, Manner, Samples
+from stream.frames import PLAIN, AudioChunk, Fate, Manner, Samples, Transcript
 from stream.live_source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
 from stream.source import MediaSource
 from stream.timeline import TICK_RATE
-from tests.scripted import HangingSynthesiser, ScriptedPool, Synthesiser
+from tests.scripted import (
+    HangingSynthesiser,
+    Recogniser,
+    ScriptedPool,
+    Synthesiser,
+    Translator,
+)
 
 DELAY = 4.0
 
@@ -345,7 +352,28 @@ def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
 
 def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> None:
     settings = ("asr.mode=incremental", "segment.late_pause=0.5")
-    seen = asyncio.run(_watch([_now(_file(clip))], settings=settings, targets=("pt", "es")))
+    left: dict[str, list[float]] = {"asr": [], "mt": []}
+
+    def note(stage: str) -> None:
+        left[stage].append(DUE.get() - asyncio.get_running_loop().time())
+
+    class HurriedRecogniser(Recogniser):
+        async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+            note("asr")
+            return await super().recognise(audio, words=words)
+
+    class HurriedTranslator(Translator):
+        async def translate(self, text: str) -> str:
+            note("mt")
+            return await super().translate(text)
+
+    pool = ScriptedPool(recogniser=HurriedRecogniser(), translator=HurriedTranslator())
+    seen = asyncio.run(
+        _watch([_now(_file(clip))], pool=pool, settings=settings, targets=("pt", "es"))
+    )
+    # Engines that sessions share know when the viewer sees what they work at.
+    assert all(0 < time < DELAY for stage in left.values() for time in stage)
+    assert len(left["mt"]) == 2 * len(clip.sentences)
     heard = [event for event in seen.events if event.kind == "transcript"]
     assert [event.utterance for event in heard] == list(range(len(clip.sentences)))
     for event, sentence in zip(heard, clip.sentences, strict=True):

@@ -1,0 +1,9 @@
+"""When the viewer sees what is being worked at, known to all that the work calls."""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+
+DUE: ContextVar[float] = ContextVar("due", default=math.inf)
+"""Event-loop time; infinite where nobody watches."""
