@@ -16,6 +16,7 @@ from stages.function_words import leaning
 from stages.mt.continuation import Context
 from stages.mt.glossary import Glossary
 from stages.proofread import Proofread
+from stages.sentence_case import SentenceCase
 from stages.units import Units
 from stream.agreement import LocalAgreement
 from stream.deliver import Voice
@@ -60,7 +61,11 @@ def listened_to(
 
 
 def recognition(recogniser: Recogniser) -> Work:
-    """Hear what is said, unless it is known; an utterance without words is settled."""
+    """Hear what is said, unless it is known; an utterance without words is settled.
+
+    It is made for one source, and remembers whether a sentence is under way.
+    """
+    case = SentenceCase()
 
     async def work(job: DubJob) -> None:
         if job.transcript is None and job.hearing is not None:
@@ -69,6 +74,8 @@ def recognition(recogniser: Recogniser) -> Work:
             job.transcript = await recogniser.recognise(job.utterance.audio)
         if not job.transcript.text.strip():
             job.give_up(Fate.EMPTY)
+        text = case.of(job.transcript.text, job.slot)
+        job.transcript = replace(job.transcript, text=text)
 
     return work
 

@@ -6,11 +6,17 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from stream.timeline import ticks
+
+APART = ticks(1.0)
+"""Silence, in ticks, after which what comes does not continue a sentence."""
+
 _CLOSERS = "\"'”’»›)\\]}」』）】"
 # Of scripts that put a space after the full stop, of those that do not, and line ends.
 _SENTENCE_END = re.compile(
     rf"(?<=[.!?…؟۔।॥።])[{_CLOSERS}]*\s+|(?<=[。！？｡])[{_CLOSERS}]*\s*|\s*[\r\n\u2028\u2029]+\s*"
 )
+_LAST_MARK = re.compile(rf"[.!?…؟۔।॥。！？｡][{_CLOSERS}]*\s*$")
 _CLAUSE_END = re.compile(r"(?<=[,;:،؛;])\s+|(?<=[，、；：])\s*|\s+(?=[—–-]\s)")
 _LAST_WORD = re.compile(r"(\w+(?:\.\w+)*)\.$")
 # A full stop after these ends no sentence. Only ones that hardly ever stand at an end.
@@ -26,6 +32,11 @@ _JOINERS = "\u200c\u200d"
 def sentences(text: str) -> list[str]:
     """``text`` cut after each sentence, without surrounding space; nothing else is lost."""
     return _cut(text, _SENTENCE_END, lambda head: not _abbreviates(head))
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether ``text`` stops where a sentence does."""
+    return _LAST_MARK.search(text) is not None
 
 
 def clauses(sentence: str) -> list[str]:

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from server.config import MtConfig
-from server.stage_work import translation
+from server.stage_work import recognition, translation
 from stages.base import Rendering
 from stream.frames import Transcript, Utterance
 from stream.job import DubJob, StageFault
 from stream.timeline import TICK_RATE, Interval
+from tests.scripted import Recogniser
 
 LONG, SHORT = "uma tradução bem longa demais", "uma tradução"
 
@@ -90,3 +91,18 @@ def test_no_translation_is_a_fault() -> None:
     job = DubJob(utterance, transcript=Transcript(" ", "en"))
     with pytest.raises(StageFault):
         asyncio.run(translation(Translator(_both), MtConfig(), len)(job))
+
+
+def test_what_is_heard_in_pieces_has_capitals_where_sentences_begin() -> None:
+    async def run() -> list[str]:
+        work, texts = recognition(Recogniser()), []
+        for index, text in enumerate(("his name was Peter", "and he knew it.", "buses cross")):
+            slot = Interval(index * TICK_RATE, (index + 1) * TICK_RATE)
+            utterance = Utterance(index, slot, np.zeros(0, np.float32), 0, "cut")
+            job = DubJob(utterance, transcript=Transcript(text, "en"))
+            await work(job)
+            assert job.transcript is not None
+            texts.append(job.transcript.text)
+        return texts
+
+    assert asyncio.run(run()) == ["His name was Peter", "and he knew it.", "Buses cross"]

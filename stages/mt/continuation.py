@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stages.base import AlternativeTranslator, Rendering, Translator
-from stages.sentences import sentences
+from stages.sentences import APART, ends_sentence, sentences
 from stream.frames import letters
-from stream.timeline import Interval, ticks
+from stream.timeline import Interval
 
 DIFFERENCE = 0.35
 """Word edits, over the words spoken, by which a sentence may begin in another way than it was
@@ -15,9 +15,6 @@ spoken and still count as the same."""
 
 SUBSTANCE = 0.5
 """Words of a translation for each of the source: with fewer, some of it was taken for spoken."""
-
-APART = ticks(1.0)
-"""Silence after which what comes is no continuation."""
 
 LONGEST = 180
 """Characters of a sentence: translators lose their way in longer ones."""
@@ -62,8 +59,7 @@ class Context:
             heard = f"{self._begun.heard} {heard}"
             spoken = f"{self._begun.spoken} {spoken}"
         self._begun = None
-        ended = heard.rstrip().endswith((".", "!", "?", "…"))
-        if not ended and heard.strip() and spoken.strip():
+        if not ends_sentence(heard) and heard.strip() and spoken.strip():
             self._begun = _Begun(sentences(heard)[-1], sentences(spoken)[-1], slot.end, speaker)
 
 
