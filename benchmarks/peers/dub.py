@@ -3,12 +3,13 @@
     python -m benchmarks.peers.dub MANIFEST OUT --peer MODULE --python VENV/bin/python
         [--clips A,B] [--pieces] [--set KEY=VALUE ...]
 
-Sound goes to the recogniser at the pace of the clock. It has livedub's Whisper model and
-number of threads, and where its project lets one choose, 8-bit integers and livedub's beam size;
-all else is as the project has it. What it commits is translated and spoken by livedub's engines, those of the configuration, as soon as it
-is known and what was said before is over. Nothing is fitted to anything, and the picture does not
-wait. Recognisers that commit words rather than sentences have them gathered until a full stop, a
-question or an exclamation mark; ``--pieces`` translates what they commit as it comes.
+Sound goes to the recogniser at the pace of the clock. It has livedub's Whisper model and number of
+threads, and where its project lets one choose, 8-bit integers and livedub's beam size; all else is
+as the project has it. What it commits is translated and spoken by livedub's engines, those of the
+configuration, as soon as it is known and what was said before is over. Nothing is fitted to
+anything, and the picture does not wait. Words are gathered until a full stop, a question or an
+exclamation mark; ``--pieces`` translates what is committed as it comes, for recognisers that commit
+utterances.
 
 Writes ``OUT/CLIP.wav``, the dub where it would be heard, ``OUT/CLIP.json`` for
 
