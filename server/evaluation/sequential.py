@@ -72,7 +72,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
                 tempo=1.0,
             )
         )
-    _write(out, np.concatenate([*track, np.zeros(1, np.float32)]), rate)
+    write_wave(out, np.concatenate([*track, np.zeros(1, np.float32)]), rate)
     performance = Performance(
         utterances=said,
         media_s=len(sound) / SPEECH_RATE,
@@ -85,7 +85,8 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     return performance
 
 
-def _write(path: Path, sound: Samples, rate: int) -> None:
+def write_wave(path: Path, sound: Samples, rate: int) -> None:
+    """Write mono sound, 16 bits."""
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)

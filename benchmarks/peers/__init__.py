@@ -1,0 +1,1 @@
+"""Other projects as interpreters, for `livedub eval --dubs`; see `interpreter.py`."""
