@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from stream.admission import Admission
 from stream.duration import DurationModel
 from stream.fit import FitOptions, OneTempo, Placement, limits, place, speaking_rate
 from stream.frames import SPEECH_RATE, Fate, Manner, Samples
@@ -100,6 +101,7 @@ class Delivery:
         self._one_tempo = OneTempo()
         self._max_late = ticks(max_late)
         self._durations = DurationModel(voice.characters_per_second)
+        self._admission = Admission(max_late)
         self._worker = Worker("delivery")
         self._cursor = 0  # media time at which the dub scheduled last ends
 
@@ -114,12 +116,18 @@ class Delivery:
         expected = self._durations.expected(job.translation)
         rate = speaking_rate(expected, job.slot, self._options)
         job.rate = min(max(rate, slowest), fastest)
+        speech, left = seconds(round(expected / job.rate)), self._pacing.time_left(job.slot.start)
+        if not self._admission.admits(speech, left, followed=job.followed):
+            job.give_up(Fate.DROPPED, "tts: left out, there is no time to speak it")
+            return
         take = _Take(job)
         broke_off = True
         try:
             await self._speak(take, round(expected / job.rate))
             broke_off = False
         finally:
+            if job.pieces is not None:
+                self._admission.observe(speech, job.pieces[0])
             if take.placement is not None:
                 start = take.placement.interval.start
                 self._cursor = start + take.scheduled

@@ -38,6 +38,7 @@ class DubJob:
         truncated: whether speech had to be left out at the end.
         streamed: whether playout began before the dub was complete.
         pieces: wall seconds from asking for speech to its first piece and to its last one.
+        followed: whether the next one waits for the same stage.
         fate: what became of it; ``None`` while it is under way.
         fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
         latency: wall seconds spent in each stage, and in all since the utterance ended.
@@ -62,6 +63,7 @@ class DubJob:
     truncated: bool = False
     streamed: bool = False
     pieces: tuple[float, float] | None = None
+    followed: bool = False
     fate: Fate | None = None
     fault: str | None = None
     latency: dict[str, float] = field(default_factory=dict)

@@ -434,6 +434,7 @@ class Pipeline:
     ) -> None:
         async for job in inbox:
             if job.fate is None:
+                job.followed = bool(len(inbox))
                 await self._attempt(stage, lane, job)
             if outbox is not None:
                 await outbox.send(job)
