@@ -70,7 +70,8 @@ def recognition(recogniser: Recogniser) -> Work:
     async def work(job: DubJob) -> None:
         if job.transcript is None and job.hearing is not None:
             job.transcript = await asyncio.shield(job.hearing)
-        if job.transcript is None:
+        if job.transcript is None or not (job.transcript.text.strip() or job.transcript.rejected):
+            # While it was under way no word was found in it: as a whole it may be understood.
             job.transcript = await recogniser.recognise(job.utterance.audio)
         if not job.transcript.text.strip():
             job.give_up(Fate.EMPTY)

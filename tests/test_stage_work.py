@@ -7,7 +7,7 @@ import pytest
 from server.config import MtConfig
 from server.stage_work import recognition, translation
 from stages.base import Rendering
-from stream.frames import Transcript, Utterance
+from stream.frames import Fate, Transcript, Utterance
 from stream.job import DubJob, StageFault
 from stream.timeline import TICK_RATE, Interval
 from tests.scripted import Recogniser
@@ -106,3 +106,17 @@ def test_what_is_heard_in_pieces_has_capitals_where_sentences_begin() -> None:
         return texts
 
     assert asyncio.run(run()) == ["His name was Peter", "and he knew it.", "Buses cross"]
+
+
+def test_speech_in_which_no_word_was_found_is_heard_once_more_as_a_whole() -> None:
+    async def run(transcript: Transcript) -> DubJob:
+        utterance = Utterance(0, Interval(0, TICK_RATE), np.zeros(0, np.float32), 0, "pause")
+        job = DubJob(utterance, transcript=transcript)
+        await recognition(Recogniser())(job)
+        return job
+
+    again = asyncio.run(run(Transcript("", "en")))
+    assert again.transcript is not None and again.transcript.text == "Utterance number 1"
+    assert again.fate is None
+    noise = asyncio.run(run(Transcript("", "en", rejected="no speech")))
+    assert noise.fate is Fate.EMPTY

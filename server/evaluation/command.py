@@ -28,6 +28,11 @@ from server.usage import UsageError
 from stream.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
+MOST_COLUMNS = 4
+"""Systems beside each other that a terminal has room for."""
+
+HEADLINES = ("bleu", "wer", "first_dub", "on_time", "lost", "isochrony", "onset_error", "cpu")
+
 _NEEDED = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
 
 
@@ -166,11 +171,20 @@ def _write(evaluation: Evaluation, out: Path, console: Console) -> None:
 
 
 def _table(evaluation: Evaluation) -> Table:
+    """All figures of a few systems, or a few figures of many."""
     table = Table(title=f"{evaluation.source} to {evaluation.target}, {evaluation.media_s:g} s")
+    values = [run.values() for run in evaluation.runs]
+    if len(values) > MOST_COLUMNS:
+        table.add_column("system")
+        known = [name for name in HEADLINES if any(v[name] is not None for v in values)]
+        for name in known:
+            table.add_column(METRICS[name].title, justify="right")
+        for run, value in zip(evaluation.runs, values, strict=True):
+            table.add_row(run.system, *(shown(value[name]) for name in known))
+        return table
     table.add_column("figure")
     table.add_column("unit")
     table.add_column("best")
-    values = [run.values() for run in evaluation.runs]
     for run in evaluation.runs:
         table.add_column(run.system, justify="right")
     for name, metric in METRICS.items():
