@@ -125,9 +125,9 @@ def test_pieces_are_sound_and_the_same_every_time(
 
 def test_rate_changes_the_duration(engine: tuple[Synthesiser, str]) -> None:
     voice, text = engine
-    first = text.split(".")[0]
+    # What is fixed, such as the silence around speech, weighs little in three sentences.
     slow, own, fast = (
-        sum(map(len, speak(voice, first, rate))) for rate in (voice.rate_range[0], 1.0, 99.0)
+        sum(map(len, speak(voice, text, rate))) for rate in (voice.rate_range[0], 1.0, 99.0)
     )
     assert slow / own == pytest.approx(1 / voice.rate_range[0], rel=0.1)
     assert fast / own == pytest.approx(1 / voice.rate_range[1], rel=0.1)
