@@ -12,6 +12,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +51,9 @@ def main() -> None:
         heard = listen(clip, dubbed)
         summary = json.loads(report.read_text())["summary"]
     times, errors = onsets(heard)
-    shifts = np.abs(picture_shift(heard))
     edges = np.linspace(0, options.minutes, PARTS + 1)
-    for first, last in zip(edges, edges[1:], strict=False):
-        part = errors[(times >= first) & (times < last)]
+    parts = [errors[(times >= a) & (times < b)] for a, b in pairwise(edges)]
+    for (first, last), part in zip(pairwise(edges), parts, strict=True):
         if len(part):
             size = np.abs(part)
             print(
@@ -62,10 +63,11 @@ def main() -> None:
             )
     slope, _, low, high = theilslopes(errors, times / 60)
     print(f"slope {slope:+.1f} ms an hour (95 %: {low:+.1f} to {high:+.1f})")
-    print(f"picture: at most {shifts.max():.2f} ms from its own time")
+    print(f"picture: at most {heard.picture_shift} ms from its own time")
     shown = ("on_time_rate", "utterances", "late", "dropped", "failed", "isochrony", "peak_rss_mb")
     print(", ".join(f"{name} {summary[name]}" for name in shown))
-    draw(options.picture, times, errors, edges)
+    medians = [np.median(part) if len(part) else np.nan for part in parts]
+    draw(options.picture, times, errors, edges, medians)
 
 
 def onsets(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
@@ -81,20 +83,17 @@ def onsets(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
     return times, late
 
 
-def picture_shift(heard: Heard) -> np.ndarray:
-    """How much later every picture is shown than the first, against the source's, ms."""
-    ours, theirs = heard.original.pictures, heard.dubbed.pictures
-    moved = (theirs - theirs[0]) - (ours - ours[0])
-    return np.asarray(moved * 1000 / TICK_RATE)
-
-
-def draw(picture: Path, times: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> None:
+def draw(
+    picture: Path,
+    times: np.ndarray,
+    errors: np.ndarray,
+    edges: np.ndarray,
+    medians: Sequence[float],
+) -> None:
     """Every onset, and the median of each part."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     axis = figure.subplots()
     axis.plot(times, errors, ".", ms=3, color="#999999", label="an utterance")
-    parts = [errors[(times >= a) & (times < b)] for a, b in zip(edges, edges[1:], strict=False)]
-    medians = [np.median(part) if len(part) else np.nan for part in parts]
     axis.stairs(medians, edges, color="#0072B2", lw=2, baseline=None, label="median")
     axis.set(
         xlabel="media time, minutes", ylabel="dub onset less\nspeech onset, ms", ylim=(-500, 500)

@@ -129,7 +129,8 @@ async def published(daemon_: Daemon, key: str, *source: str) -> AsyncIterator[fl
         await process.wait()
 
 
-def _looped(clip: Path) -> tuple[str, ...]:
+def looped(clip: Path) -> tuple[str, ...]:
+    """FFmpeg's arguments for a clip over and over."""
     return ("-stream_loop", "-1", "-i", str(clip))
 
 
@@ -141,7 +142,7 @@ async def sessions(engine: str, clip: Path, seconds: float) -> None:
     for count in range(1, 33):
         async with daemon(engine, count) as served, contextlib.AsyncExitStack() as stack:
             for i in range(count):
-                await stack.enter_async_context(published(served, f"session-{i}", *_looped(clip)))
+                await stack.enter_async_context(published(served, f"session-{i}", *looped(clip)))
             cpu, began = served.cpu(), time.monotonic()
             await asyncio.sleep(seconds)
             cores = (served.cpu() - cpu) / (time.monotonic() - began)
@@ -161,7 +162,7 @@ async def latency(engine: str, clip: Path, seconds: float) -> None:
     for column in ("delay, s", "median, s", "p95, s", "on time"):
         table.add_column(column, justify="right")
     for delay in (4.0, 6.0, 8.0):
-        source = _looped(clip)
+        source = looped(clip)
         async with (
             daemon(engine, 1, delay) as served,
             published(served, "session-0", *source) as began,
@@ -198,7 +199,7 @@ async def cpu(engine: str, clip: Path, seconds: float) -> None:
     cases: tuple[tuple[str, tuple[str, ...] | None], ...] = (
         ("waiting for a publisher", None),
         ("silent", (*silent, "-shortest")),
-        ("speaking", _looped(clip)),
+        ("speaking", looped(clip)),
     )
     for name, source in cases:
         async with daemon(engine, 1) as served, contextlib.AsyncExitStack() as stack:
@@ -219,7 +220,7 @@ async def listeners(engine: str, clip: Path, seconds: float) -> None:
         table.add_column(column, justify="right")
     for count, format_ in ((1, "opus"), (100, "opus"), (100, "pcm_s16le")):
         async with daemon(engine, 1) as served, contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(published(served, "session-0", *_looped(clip)))
+            await stack.enter_async_context(published(served, "session-0", *looped(clip)))
             await asyncio.sleep(8)
             url = f"{served.url.replace('http', 'ws')}/sessions/session-0/listen?format={format_}"
             before, began = served.cpu(), time.monotonic()
@@ -250,7 +251,7 @@ async def soak(engine: str, clip: Path, seconds: float) -> None:
     columns = ("min", "memory, MB", "on time so far", "late", "dropped", "failed", "delay, s")
     for column in columns:
         table.add_column(column, justify="right")
-    async with daemon(engine, 1) as served, published(served, "session-0", *_looped(clip)):
+    async with daemon(engine, 1) as served, published(served, "session-0", *looped(clip)):
         began = time.monotonic()
         for look in range(1, 21):
             await asyncio.sleep(max(0.0, began + look * seconds / 20 - time.monotonic()))

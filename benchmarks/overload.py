@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from live import Daemon, console, daemon, published
+from live import Daemon, console, daemon, looped, published
 from rich.table import Table
 from websockets.asyncio.client import connect
 
@@ -34,10 +34,10 @@ async def run(engine: str, clip: Path, seconds: float, delay: float, most: int) 
     )
     for column in ("sessions", *COUNTED, "sound", "CPU cores"):
         table.add_column(column, justify="right")
-    looped = ("-stream_loop", "-1", "-i", str(clip))
+    source = looped(clip)
     async with (
         daemon(engine, most, delay, cores="0") as served,
-        published(served, "session-0", *looped),
+        published(served, "session-0", *source),
     ):
         counts: collections.Counter[str] = collections.Counter()
         counting = asyncio.create_task(_count(served, counts))
@@ -46,7 +46,7 @@ async def run(engine: str, clip: Path, seconds: float, delay: float, most: int) 
             before, began, cpu = counts.copy(), time.monotonic(), served.cpu()
             async with contextlib.AsyncExitStack() as stack:
                 for other in range(1, sessions):
-                    await stack.enter_async_context(published(served, f"session-{other}", *looped))
+                    await stack.enter_async_context(published(served, f"session-{other}", *source))
                 await asyncio.sleep(seconds)
             took = time.monotonic() - began
             sound = (counts["frames"] - before["frames"]) / 50 / took

@@ -80,6 +80,15 @@ class Heard:
     dub: list[Interval]
     untouched: list[Interval]
 
+    @property
+    def picture_shift(self) -> float | None:
+        """Largest change of a picture's time less the first one's, ms; ``None`` if any is lost."""
+        ours, theirs = self.original.pictures, self.dubbed.pictures
+        if not len(ours) or len(ours) != len(theirs):
+            return None
+        shift = (theirs - theirs[0]) - (ours - ours[0])
+        return 1000 * seconds(int(np.abs(shift).max()))
+
 
 def listen(
     original: Path,

@@ -60,11 +60,15 @@ def convolutions_as_products(graph: onnx.GraphProto) -> None:
     graph.initializer.extend(kept)
 
 
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
 def _plain(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
     if len(node.input) < 4 or not {node.input[1], node.input[3]} <= constants.keys():
         return False
     weights, zero = constants[node.input[1]], constants[node.input[3]]
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    attributes = _attributes(node)
     return (
         weights.data_type == TensorProto.UINT8
         and len(weights.dims) == 3
@@ -83,7 +87,7 @@ def _product(
     (output,) = node.output
     weights = numpy_helper.to_array(constants[node.input[1]]).astype(np.int16) - _MIDDLE
     middle = int(numpy_helper.to_array(constants[node.input[3]]).reshape(())) - _MIDDLE
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    attributes = _attributes(node)
     before, after = attributes.get("pads", [0, 0])
     (dilation,) = attributes.get("dilations", [1])
     outs, ins, taps = weights.shape

@@ -10,6 +10,9 @@ from __future__ import annotations
 TOLERABLE = 0.2
 """Seconds by which a dub may be late although the next one waits."""
 
+SHORTEST = 0.5
+"""Seconds; less speech takes hardly less time to make."""
+
 MEMORY = 0.25
 """Weight of the newest measurement."""
 
@@ -30,7 +33,7 @@ class Admission:
 
     def observe(self, speech: float, took: float) -> None:
         """The first sound of ``speech`` seconds took ``took`` wall seconds."""
-        measured = took / max(speech, 0.5)
+        measured = took / max(speech, SHORTEST)
         self._pace = measured if not self._pace else self._pace + MEMORY * (measured - self._pace)
 
     def admits(self, speech: float, left: float, *, followed: bool) -> bool:
@@ -41,7 +44,7 @@ class Admission:
             left: wall seconds until its time.
             followed: whether the next one waits.
         """
-        late = self._pace * max(speech, 0.5) - left
+        late = self._pace * max(speech, SHORTEST) - left
         admitted = late <= (min(TOLERABLE, self._max_late) if followed else self._max_late)
         if not admitted:
             self._pace *= HOPE

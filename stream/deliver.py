@@ -116,14 +116,15 @@ class Delivery:
         expected = self._durations.expected(job.translation)
         rate = speaking_rate(expected, job.slot, self._options)
         job.rate = min(max(rate, slowest), fastest)
-        speech, left = seconds(round(expected / job.rate)), self._pacing.time_left(job.slot.start)
+        expected = round(expected / job.rate)
+        speech, left = seconds(expected), self._pacing.time_left(job.slot.start)
         if not self._admission.admits(speech, left, followed=job.followed):
             job.give_up(Fate.DROPPED, "tts: left out, there is no time to speak it")
             return
         take = _Take(job)
         broke_off = True
         try:
-            await self._speak(take, round(expected / job.rate))
+            await self._speak(take, expected)
             broke_off = False
         finally:
             if job.pieces is not None:

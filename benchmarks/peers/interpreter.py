@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -12,11 +11,10 @@ import numpy as np
 from benchmarks.peers.recogniser import Commit
 from server.evaluation.performance import Spoken
 from stages.base import Synthesiser, Translator
+from stages.sentences import ends_sentence
 from stream.frames import Fate, Samples
 from stream.pipeline import ON_TIME
 from stream.timeline import seconds
-
-_COMPLETE = re.compile(r"[.!?…][\"'”’)]*$")
 
 
 async def sentences(commits: AsyncIterator[Commit]) -> AsyncIterator[Commit]:
@@ -26,7 +24,7 @@ async def sentences(commits: AsyncIterator[Commit]) -> AsyncIterator[Commit]:
         if held is not None:
             new = replace(new, text=f"{held.text} {new.text}", start=held.start)
         held = new
-        if _COMPLETE.search(new.text):
+        if ends_sentence(new.text):
             yield new
             held = None
     if held is not None:

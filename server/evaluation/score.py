@@ -28,7 +28,7 @@ from stream.isochrony import (
     pauses,
 )
 from stream.speaking_rate import speaking_rate
-from stream.timeline import TICK_RATE, Interval, seconds, ticks
+from stream.timeline import TICK_RATE, Interval, ticks
 
 Rows = dict[str, list[list[float]]]
 """For each metric one row per unit, empty where the unit adds nothing."""
@@ -165,9 +165,8 @@ def _score_cost(rows: Rows, heard: Heard, performance: Performance) -> None:
     loud = loudness(ours.samples, heard.source), loudness(theirs.samples, heard.dub)
     if loud[0] is not None and loud[1] is not None:
         rows["loudness"] = [[loud[1] - loud[0]]]
-    if len(ours.pictures) and len(ours.pictures) == len(theirs.pictures):
-        shift = (theirs.pictures - theirs.pictures[0]) - (ours.pictures - ours.pictures[0])
-        rows["picture_shift"] = [[1000 * seconds(int(np.abs(shift).max()))]]
+    if (shift := heard.picture_shift) is not None:
+        rows["picture_shift"] = [[shift]]
     if performance.media_s and performance.cpu_s is not None:
         rows["cpu"] = [[performance.cpu_s, performance.media_s]]
     if performance.media_s and performance.wall_s:
