@@ -18,6 +18,7 @@ from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 
 from server.config import Config
+from server.engines import usable_cores
 from stages.base import EngineError
 from stages.cache import cache_dir
 from stages.gpu import gpus
@@ -184,7 +185,6 @@ def missing_for_serving() -> tuple[str, ...]:
 
 
 def _machine() -> Machine:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     name, flags = platform.processor() or platform.machine(), ""
     with contextlib.suppress(OSError):
         info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -198,7 +198,7 @@ def _machine() -> Machine:
         platform.platform(),
         name,
         os.cpu_count() or 1,
-        usable or 1,
+        usable_cores(),
         tuple(sorted(flag for flag in flags.split() if _FEATURES.search(flag))),
         cuda,
         gpus() if cuda else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -125,12 +126,21 @@ async def _listener(config: Config) -> Recogniser | None:
     return listener
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    # Only Linux tells which ones those are.
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return allowed or 1
+
+
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     """Name and options with which the registry makes the engine of a kind."""
     section = getattr(config, kind)
     if kind == "speakers":
         return section.engine, {"model": section.model}
-    options: dict[str, Any] = {"model": section.model, "threads": section.threads}
+    # More threads than cores wait for each other.
+    threads = min(section.threads, usable_cores())
+    options: dict[str, Any] = {"model": section.model, "threads": threads}
     if kind == "asr":
         options |= {
             "language": config.languages.source,
