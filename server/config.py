@@ -57,7 +57,7 @@ class AsrConfig(BaseModel):
     denoise: Literal["none", "afftdn", "arnndn"] = "none"
     denoise_model: Path | None = None
     mode: Literal["utterance", "incremental"] = "incremental"
-    step: Annotated[float, at.Ge(0.1), at.Le(5)] = 1.0
+    step: Annotated[float, at.Ge(0.1), at.Le(5)] = 0.5
     agreement: Annotated[int, at.Ge(1), at.Le(4)] = 1
 
 

@@ -33,6 +33,9 @@ Work = Callable[[DubJob], Awaitable[None]]
 REACTION = 0.5
 """Seconds that recognition and translation take together."""
 
+CONTEXT = 4.0
+"""Seconds of speech before an utterance that are heard again with it."""
+
 SOON = 0.07
 """Seconds before the end of the pause that ends an utterance where nobody waits for it."""
 
@@ -122,7 +125,8 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         # Heard with what follows, an end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
     words = leaning(config.languages.source)
-    return Segmenter(options, window, breaths=not incremental, leaning=words)
+    context = CONTEXT if incremental else 0.0
+    return Segmenter(options, window, breaths=not incremental, leaning=words, context=context)
 
 
 def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:

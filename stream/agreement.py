@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from stream.frames import Word, letters
 
-GUARD = 0.4
+GUARD = 0.3
 """Seconds before the end of the audio in which a single hypothesis is not relied on."""
 
 ECHO = 0.35

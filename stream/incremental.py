@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from stream.agreement import LocalAgreement
 from stream.frames import (
@@ -24,11 +25,9 @@ from stream.frames import (
 )
 from stream.segment import Draft, Segmenter, quietest
 
-BREATH = 0.13
-"""Seconds of silence after which speech is heard: what is said may be complete."""
-
-CONTEXT = 2.0
-"""Seconds of speech before a cut that are heard again: what follows is recognised better so."""
+BREATH = 0.2
+"""Seconds of silence after which speech is heard: what is said may be complete. Heard sooner, last
+words are misheard, and sentences that go on are taken for finished."""
 
 SLIP = 0.5
 """Seconds by which the times of a word may differ from one hearing to the next."""
@@ -38,6 +37,9 @@ FIRST = 1.0
 
 SHORTEST = 0.2
 """Seconds of speech that a cut at the longest unit leaves before it."""
+
+GRACE = 1.5
+"""Seconds beyond the longest unit after which a cut does not wait for more to be heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ class Incremental:
         self._step = step * SPEECH_RATE
         self._breath = breath * SPEECH_RATE
         self._onset: int | None = None  # of the utterance that the hypotheses are of
-        self._last: Word | None = None  # before the cut that was the last one
+        self._last: Word | None = None  # of the utterance before
         self._draft: Draft | None = None  # heard last
+        self._news: Literal["none", "heard", "failed"] = "none"  # of a hearing, not acted on yet
         self._took = 0.0  # by the last call, in samples
         self._heard = 0  # samples, all speech before which was heard
         self._language = ""
@@ -143,46 +146,54 @@ class Incremental:
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
         self._follow()
+        self._news = "heard"
         self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
         self._draft, self._heard = draft, draft.voiced
         self._language, self._rejected = transcript.language, transcript.rejected
 
     def failed(self, draft: Draft) -> None:
         """The recogniser gave no answer; this speech is not tried again."""
-        self._heard = max(self._heard, draft.voiced)
+        self._heard, self._news = max(self._heard, draft.voiced), "failed"
 
     def advance(self) -> list[Spoken]:
         """Utterances that end, or are cut off, by what is known now."""
         done: list[Spoken] = []
         self._follow()
-        while self._draft is not None and self._segmenter.onset is not None:
-            ended = self._apply(self._decide(self._outlook()))
+        while self._segmenter.onset is not None:
+            if self._draft is not None:
+                ended = self._apply(self._decide(self._outlook()), self._draft)
+            else:
+                ended = self._overdue()
             if ended is None:
                 break
             done.append(ended)
+        self._news = "none"
         return done
 
     def known(self, utterance: Utterance) -> Spoken:
         """An utterance that the segmenter has ended, with its text if all of it was heard."""
         same = self._draft is not None and self._onset == utterance.slot.start // TICKS_PER_SAMPLE
         if not same or self._heard * TICKS_PER_SAMPLE < utterance.slot.end:
+            self._last = None
             return Spoken(utterance)
-        spoken = Spoken(utterance, self._transcript(self._agreement.words))
+        words = self._agreement.words
         self._forget()
-        return spoken
+        return self._spoken(utterance, words)
 
-    def _apply(self, verdict: Verdict) -> Spoken | None:
-        segmenter, words, draft = self._segmenter, self._agreement.words, self._draft
-        assert segmenter.onset is not None and draft is not None
+    def _apply(self, verdict: Verdict, draft: Draft) -> Spoken | None:
+        segmenter, words = self._segmenter, self._agreement.words
+        assert segmenter.onset is not None
         segmenter.patient = verdict.hold
         if verdict.take and verdict.take == len(words):
             utterance = segmenter.end()
-            transcript = self._transcript(words)
             self._forget()
-            return Spoken(utterance, transcript) if utterance is not None else None
+            return self._spoken(utterance, words) if utterance is not None else None
         if verdict.take:
             return self._cut(verdict.take, _between(words, verdict.take, draft))
-        if segmenter.wants_cut() and draft.end - draft.onset >= 0.7 * len(segmenter.pending()):
+        nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
+        # While a longer draft is being heard it is waited for, however long that takes.
+        overdue = self._news != "none" and segmenter.wants_cut(GRACE)
+        if overdue or (nearly_all and segmenter.wants_cut()):
             local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
             at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])
             if at - segmenter.onset < SHORTEST * SPEECH_RATE:
@@ -192,18 +203,27 @@ class Incremental:
             return self._cut(before, at)
         return None
 
+    def _overdue(self) -> Spoken | None:
+        """A blind cut in speech that has got too long and could not be heard."""
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        if not (self._news == "failed" and segmenter.wants_cut(GRACE)):
+            return None
+        return self._cut(0, segmenter.onset + segmenter.choose_cut((), segmenter.pending()))
+
     def _cut(self, count: int, at: int) -> Spoken:
         segmenter = self._segmenter
         assert segmenter.onset is not None
         longest = len(segmenter.pending())
-        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest), CONTEXT)
+        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest))
         taken = self._agreement.take(count)
-        transcript = self._transcript(taken) if taken else None
-        self._last = taken[-1] if taken else None
         self._onset = segmenter.onset
         if not self._agreement.words:
             self._draft = None
-        return Spoken(utterance, transcript)
+        if taken:
+            return self._spoken(utterance, taken)
+        self._last = None
+        return Spoken(utterance)
 
     def _outlook(self) -> Outlook:
         segmenter = self._segmenter
@@ -217,8 +237,10 @@ class Incremental:
             segmenter.silence / SPEECH_RATE,
         )
 
-    def _transcript(self, words: Sequence[Word]) -> Transcript:
-        return Transcript(written(words), self._language, tuple(words), self._rejected)
+    def _spoken(self, utterance: Utterance, words: Sequence[Word]) -> Spoken:
+        self._last = words[-1] if words else None
+        text = Transcript(written(words), self._language, tuple(words), self._rejected)
+        return Spoken(utterance, text)
 
     def _follow(self) -> None:
         """Forget an utterance that the segmenter has ended."""

@@ -48,9 +48,6 @@ QUEUED_LIVE = 32
 
 QUEUED_BLOCKS = 4
 
-CUT_GRACE = 1.5
-"""Seconds of speech beyond the longest utterance after which incremental recognition has failed."""
-
 DRAFT = 5.0
 """Wall seconds for hearing speech under way; it is heard again once it has ended."""
 
@@ -319,7 +316,7 @@ class Pipeline:
                     if inline:
                         await self._draft(self._incremental)
                     spoken += self._incremental.advance()
-                while self._segmenter.wants_cut(0.0 if self._incremental is None else CUT_GRACE):
+                while self._incremental is None and self._segmenter.wants_cut():
                     spoken.append(Spoken(await self._cut()))
                 await self._publish(spoken, outbox)
         self._news.set()

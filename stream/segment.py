@@ -24,6 +24,12 @@ SLIP = 0.2
 SILENCE = 0.09
 """Seconds without voice that such a silence lasts at least."""
 
+SOFT = 0.65
+"""Of the longest utterance, from where on one is cut at the end of a clause."""
+
+NEAR = 1.0
+"""Seconds of silence beyond which what was said before is no context."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentOptions:
@@ -52,8 +58,8 @@ class Draft:
         start: of ``audio[0]``: the onset less padding.
         audio: up to the last window classified, mono at ``SPEECH_RATE``.
         voiced: just after the last window that counted as speech.
-        resumed: whether a cut made the onset, so that ``audio`` begins with speech before it.
-        after: the last word before that cut, where it is known.
+        resumed: whether ``audio`` begins with speech of the utterance before.
+        after: the last word of that one, where it is known.
     """
 
     onset: int
@@ -77,6 +83,8 @@ class Segmenter:
         window: samples at ``SPEECH_RATE`` covered by one probability.
         breaths: whether long speech is cut at a breath without knowing what is said.
         leaning: words, in lower case, that lean on the next one: no place for a cut.
+        context: seconds of what was said just before that drafts begin with: speech is
+            recognised better in its context.
     """
 
     def __init__(
@@ -86,6 +94,7 @@ class Segmenter:
         *,
         breaths: bool = True,
         leaning: frozenset[str] = frozenset(),
+        context: float = 0.0,
     ) -> None:
         self._options = options
         self._leaning = leaning
@@ -93,6 +102,7 @@ class Segmenter:
         self._window = window
         self._pause = _samples(options.pause)
         self._late_pause = _samples(options.late_pause)
+        self._overlap = _samples(context)
         self._padding = _samples(options.padding)
         self._min_speech = _samples(options.min_speech)
         self._breath_gap = _samples(options.breath_gap)
@@ -107,7 +117,7 @@ class Segmenter:
         self.patient = False
         """Whether only ``late_pause`` ends the speech under way: its sentence is not over."""
         self._previous_end = 0
-        self._context: int | None = None  # after a cut: where the sound begins that is heard again
+        self._context: int | None = None  # where the sound begins that is heard again
         self._continues = False  # the speech under way follows a cut
         self._next_id = 0
 
@@ -190,7 +200,7 @@ class Segmenter:
         """As the function of that name, by the words of this language."""
         return choose_cut(words, audio, self._leaning)
 
-    def cut(self, length: int, overlap: float = 0.0) -> Utterance:
+    def cut(self, length: int) -> Utterance:
         """End the speech under way ``length`` samples after its onset and go on from there.
 
         Where there is a silence at hand, the cut is in it, and the silence is left to neither:
@@ -198,8 +208,6 @@ class Segmenter:
 
         Args:
             length: samples.
-            overlap: seconds of sound before the cut that drafts of what follows begin with:
-                speech is recognised better in its context.
         """
         assert self._onset is not None and 0 < length <= self._position - self._onset
         at = self._in_silence(self._onset + length)
@@ -208,7 +216,7 @@ class Segmenter:
         self._voiced = [(max(start, at), end) for start, end in self._voiced if end > at]
         self._onset = self._voiced[0][0] if self._voiced else at
         self._previous_end = at
-        self._context = max(at - _samples(overlap), 0)
+        self._context = self._before(at)
         self._continues = True
         self._last_voiced = max(self._last_voiced, at)
         self._forget()
@@ -234,6 +242,8 @@ class Segmenter:
             if probability >= self._options.onset:
                 self._onset = begin
                 self._hear_voice(begin)
+            elif self._position - self._previous_end >= _samples(NEAR):
+                self._context = None
             return None
         silence = begin - self._last_voiced
         if probability >= self._options.onset or (
@@ -275,11 +285,14 @@ class Segmenter:
         # A short sound alone is a click; after a cut it is the last word of a sentence.
         if length >= self._min_speech or (self._continues and length > 0):
             utterance = self._utterance(self._last_voiced, ended_by)
+            self._context = self._before(self._last_voiced)
         self._onset = None
         self._voiced = []
-        self._context = None
         self._continues = self.patient = False
         return utterance
+
+    def _before(self, end: int) -> int | None:
+        return max(end - self._overlap, self._audio_start) if self._overlap else None
 
     def _first(self) -> int:
         """Where the audio of the speech under way begins, padding included."""
@@ -383,5 +396,5 @@ def within_delay(
     longest = max((delay - reaction) / (1 + 1.25 * pace), 1.5)
     if options.max_length <= longest:
         return options
-    soft = max(1.0, min(options.soft_length, 0.7 * longest))
+    soft = max(1.0, min(options.soft_length, SOFT * longest))
     return replace(options, max_length=longest, soft_length=soft)

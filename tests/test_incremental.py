@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stages.units import Units, clause_ends, sentence_ends
 from stream.agreement import LocalAgreement
 from stream.frames import SPEECH_RATE, Transcript, Word, written
-from stream.incremental import CONTEXT, Incremental, Outlook, Spoken, since_onset
+from stream.incremental import Incremental, Outlook, Spoken, since_onset
 from stream.segment import Draft, Segmenter, SegmentOptions
 from stream.timeline import TICK_RATE
 
@@ -45,7 +45,7 @@ def run(
     length = round((speech[-1].end + 2) * SPEECH_RATE / WINDOW)
     voice = [any(w.start <= (i + 0.5) * WINDOW / SPEECH_RATE < w.end for w in speech)
              for i in range(length)]  # fmt: skip
-    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
     incremental = Incremental(
         segmenter,
         LocalAgreement(agreement),
@@ -131,14 +131,36 @@ def test_speech_before_a_cut_is_not_said_twice_though_its_times_differ(late: flo
 
 
 def test_what_follows_a_cut_is_heard_with_what_came_before() -> None:
-    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
     segmenter.push(np.zeros(200 * WINDOW, np.float32), np.full(200, 0.9, np.float32))
-    segmenter.cut(5 * SPEECH_RATE, CONTEXT)
+    segmenter.cut(5 * SPEECH_RATE)
     segmenter.push(np.zeros(10 * WINDOW, np.float32), np.full(10, 0.9, np.float32))
     draft = segmenter.draft()
     assert draft is not None and draft.resumed
-    assert (draft.onset, draft.start) == (5 * SPEECH_RATE, (5 - CONTEXT) * SPEECH_RATE)
+    assert (draft.onset, draft.start) == (5 * SPEECH_RATE, 3 * SPEECH_RATE)
     assert draft.end == 210 * WINDOW
+
+
+@pytest.mark.parametrize(("pause", "context"), [(25, 2.0), (60, None)])
+def test_what_follows_a_short_pause_is_heard_with_what_came_before(
+    pause: int, context: float | None
+) -> None:
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
+    speech = [0.9] * 100 + [0.02] * pause + [0.9] * 10
+    sound = np.arange(len(speech) * WINDOW, dtype=np.float32)
+    (before,) = segmenter.push(sound, np.float32(speech))
+    draft = segmenter.draft()
+    assert draft is not None and draft.resumed == (context is not None)
+    begins = 100 * WINDOW - 2 * SPEECH_RATE if context else (100 + pause) * WINDOW - 2400
+    assert (draft.start, draft.audio[0]) == (begins, begins)
+    assert draft.onset == (100 + pause) * WINDOW
+    assert before.slot.end == 100 * WINDOW * 3
+
+
+def test_what_is_heard_after_a_pause_is_said_once() -> None:
+    speech = [*said("We came home late."), *said("late trains are slow.", 1.2 + 0.45)]
+    done = run(speech, live=True)
+    assert texts(done) == ["We came home late.", "late trains are slow."]
 
 
 def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
@@ -174,6 +196,43 @@ def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:
             incremental.failed(draft)
         assert incremental.advance() == []
     assert [incremental.known(utterance).transcript for utterance in ended] == [None]
+
+
+def _talked_on(answers: list[tuple[int, bool]]) -> list[Spoken]:
+    """Speech without an end; each hearing takes so many windows, and may fail."""
+    speech = said("w " * 200)
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
+    policy = Units(OPTIONS, "en", live=True).decide
+    incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
+    done: list[Spoken] = []
+    under_way: tuple[int, bool, Draft] | None = None
+    for index in range(600):
+        segmenter.push(np.full(WINDOW, 0.1, np.float32), np.float32([0.9]))
+        if under_way is None and answers and (draft := incremental.due()) is not None:
+            took, answered = answers.pop(0)
+            under_way = index + took, answered, draft
+        if under_way is not None and index >= under_way[0]:
+            _, answered, draft = under_way
+            if answered:
+                incremental.heard(draft, since_onset(draft, hears(speech, draft)))
+            else:
+                incremental.failed(draft)
+            under_way = None
+        done += incremental.advance()
+    return done
+
+
+def test_however_slowly_speech_is_heard_nothing_is_cut_that_is_not_known() -> None:
+    done = _talked_on([(120, True)] * 5)  # 3.8 s a hearing, and units of 4 s
+    assert len(done) >= 3
+    assert all(spoken.transcript is not None for spoken in done)
+
+
+def test_speech_that_cannot_be_heard_is_cut_at_its_longest_all_the_same() -> None:
+    done = _talked_on([(10, False)] * 100)
+    assert len(done) >= 3
+    assert all(spoken.transcript is None for spoken in done)
+    assert max(spoken.utterance.slot.duration for spoken in done) <= 6.5 * TICK_RATE
 
 
 SENTENCES = st.lists(
