@@ -32,6 +32,15 @@ HUNG = 1.5
 """Seconds that a cancelled call must have taken to count as failed: word times are given up after
 one, on a busy machine too, and to load a model anew would make that worse."""
 
+SLOW = 3.0
+"""Times what calls usually take, which a cancelled one may take as well: the machine is busy."""
+
+LONGEST = 4.0
+"""Seconds after which one has failed in any case."""
+
+MEMORY = 0.25
+"""Weight of the newest call in what they usually take."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,6 +72,7 @@ class SharedEngine:
         self._options = options
         self._on_restart = on_restart
         self._faults = 0
+        self._usual = 0.0  # seconds that a call takes
         self._restarting: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
@@ -75,13 +85,14 @@ class SharedEngine:
             except GeneratorExit:
                 raise
             except asyncio.CancelledError:
-                if time.monotonic() - began >= HUNG:
+                if time.monotonic() - began >= max(HUNG, min(SLOW * self._usual, LONGEST)):
                     self._failed()
                 raise
             except Exception:
                 self._failed()
                 raise
             self._faults = 0
+            self._usual += MEMORY * (time.monotonic() - began - self._usual)
 
     async def aclose(self) -> None:
         """Free the engine."""
