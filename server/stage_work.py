@@ -12,7 +12,7 @@ from server.casting import Part
 from server.config import AsrConfig, Config, MtConfig, TtsConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
-from stages.function_words import leaning
+from stages.function_words import conjunctions, leaning
 from stages.mt.continuation import Context
 from stages.mt.glossary import Glossary
 from stages.proofread import Proofread
@@ -102,7 +102,7 @@ def increments(config: Config, segmenter: Segmenter, *, live: bool) -> Increment
         segmenter,
         # Where speech is heard once, there is nothing that could agree.
         LocalAgreement(config.asr.agreement if live else 1),
-        Units(options, config.languages.source, live=live).decide,
+        Units(options, config.languages.source, live=live),
         step=config.asr.step if live else math.inf,
         breath=BREATH if live else options.pause - SOON,
     )
@@ -124,9 +124,15 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
     elif incremental:
         # Heard with what follows, an end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
-    words = leaning(config.languages.source)
-    context = CONTEXT if incremental else 0.0
-    return Segmenter(options, window, breaths=not incremental, leaning=words, context=context)
+    language = config.languages.source
+    return Segmenter(
+        options,
+        window,
+        breaths=not incremental,
+        leaning=leaning(language),
+        opening=conjunctions(language),
+        context=CONTEXT if incremental else 0.0,
+    )
 
 
 def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:

@@ -56,6 +56,11 @@ class Units:
                     return Verdict(take=end)
         return Verdict()
 
+    def mark(self, before: Word, after: Word) -> str:
+        """A comma where there is a pause before a conjunction: a translator does not hear it."""
+        bare = before.text[-1:].isalnum()
+        return "," if bare and after.text.casefold() in self._conjunctions else ""
+
     def _phrase_ends(self, words: Sequence[Word]) -> list[int]:
         following = enumerate(words[1:], 1)
         return [i for i, word in following if word.text.casefold() in self._conjunctions]

@@ -9,9 +9,9 @@ never heard again, and speech is cut at ``max_length`` in any case, which bounds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from stream.agreement import LocalAgreement
 from stream.frames import (
@@ -76,6 +76,18 @@ class Verdict:
     hold: bool = False
 
 
+class Policy(Protocol):
+    """What is to be known of the language."""
+
+    def decide(self, outlook: Outlook) -> Verdict:
+        """What shall happen to the words of ``outlook`` now."""
+        ...
+
+    def mark(self, before: Word, after: Word) -> str:
+        """What is written after a word that a silence parts from the next one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """An utterance, and what is said in it where that is known."""
@@ -90,7 +102,7 @@ class Incremental:
     Args:
         segmenter: of the same stream, made without ``breaths``.
         agreement: fresh.
-        decide: the policy.
+        policy: says where to cut.
         step: seconds of new speech that are worth hearing again; infinite where nobody waits.
         breath: seconds of silence that are.
     """
@@ -99,14 +111,14 @@ class Incremental:
         self,
         segmenter: Segmenter,
         agreement: LocalAgreement,
-        decide: Callable[[Outlook], Verdict],
+        policy: Policy,
         *,
         step: float,
         breath: float = BREATH,
     ) -> None:
         self._segmenter = segmenter
         self._agreement = agreement
-        self._decide = decide
+        self._policy = policy
         self._step = step * SPEECH_RATE
         self._breath = breath * SPEECH_RATE
         self._onset: int | None = None  # of the utterance that the hypotheses are of
@@ -161,7 +173,7 @@ class Incremental:
         self._follow()
         while self._segmenter.onset is not None:
             if self._draft is not None:
-                ended = self._apply(self._decide(self._outlook()), self._draft)
+                ended = self._apply(self._policy.decide(self._outlook()), self._draft)
             else:
                 ended = self._overdue()
             if ended is None:
@@ -218,12 +230,16 @@ class Incremental:
         utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest))
         taken = self._agreement.take(count)
         self._onset = segmenter.onset
-        if not self._agreement.words:
+        rest = self._agreement.words
+        if not rest:
             self._draft = None
-        if taken:
-            return self._spoken(utterance, taken)
-        self._last = None
-        return Spoken(utterance)
+        if not taken:
+            self._last = None
+            return Spoken(utterance)
+        if rest and segmenter.onset * TICKS_PER_SAMPLE > utterance.slot.end:
+            mark = self._policy.mark(taken[-1], rest[0])
+            taken[-1] = replace(taken[-1], text=taken[-1].text + mark)
+        return self._spoken(utterance, taken)
 
     def _outlook(self) -> Outlook:
         segmenter = self._segmenter

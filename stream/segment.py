@@ -83,6 +83,7 @@ class Segmenter:
         window: samples at ``SPEECH_RATE`` covered by one probability.
         breaths: whether long speech is cut at a breath without knowing what is said.
         leaning: words, in lower case, that lean on the next one: no place for a cut.
+        opening: words, in lower case, that begin a clause: a good place before them.
         context: seconds of what was said just before that drafts begin with: speech is
             recognised better in its context.
     """
@@ -94,10 +95,12 @@ class Segmenter:
         *,
         breaths: bool = True,
         leaning: frozenset[str] = frozenset(),
+        opening: frozenset[str] = frozenset(),
         context: float = 0.0,
     ) -> None:
         self._options = options
         self._leaning = leaning
+        self._opening = opening
         self._breaths = breaths
         self._window = window
         self._pause = _samples(options.pause)
@@ -198,7 +201,7 @@ class Segmenter:
 
     def choose_cut(self, words: Sequence[Word], audio: Samples) -> int:
         """As the function of that name, by the words of this language."""
-        return choose_cut(words, audio, self._leaning)
+        return choose_cut(words, audio, self._leaning, self._opening)
 
     def cut(self, length: int) -> Utterance:
         """End the speech under way ``length`` samples after its onset and go on from there.
@@ -331,18 +334,25 @@ class Segmenter:
             self._audio_start = keep
 
 
-def choose_cut(words: Sequence[Word], audio: Samples, leaning: frozenset[str] = frozenset()) -> int:
+def choose_cut(
+    words: Sequence[Word],
+    audio: Samples,
+    leaning: frozenset[str] = frozenset(),
+    opening: frozenset[str] = frozenset(),
+) -> int:
     """Where to cut speech that has no pause: between two words, preferably after a clause.
 
     Boundaries before 40 % of the audio make the first part too short to translate, and the
     last word may be unfinished, so neither is used. Punctuation after a word counts most, then
-    whether the word can end a phrase, the gap to the next one, and lateness. The exact sample
+    whether the word can end a phrase (a number cannot) and the next one begin a clause, the gap to
+    it, and lateness. The exact sample
     is the quietest within the gap, because recognisers place word edges to about 100 ms only.
 
     Args:
         words: in order, times in seconds from ``audio[0]``.
         audio: mono at ``SPEECH_RATE``, shape ``(n,)``.
         leaning: words, in lower case, that do not end a phrase, such as articles.
+        opening: words, in lower case, that begin a clause, such as conjunctions.
 
     Returns:
         Length of the first part in samples. Without usable words, the quietest place in the
@@ -355,7 +365,9 @@ def choose_cut(words: Sequence[Word], audio: Samples, leaning: frozenset[str] = 
         if not 0.4 * length <= middle <= length - 0.15:
             continue
         clause = 1.0 if left.text.rstrip()[-1:] in ".!?;:,…—" else 0.0
-        clause -= 0.5 if left.text.strip().casefold() in leaning else 0.0
+        ends = left.text.strip().casefold()
+        clause -= 0.5 if ends in leaning or ends.isdigit() else 0.0
+        clause += 0.5 if right.text.strip().casefold() in opening else 0.0
         gap = min(max(right.start - left.end, 0.0), 0.4)
         score = clause + 2 * gap + 0.5 * middle / length
         if best is None or score > best[0]:

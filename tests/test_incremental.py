@@ -49,7 +49,7 @@ def run(
     incremental = Incremental(
         segmenter,
         LocalAgreement(agreement),
-        Units(OPTIONS, "en", live=live).decide,
+        Units(OPTIONS, "en", live=live),
         step=0.5 if live else float("inf"),
         breath=0.13 if live else 0.35,
     )
@@ -122,6 +122,14 @@ def test_a_cut_in_a_breath_leaves_the_breath_to_neither_slot() -> None:
     assert second.utterance.slot.start == pytest.approx(1.45 * TICK_RATE, abs=0.04 * TICK_RATE)
 
 
+@pytest.mark.parametrize(("pause", "heard"), [(0.0, "evening"), (0.2, "evening,")])
+def test_a_pause_before_a_conjunction_is_written(pause: float, heard: str) -> None:
+    speech = said("we swam across the river every evening")
+    speech += said("because the ferry had left long before then", speech[-1].end + pause)
+    first, *_ = run(speech, live=True)
+    assert texts([first]) == [f"we swam across the river every {heard}"]
+
+
 @pytest.mark.parametrize("late", [-0.25, 0.25])
 def test_speech_before_a_cut_is_not_said_twice_though_its_times_differ(late: float) -> None:
     speech = said("we cross the river every single day from here, and then we come home again")
@@ -166,7 +174,7 @@ def test_what_is_heard_after_a_pause_is_said_once() -> None:
 def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
     """On a machine that stood still, one answer is about more than one unit."""
     segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
-    policy = Units(OPTIONS, "en", live=True).decide
+    policy = Units(OPTIONS, "en", live=True)
     incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
     speech = said("one two three four five six seven eight nine ten " * 3)
     speech[27] = replace(speech[27], text="eight,")
@@ -187,7 +195,7 @@ def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
 
 def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:
     segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
-    policy = Units(OPTIONS, "en", live=True).decide
+    policy = Units(OPTIONS, "en", live=True)
     incremental = Incremental(segmenter, LocalAgreement(2), policy, step=0.5)
     ended = []
     for probability in [0.9] * 40 + [0.02] * 20:
@@ -202,7 +210,7 @@ def _talked_on(answers: list[tuple[int, bool]]) -> list[Spoken]:
     """Speech without an end; each hearing takes so many windows, and may fail."""
     speech = said("w " * 200)
     segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
-    policy = Units(OPTIONS, "en", live=True).decide
+    policy = Units(OPTIONS, "en", live=True)
     incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
     done: list[Spoken] = []
     under_way: tuple[int, bool, Draft] | None = None
@@ -278,7 +286,7 @@ def test_a_slow_machine_hears_less_often() -> None:
     calls = []
     for took in (0.0, 1.0):
         segmenter = Segmenter(SegmentOptions(soft_length=20, max_length=20), WINDOW)
-        policy = Units(OPTIONS, "en", live=False).decide
+        policy = Units(OPTIONS, "en", live=False)
         incremental = Incremental(segmenter, LocalAgreement(2), policy, step=0.5)
         calls.append(0)
         for _ in range(300):

@@ -155,6 +155,26 @@ def test_no_cut_comes_after_a_word_that_leans_on_the_next() -> None:
     assert 1.9 < choose_cut(words, sound, frozenset({"the"})) / SPEECH_RATE < 2.0
 
 
+@pytest.mark.parametrize("third", ["60", "men"])
+def test_a_number_stays_with_what_it_counts(third: str) -> None:
+    spans = [(0.0, 0.5), (0.6, 1.2), (1.3, 1.9), (2.0, 2.5), (2.6, 3.2)]
+    texts = ["They", "saw", third, "old", "men"]
+    words = [Word(t, *s, 0.9) for t, s in zip(texts, spans, strict=True)]
+    words[3] = Word("old", 1.9, 2.5, 0.9)
+    cut = choose_cut(words, _tone(spans, 3.2), frozenset({"old", "saw"})) / SPEECH_RATE
+    assert (1.8 < cut < 2.1) == (third == "men")
+
+
+def test_a_cut_comes_before_a_conjunction() -> None:
+    spans = [(0.0, 0.5), (0.6, 1.2), (1.3, 1.9), (2.0, 2.5), (2.6, 3.2)]
+    texts = ["We", "were", "wet", "and", "cold"]
+    words = [Word(t, *s, 0.9) for t, s in zip(texts, spans, strict=True)]
+    sound = _tone(spans, 3.2)
+    assert 2.5 < choose_cut(words, sound) / SPEECH_RATE < 2.6
+    both = frozenset({"and"})
+    assert 1.9 < choose_cut(words, sound, both, both) / SPEECH_RATE < 2.0
+
+
 def test_a_word_edge_that_is_off_still_cuts_in_the_silence() -> None:
     spans = [(0.0, 1.0), (1.1, 2.0), (2.06, 3.0)]
     words = [Word(" a", 0.0, 1.0, 1), Word(" b", 1.1, 1.95, 1), Word(" c", 1.95, 3.0, 1)]

@@ -29,6 +29,9 @@ probabilities, and searches greedily, so that it has no second translation of it
 _LIMIT = 200
 """Characters translated at once: the tiny models lose their way in longer text."""
 
+RECENT = 64
+"""Translations that are remembered."""
+
 
 class Bergamot:
     """A translator between English and Brazilian Portuguese.
@@ -72,6 +75,8 @@ class Bergamot:
             raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
         self._phrases = PHRASES[pair]
         self._pair = pair
+        # Deterministic, and other translations are asked for right after the first one.
+        self._translate = functools.lru_cache(RECENT)(self._translated)
         _THREAD.submit(self._translate, "1.").result()
 
     async def translate(self, text: str) -> str:
@@ -86,7 +91,7 @@ class Bergamot:
     async def aclose(self) -> None:
         """Nothing to free: engine and thread are the process's."""
 
-    def _translate(self, text: str) -> str:
+    def _translated(self, text: str) -> str:
         return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
 
     def _alternatives(self, text: str, count: int) -> list[Rendering]:
