@@ -138,8 +138,10 @@ class Incremental:
         silent = segmenter.silence >= self._breath
         since = max(self._heard, segmenter.onset)
         long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
-        # While the machine is slow, hearing what goes on takes half of the time at most.
-        more = long_ and segmenter.voiced - since >= max(self._step, 2 * self._took)
+        # While the machine is slow, hearing what goes on takes half of the time at most. In what may
+        # become a pause it would only be in the way.
+        talking = long_ and segmenter.silence == 0
+        more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
         if not (silent or more or segmenter.wants_cut()):
             return None
         draft = segmenter.draft()
