@@ -138,10 +138,10 @@ class Incremental:
         silent = segmenter.silence >= self._breath
         since = max(self._heard, segmenter.onset)
         long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
-        # While the machine is slow, hearing what goes on takes half of the time at most. In what may
-        # become a pause it would only be in the way.
-        talking = long_ and segmenter.silence == 0
-        more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
+        # While the machine is slow, hearing what goes on takes half of the time at most.
+        more = long_ and segmenter.voiced - since >= max(self._step, 2 * self._took)
+        # Where a pause may have begun, it would be in the way of hearing all that was said.
+        more = more and segmenter.silence == 0
         if not (silent or more or segmenter.wants_cut()):
             return None
         draft = segmenter.draft()
@@ -166,8 +166,9 @@ class Incremental:
         self._language, self._rejected = transcript.language, transcript.rejected
 
     def failed(self, draft: Draft) -> None:
-        """The recogniser gave no answer; this speech is not tried again."""
+        """The recogniser gave no answer; this speech is heard again when all of it was said."""
         self._heard, self._news = max(self._heard, draft.voiced), "failed"
+        self._draft = None
 
     def advance(self) -> list[Spoken]:
         """Utterances that end, or are cut off, by what is known now."""
@@ -206,7 +207,7 @@ class Incremental:
             return self._cut(verdict.take, _between(words, verdict.take, draft))
         nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
         # While a longer draft is being heard it is waited for, however long that takes.
-        overdue = self._news != "none" and segmenter.wants_cut(GRACE)
+        overdue = self._news == "heard" and segmenter.wants_cut(GRACE)
         if overdue or (nearly_all and segmenter.wants_cut()):
             local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
             at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])

@@ -243,6 +243,28 @@ def test_speech_that_cannot_be_heard_is_cut_at_its_longest_all_the_same() -> Non
     assert max(spoken.utterance.slot.duration for spoken in done) <= 6.5 * TICK_RATE
 
 
+def test_of_what_was_heard_in_part_all_is_heard_again() -> None:
+    speech = said("we cross the river every single day")
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    incremental = Incremental(
+        segmenter, LocalAgreement(1), Units(OPTIONS, "en", live=True), step=0.5
+    )
+    answers = [True, False, False, False, False]
+    done: list[Spoken] = []
+    for index in range(120):
+        voice = 0.9 if index * WINDOW < speech[-1].end * SPEECH_RATE else 0.02
+        ended = segmenter.push(np.full(WINDOW, 0.1, np.float32), np.float32([voice]))
+        done += map(incremental.known, ended)
+        if (draft := incremental.due()) is not None:
+            if answers.pop(0):
+                incremental.heard(draft, hears(speech, draft))
+            else:
+                incremental.failed(draft)
+        assert incremental.advance() == []
+    assert len(answers) < 4  # one was heard, and another was not
+    assert texts(done) == ["?"]
+
+
 SENTENCES = st.lists(
     st.tuples(st.integers(1, 12), st.sampled_from(["", ",", ".", "?"]), st.floats(0, 1.5)),
     min_size=1,
