@@ -31,7 +31,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jiwer
@@ -48,6 +48,7 @@ from server.stage_work import increments, segmenter
 from stages.asr import FasterWhisper
 from stages.mt.bergamot import Bergamot
 from stages.mt.continuation import Context
+from stages.sentence_case import SentenceCase
 from stages.sentences import sentences
 from stages.vad import SileroDetector
 from stream.frames import Samples, Transcript, Utterance
@@ -121,7 +122,10 @@ async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay:
         window = audio[index * 512 : (index + 1) * 512]
         await run.push(window, probability, (index + 1) * 512 / RATE)
     await run.ended(cutter.finish(), len(audio) / RATE)
-    return sorted(run.units, key=lambda unit: unit.start)
+    case, units = SentenceCase(), sorted(run.units, key=lambda unit: unit.start)
+    slots = [Interval(ticks(unit.start), ticks(unit.end)) for unit in units]
+    texts = [case.of(unit.text, slot) for unit, slot in zip(units, slots, strict=True)]
+    return [replace(unit, text=text) for unit, text in zip(units, texts, strict=True)]
 
 
 class _Run:
