@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
+import os
 from types import SimpleNamespace
 
 import pytest
 
 import server.engine_pool
+from server.config import load
 from server.engine_pool import FAULTS, SharedEngine
+from server.engines import options_of
 
 
 async def _nothing() -> None:
@@ -43,3 +46,13 @@ def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
         assert restarted == ["tts"] * (restarts + 1)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("cores", "threads"), [({0}, 1), ({0, 2, 5}, 2)])
+def test_an_engine_gets_no_more_threads_than_cores(
+    cores: set[int], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    config = load(environment={})
+    for kind in ("asr", "mt", "tts"):
+        assert options_of(kind, config)[1]["threads"] == threads
