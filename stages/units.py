@@ -10,7 +10,7 @@ from stream.frames import Word, written
 from stream.incremental import Outlook, Verdict
 from stream.segment import SegmentOptions
 
-SHORTEST = 1.0
+SHORTEST = 0.7
 """Seconds of speech that are worth a dub of their own where more follows at once."""
 
 _NEXT = "X"
