@@ -89,11 +89,18 @@ class Unit:
 class Ear:
     """The recogniser on the virtual clock; what was heard once is remembered."""
 
-    def __init__(self, whisper: FasterWhisper, cost: float) -> None:
-        self._whisper, self._cost = whisper, cost
-        self.memory: dict[bytes, tuple[Transcript, float]] = {}
+    def __init__(self, whisper: FasterWhisper, cost: float, memory: Path | None) -> None:
+        self._whisper, self._cost, self._file = whisper, cost, memory
+        self._memory: dict[bytes, tuple[Transcript, float]] = {}
+        if memory is not None and memory.exists():
+            self._memory = pickle.loads(memory.read_bytes())
         self.free = 0.0
         self.calls, self.cpu = 0, 0.0
+
+    def remember(self) -> None:
+        """Keep what was heard for the next run, if there is a file for it."""
+        if self._file is not None:
+            self._file.write_bytes(pickle.dumps(self._memory))
 
     def restart(self) -> None:
         """For another mode."""
@@ -102,11 +109,11 @@ class Ear:
     async def hear(self, audio: Samples, now: float, *, words: bool) -> tuple[Transcript, float]:
         """The transcript, and when it is there."""
         key = hashlib.sha256(audio.tobytes() + bytes([words])).digest()
-        if key not in self.memory:
+        if key not in self._memory:
             began = time.process_time()
             heard = await self._whisper.recognise(audio, words=words)
-            self.memory[key] = heard, time.process_time() - began
-        transcript, cpu = self.memory[key]
+            self._memory[key] = heard, time.process_time() - began
+        transcript, cpu = self._memory[key]
         self.calls, self.cpu = self.calls + 1, self.cpu + cpu
         self.free = max(self.free, now) + self._cost
         return transcript, self.free
@@ -210,9 +217,7 @@ async def measure(options: argparse.Namespace) -> None:
     references = [reference for _, reference in PARAGRAPHS]
     detector, whisper, mt = SileroDetector(), FasterWhisper(), Bergamot()
     speech = await detector.probabilities(audio)
-    ear = Ear(whisper, options.decode)
-    if options.memory is not None and options.memory.exists():
-        ear.memory = pickle.loads(options.memory.read_bytes())
+    ear = Ear(whisper, options.decode, options.memory)
     media = len(audio) / RATE
     table = Table(title=f"{media:.0f} s, decode {options.decode} s, pace {options.pace}")
     heads = ("mode", "WER", "alone", "BLEU", "chrF", "units", "unit, s", "known, s", "first dub, s",
@@ -259,8 +264,7 @@ async def measure(options: argparse.Namespace) -> None:
             row += [f"{sum(f <= d for f in first) / len(first):.3f}" for d in DELAYS]
         else:
             row += ["-"] * 5
-        if options.memory is not None:
-            options.memory.write_bytes(pickle.dumps(ear.memory))
+        ear.remember()
         row += [f"{ear.calls / media:.2f}", f"{ear.cpu / media:.3f}"]
         table.add_row(*row)
         print("; ".join(row), flush=True)

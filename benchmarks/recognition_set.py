@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import pickle
 import statistics
 from pathlib import Path
 
-import av
 import jiwer
 import numpy as np
 import sacrebleu
-from recognition import RATE, Ear, Unit, in_context, plain, play
+from recognition import Ear, Unit, in_context, plain, play
 
 from server.config import Config, load
 from server.evaluation.manifest import read_manifest
 from stages.asr import FasterWhisper
 from stages.mt.bergamot import Bergamot
 from stages.vad import SileroDetector
-from stream.frames import Samples
+from stream.soundtrack import read_soundtrack
 
 REST = 0.1
 """Seconds from a text to the first sound of a voice that takes no time."""
@@ -36,9 +34,7 @@ async def measure(options: argparse.Namespace) -> None:
     config = load(assignments=options.set, environment={})
     manifest = read_manifest(options.manifest, options.only)
     whisper, mt = FasterWhisper(), Bergamot()
-    ear = Ear(whisper, options.decode)
-    if options.memory is not None and options.memory.exists():
-        ear.memory = pickle.loads(options.memory.read_bytes())
+    ear = Ear(whisper, options.decode, options.memory)
     heard, said, ours, references = [], [], [], []
     lengths, first = [], []
     for clip in manifest.clips:
@@ -51,8 +47,7 @@ async def measure(options: argparse.Namespace) -> None:
         first += [u.known + REST + options.pace * (u.end - u.start) - u.start for u in units]
         print(clip.name, flush=True)
     await whisper.aclose()
-    if options.memory is not None:
-        options.memory.write_bytes(pickle.dumps(ear.memory))
+    ear.remember()
     print(
         f"WER {100 * jiwer.wer(said, heard):.1f} %, "
         f"BLEU {sacrebleu.corpus_bleu(ours, [references]).score:.1f}, "
@@ -67,23 +62,14 @@ async def measure(options: argparse.Namespace) -> None:
 async def _dub(
     media: Path, config: Config, ear: Ear, mt: Bergamot, options: argparse.Namespace
 ) -> tuple[list[Unit], list[str]]:
-    sound = _sound(media)
+    sound = read_soundtrack(media).samples
+    sound = np.pad(sound, (0, -len(sound) % 512))
     detector = SileroDetector()
     speech = await detector.probabilities(sound)
     await detector.aclose()
     ear.restart()
     units = await play(sound, speech, config, ear, options.delay, options.pace)
     return units, await in_context(units, mt)
-
-
-def _sound(media: Path) -> Samples:
-    """The clip's sound for the models, whole windows of it."""
-    resampler = av.AudioResampler("flt", "mono", RATE)
-    with av.open(str(media)) as container:
-        frames = [*container.decode(audio=0), None]
-        pieces = [out.to_ndarray()[0] for frame in frames for out in resampler.resample(frame)]
-    sound = np.concatenate(pieces)
-    return np.pad(sound, (0, -len(sound) % 512)).astype(np.float32)
 
 
 def main() -> None:

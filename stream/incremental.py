@@ -138,10 +138,10 @@ class Incremental:
         silent = segmenter.silence >= self._breath
         since = max(self._heard, segmenter.onset)
         long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
-        # While the machine is slow, hearing what goes on takes half of the time at most.
-        more = long_ and segmenter.voiced - since >= max(self._step, 2 * self._took)
         # Where a pause may have begun, it would be in the way of hearing all that was said.
-        more = more and segmenter.silence == 0
+        talking = long_ and segmenter.silence == 0
+        # While the machine is slow, hearing what goes on takes half of the time at most.
+        more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
         if not (silent or more or segmenter.wants_cut()):
             return None
         draft = segmenter.draft()

@@ -345,8 +345,8 @@ def choose_cut(
     Boundaries before 40 % of the audio make the first part too short to translate, and the
     last word may be unfinished, so neither is used. Punctuation after a word counts most, then
     whether the word can end a phrase (a number cannot) and the next one begin a clause, the gap to
-    it, and lateness. The exact sample
-    is the quietest within the gap, because recognisers place word edges to about 100 ms only.
+    it, and lateness. The exact sample is the quietest within the gap, because recognisers place
+    word edges to about 100 ms only.
 
     Args:
         words: in order, times in seconds from ``audio[0]``.
