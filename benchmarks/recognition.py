@@ -47,7 +47,7 @@ from server.config import Config, load
 from server.stage_work import increments, segmenter
 from stages.asr import FasterWhisper
 from stages.mt.bergamot import Bergamot
-from stages.mt.continuation import Context
+from stages.mt.continuation import Context, InContext
 from stages.sentence_case import SentenceCase
 from stages.sentences import sentences
 from stages.vad import SileroDetector
@@ -60,6 +60,8 @@ RATE = 16_000
 APART = 2.0
 """Seconds between paragraphs: longer than any pause that is waited through."""
 DELAYS = (3.0, 4.0, 6.0)
+REWORDED = 0.5
+"""Seconds before its time up to which a dub can still be made once more."""
 
 
 def script() -> list[Line]:
@@ -248,7 +250,7 @@ async def measure(options: argparse.Namespace) -> None:
         heard = paragraphs(list(zip(middles, (u.text for u in units), strict=True)), ends)
         alone = [await mt.translate(unit.text) for unit in units]
         apart = paragraphs(list(zip(middles, alone, strict=True)), ends)
-        translated = await in_context(units, mt)
+        translated = await in_context(units, mt, delay)
         ours = paragraphs(list(zip(middles, translated, strict=True)), ends)
         bleu, chrf = scores(ours, references)
         wer = 100 * jiwer.wer(truth, [plain(text) for text in heard])
@@ -273,12 +275,20 @@ async def measure(options: argparse.Namespace) -> None:
     Console(width=160).print(table)
 
 
-async def in_context(units: Sequence[Unit], mt: Bergamot) -> list[str]:
-    """Translations as the pipeline makes them: a sentence that goes on as it goes on."""
-    context, translations = Context(), []
-    for unit in units:
+async def in_context(units: Sequence[Unit], mt: Bergamot, delay: float | None = None) -> list[str]:
+    """Translations as the pipeline makes them: a sentence that goes on as it goes on.
+
+    Live, what nobody will have heard by then is said in better words.
+    """
+    context, translations = Context("en"), []
+    for before, unit in zip((None, *units), units, strict=False):
         slot = Interval(ticks(unit.start), ticks(unit.end))
         translator = context.translator(mt, unit.text, slot, "S1")
+        if before is not None and delay is not None and isinstance(translator, InContext):
+            rewording = await translator.rewording(unit.text)
+            if rewording is not None and before.start + delay - unit.known > REWORDED:
+                translator.reworded(rewording)
+                translations[-1] = rewording
         translations.append(await translator.translate(unit.text))
         context.add(unit.text, translations[-1], slot, "S1", new=translator is mt)
     return translations

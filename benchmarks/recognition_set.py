@@ -69,7 +69,7 @@ async def _dub(
     await detector.aclose()
     ear.restart()
     units = await play(sound, speech, config, ear, options.delay, options.pace)
-    return units, await in_context(units, mt)
+    return units, await in_context(units, mt, options.delay)
 
 
 def main() -> None:

@@ -201,7 +201,7 @@ class _Captions:
                 language = hello.language if kind == "transcript" else track
             case _:
                 return
-        key = (hello.feed, kind, track, utterance)
+        key = (hello.feed, kind, track, utterance, text)
         if key in self._shown:
             return
         self._shown[key] = None

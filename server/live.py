@@ -208,11 +208,26 @@ class LiveSession:
             options.max_late,
         )
         deliveries.append(delivery)
+
+        async def reword(job: DubJob, text: str, following: DubJob) -> bool:
+            reworded = await delivery.reword(job, text, following)
+            if reworded:
+                self._publish_translation(target, job)
+            return reworded
+
         lane = Lane(
             target,
             [
                 Stage(
-                    "mt", translation(translator, config.mt, delivery.expected), config.mt.deadline
+                    "mt",
+                    translation(
+                        translator,
+                        config.mt,
+                        config.languages.source,
+                        delivery.expected,
+                        reword,
+                    ),
+                    config.mt.deadline,
                 ),
                 Stage("tts", delivery.deliver, config.tts.deadline),
             ],
@@ -236,7 +251,7 @@ class LiveSession:
             speaker = job.utterance.speaker if apart else None
             publish(Event("transcript", track, id_, slot.start, slot.end, text, speaker=speaker))
         elif stage == "mt" and job.translation:
-            publish(Event("translation", track, id_, slot.start, slot.end, job.translation))
+            self._publish_translation(track, job)
         elif stage == "tts" and job.placement is not None:
             planned = job.placement.interval
             publish(Event("dub", track, id_, planned.start, planned.end))
@@ -246,6 +261,10 @@ class LiveSession:
             self.counts[track].fates[job.fate] += 1
             self._adapt(job)
         self._on_stage(stage, track, job)
+
+    def _publish_translation(self, track: str, job: DubJob) -> None:
+        id_, slot, text = job.utterance.id, job.slot, job.translation
+        self.feed.events.publish(Event("translation", track, id_, slot.start, slot.end, text))
 
     def _adapt(self, job: DubJob) -> None:
         if self._adaptive is None:

@@ -46,6 +46,9 @@ class UtteranceReport(_Record):
     rejected: str | None = Field(description="Which guard took the transcript for a hallucination")
     candidates: int = Field(description="Translations to choose from, by how they fit the slot")
     chosen: int = Field(description="Rank of the spoken one by the model's own score, from 0")
+    reworded: bool = Field(
+        description="Spoken once more before it was heard, when more was known of its sentence"
+    )
     voice: str = Field(
         description="Voice asked of the engine: one of tts.voices, or the clip of the speaker that "
         "tts.voice auto made and deleted; empty for the configured one"
@@ -148,6 +151,7 @@ def describe(job: DubJob) -> UtteranceReport:
         rejected=transcript.rejected if transcript else None,
         candidates=job.candidates,
         chosen=job.chosen,
+        reworded=job.reworded,
         voice=job.voice,
         engine_rate=round(job.rate, 3),
         tempo=round(placement.tempo, 3) if placement else None,

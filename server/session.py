@@ -115,7 +115,13 @@ class FileSession:
             [
                 Stage(
                     "mt",
-                    translation(engines.translator, config.mt, self._delivery.expected),
+                    translation(
+                        engines.translator,
+                        config.mt,
+                        config.languages.source,
+                        self._delivery.expected,
+                        self._delivery.reword,
+                    ),
                     config.mt.deadline,
                 ),
                 Stage("tts", self._delivery.deliver, config.tts.deadline),

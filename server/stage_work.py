@@ -13,7 +13,7 @@ from server.config import AsrConfig, Config, MtConfig, TtsConfig
 from stages.base import AlternativeTranslator, Recogniser, Rendering, Synthesiser, Translator
 from stages.denoised import DenoisedRecogniser
 from stages.function_words import conjunctions, leaning
-from stages.mt.continuation import Context
+from stages.mt.continuation import Context, InContext
 from stages.mt.glossary import Glossary
 from stages.proofread import Proofread
 from stages.sentence_case import SentenceCase
@@ -29,6 +29,9 @@ from stream.segment import Segmenter, within_delay
 log = logging.getLogger(__name__)
 
 Work = Callable[[DubJob], Awaitable[None]]
+
+Reword = Callable[[DubJob, str, DubJob], Awaitable[bool]]
+"""See ``Delivery.reword``."""
 
 REACTION = 0.5
 """Seconds that recognition and translation take together."""
@@ -135,7 +138,13 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
     )
 
 
-def translation(translator: Translator, options: MtConfig, expected: Callable[[str], int]) -> Work:
+def translation(
+    translator: Translator,
+    options: MtConfig,
+    language: str,
+    expected: Callable[[str], int],
+    reword: Reword,
+) -> Work:
     """Translate what was heard, if need be in words that fit the slot better.
 
     It is made for one track, and remembers the sentence that is under way.
@@ -143,21 +152,30 @@ def translation(translator: Translator, options: MtConfig, expected: Callable[[s
     Args:
         translator: the engine.
         options: how many translations to choose from, and how.
+        language: ISO 639-1 code of the source.
         expected: ticks that the voice takes for a text at its own rate.
+        reword: speaks the dub before in other words.
     """
     model = Glossary(translator, options.glossary) if options.glossary else translator
-    context = Context()
+    context = Context(language)
+    before: DubJob | None = None
 
     async def work(job: DubJob) -> None:
+        nonlocal before
         assert job.transcript is not None
         text, slot, speaker = job.transcript.text, job.slot, job.utterance.speaker
         translator = context.translator(model, text, slot, speaker) if options.context else model
+        if isinstance(translator, InContext) and before is not None:
+            rewording = await translator.rewording(text)
+            if rewording is not None and await reword(before, rewording, job):
+                translator.reworded(rewording)
         job.translation = await translator.translate(text)
         if not job.translation.strip():
             raise StageFault("no translation came back")
         if misfit(expected(job.translation), slot.duration) != 0:
             await _choose(job, translator)
         context.add(text, job.translation, slot, speaker, new=translator is model)
+        before = job
 
     async def _choose(job: DubJob, translator: Translator) -> None:
         assert job.transcript is not None

@@ -13,6 +13,9 @@ TOLERABLE = 0.2
 SHORTEST = 0.5
 """Seconds; less speech takes hardly less time to make."""
 
+EASE = 0.25
+"""Wall seconds to spare."""
+
 MEMORY = 0.25
 """Weight of the newest measurement."""
 
@@ -35,6 +38,10 @@ class Admission:
         """The first sound of ``speech`` seconds took ``took`` wall seconds."""
         measured = took / max(speech, SHORTEST)
         self._pace = measured if not self._pace else self._pace + MEMORY * (measured - self._pace)
+
+    def affords(self, speech: float, left: float) -> bool:
+        """Whether ``speech`` seconds can be made within ``left`` wall seconds, with ease."""
+        return self._pace * max(speech, SHORTEST) <= left - EASE
 
     def admits(self, speech: float, left: float, *, followed: bool) -> bool:
         """Whether to begin a dub.

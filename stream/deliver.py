@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -32,6 +33,8 @@ from stream.resample import Resampler
 from stream.tempo import change_tempo
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 from stream.worker import Worker
+
+log = logging.getLogger(__name__)
 
 COMMIT_MARGIN = 0.4
 """Wall seconds before its time at which an unfinished dub is placed by its expected length."""
@@ -103,7 +106,10 @@ class Delivery:
         self._durations = DurationModel(voice.characters_per_second)
         self._admission = Admission(max_late)
         self._worker = Worker("delivery")
+        self._begun = -1  # the utterance that was spoken last
+        self._delivered: DubJob | None = None  # the one whose dub was completed last
         self._cursor = 0  # media time at which the dub scheduled last ends
+        self._before = 0  # and the one before it
 
     async def deliver(self, job: DubJob) -> None:
         """Speak ``job.translation`` into the job's slot.
@@ -112,11 +118,8 @@ class Delivery:
             StageFault: if the engine gave nothing, not numbers, or far too much, before
                 anything was scheduled. What was scheduled before a fault is still played.
         """
-        slowest, fastest = self._voice.rate_range
-        expected = self._durations.expected(job.translation)
-        rate = speaking_rate(expected, job.slot, self._options)
-        job.rate = min(max(rate, slowest), fastest)
-        expected = round(expected / job.rate)
+        self._begun = job.utterance.id
+        expected = self._set_rate(job)
         speech, left = seconds(expected), self._pacing.time_left(job.slot.start)
         if not self._admission.admits(speech, left, followed=job.followed):
             job.give_up(Fate.DROPPED, "tts: left out, there is no time to speak it")
@@ -131,9 +134,44 @@ class Delivery:
                 self._admission.observe(speech, job.pieces[0])
             if take.placement is not None:
                 start = take.placement.interval.start
-                self._cursor = start + take.scheduled
+                self._before, self._cursor = self._cursor, start + take.scheduled
+                self._delivered = None if broke_off else job
                 played = Interval(start, self._cursor)
                 await self._playout.finish(job.utterance.id, job.slot, played, broke_off=broke_off)
+
+    async def reword(self, job: DubJob, text: str, following: DubJob) -> bool:
+        """Speak something else in the place of a dub, if nothing of it was heard yet.
+
+        Only where that makes neither dub late.
+
+        Args:
+            job: was handed to ``deliver`` last, or will be.
+            text: to be spoken.
+            following: will be delivered next.
+
+        Returns:
+            Whether it will be spoken; otherwise all is as it was.
+        """
+        if job.fate is not None or not self._pacing.live:
+            return False
+        if job.utterance.id > self._begun:
+            job.translation, job.reworded = text, True
+            return True
+        # Where pauses are mirrored, the source's sound would be needed once more.
+        if self._delivered is not job or self._options.pauses:
+            return False
+        other = replace(job, translation=text, pieces=None)
+        expected = self._set_rate(other)
+        if not self._in_time_for_both(seconds(expected), job, following):
+            return False
+        try:
+            async with asyncio.timeout(self._pacing.time_left(job.slot.start)):
+                async with contextlib.aclosing(self._pieces(other, expected)) as pieces:
+                    sound = np.concatenate([piece async for piece in pieces])
+                return await self._replace(job, other, sound)
+        except Exception as error:
+            log.warning("a dub stays as it was: %s", error or type(error).__name__)
+            return False
 
     def expected(self, text: str) -> int:
         """Ticks that the voice will take for ``text`` at its own rate."""
@@ -143,9 +181,47 @@ class Delivery:
         """End the worker thread."""
         await self._worker.aclose()
 
-    async def _speak(self, take: _Take, expected: int) -> None:
-        job = take.job
-        limit = 3 * expected + 3 * TICK_RATE
+    def _set_rate(self, job: DubJob) -> int:
+        """Choose the speaking rate; ticks that the speech is expected to take at it."""
+        slowest, fastest = self._voice.rate_range
+        expected = self._durations.expected(job.translation)
+        rate = speaking_rate(expected, job.slot, self._options)
+        job.rate = min(max(rate, slowest), fastest)
+        return round(expected / job.rate)
+
+    def _in_time_for_both(self, speech: float, job: DubJob, following: DubJob) -> bool:
+        both = speech + seconds(following.slot.duration)
+        return self._admission.affords(
+            speech, self._pacing.time_left(job.slot.start)
+        ) and self._admission.affords(both, self._pacing.time_left(following.slot.start))
+
+    async def _replace(self, job: DubJob, other: DubJob, sound: Samples) -> bool:
+        """Put ``sound``, of ``other``, in the place of the dub of ``job``."""
+        free_until, slot = self._playout.free_until(job.slot), job.slot
+        placement = self._fit(other, sound, len(sound), self._before, free_until)
+        assert job.loudness is not None
+        theirs, _ = job.loudness
+
+        def shape() -> tuple[Samples, float]:
+            ours = integrated_loudness(sound, TICK_RATE)
+            decibels = match_gain(ours, theirs)
+            shaped = change_tempo(sound, TICK_RATE, placement.tempo) * 10 ** (decibels / 20)
+            return shaped.astype(np.float32, copy=False), ours + decibels
+
+        shaped, ours = await self._worker.run(shape)
+        if placement.truncated or len(shaped) > placement.latest - placement.interval.start:
+            return False
+        interval = Interval(placement.interval.start, placement.interval.start + len(shaped))
+        if not await self._playout.replace(job.utterance.id, slot, interval, shaped):
+            return False
+        job.translation, job.reworded, job.rate = other.translation, True, other.rate
+        job.lead, job.placement, job.loudness = other.lead, placement, (theirs, ours)
+        job.truncated, self._cursor = False, interval.end
+        return True
+
+    async def _pieces(self, job: DubJob, expected: int) -> AsyncGenerator[Samples, None]:
+        """What the voice says, checked, mono at 48 kHz."""
+        limit, length = 3 * expected + 3 * TICK_RATE, 0
         converter = Resampler(self._voice.sample_rate, TICK_RATE)
         left = self._pacing.time_left(job.slot.start)
         job.voice = self._voice.cast(job.utterance.speaker)
@@ -157,20 +233,32 @@ class Delivery:
             job.voice,
         )
         began = time.monotonic()
-        pieces = self._voice.synthesise(job.translation, manner)
-        async with contextlib.aclosing(pieces):
-            while (piece := await self._next(take, pieces, expected)) is not None:
+        async with contextlib.aclosing(self._voice.synthesise(job.translation, manner)) as pieces:
+            async for piece in pieces:
                 after = time.monotonic() - began
                 job.pieces = (job.pieces[0] if job.pieces else after, after)
                 if not np.isfinite(piece).all():
                     raise StageFault("the speech holds samples that are not numbers")
-                await self._take_up(take, converter.push(piece), limit)
-                if job.fate is not None:
-                    return
-        await self._take_up(take, converter.flush(), limit)
-        if not take.length:
+                converted = converter.push(piece)
+                length += len(converted)
+                if length > limit:
+                    raise StageFault(
+                        f"over {seconds(limit):.0f} s of speech for {len(job.translation)} "
+                        "characters"
+                    )
+                yield converted
+        rest = converter.flush()
+        if not length + len(rest):
             raise StageFault("no speech came back")
-        self._durations.observe(job.translation, take.length, job.rate)
+        self._durations.observe(job.translation, length + len(rest), job.rate)
+        yield rest
+
+    async def _speak(self, take: _Take, expected: int) -> None:
+        async with contextlib.aclosing(self._pieces(take.job, expected)) as pieces:
+            while (piece := await self._next(take, pieces, expected)) is not None:
+                await self._take_up(take, piece)
+                if take.job.fate is not None:
+                    return
         if take.placement is None:
             await self._place(take, take.length, whole=True)
 
@@ -200,12 +288,8 @@ class Delivery:
                 making.cancel()
                 await asyncio.wait({making})
 
-    async def _take_up(self, take: _Take, samples: Samples, limit: int) -> None:
+    async def _take_up(self, take: _Take, samples: Samples) -> None:
         take.length += len(samples)
-        if take.length > limit:
-            raise StageFault(
-                f"over {seconds(limit):.0f} s of speech for {len(take.job.translation)} characters"
-            )
         if not len(samples):
             return
         take.pieces.append(samples)
@@ -224,20 +308,9 @@ class Delivery:
             job.give_up(Fate.DROPPED, f"speech came {seconds(lateness):.1f} s after its time")
             return
         sound = np.concatenate(take.pieces)
-        # What is heard first shall be heard at the slot's start, not the breath before it.
-        job.lead = _lead(sound)
-        options = self._options
-        if options.strategy == "global":
-            options = self._one_tempo.apply(length, slot, options)
-        placement = place(
-            length,
-            Interval(max(0, slot.start - job.lead), slot.end),
-            earliest=max(self._cursor, self._playout.position),
-            free_until=free_until,
-            options=options,
-        )
+        placement = self._fit(job, sound, length, self._cursor, free_until)
         take.expected = length
-        if whole and options.pauses and not placement.truncated:
+        if whole and self._options.pauses and not placement.truncated:
             placement = await self._worker.run(lambda: self._mirror_pauses(take, placement, sound))
         source = job.utterance.audio
 
@@ -256,6 +329,22 @@ class Delivery:
         job.available = self._pacing.since(slot.start)
         await self._playout.schedule(job.utterance.id, slot, placement.interval)
         await self._schedule_pieces(take)
+
+    def _fit(
+        self, job: DubJob, sound: Samples, length: int, cursor: int, free_until: int
+    ) -> Placement:
+        # What is heard first shall be heard at the slot's start, not the breath before it.
+        job.lead = _lead(sound)
+        options, slot = self._options, job.slot
+        if options.strategy == "global":
+            options = self._one_tempo.apply(length, slot, options)
+        return place(
+            length,
+            Interval(max(0, slot.start - job.lead), slot.end),
+            earliest=max(cursor, self._playout.position),
+            free_until=free_until,
+            options=options,
+        )
 
     def _mirror_pauses(self, take: _Take, placement: Placement, sound: Samples) -> Placement:
         """Where the dub has pauses for those of the source: phrases instead of one piece."""

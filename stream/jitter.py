@@ -68,6 +68,19 @@ class JitterBuffer:
         if len(samples):
             dub.pieces.append(samples)
 
+    def replace(self, id_: int, start: int, samples: Samples) -> bool:
+        """Play ``samples``, all of a dub, from ``start`` on in the place of the newest dub.
+
+        Returns:
+            ``False``, with nothing changed, if any of it was played or something was added since.
+        """
+        dub = self._dubs[-1] if self._dubs else None
+        if dub is None or dub.id != id_ or not dub.complete or dub.start < self.position:
+            return False
+        dub.start = max(start, self._dubs[-2].start if len(self._dubs) > 1 else start)
+        dub.pieces = deque([samples])
+        return True
+
     def finish(self, id_: int) -> None:
         """Say that no more pieces will come."""
         dub = self._find(id_)

@@ -30,7 +30,8 @@ class LiveCues:
         self._arranged = []
 
     def add(self, time: Interval, text: str) -> None:
-        """Take the text of an utterance."""
+        """Take the text of an utterance, or a better one in its place."""
+        self._waiting = [cue for cue in self._waiting if cue.time.start != time.start]
         if text.strip() and len(self._waiting) < KEPT:
             self._waiting.append(Cue(time, text))
 

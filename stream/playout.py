@@ -176,6 +176,20 @@ class Playout:
                 self._ducker.ended(id_, max(_covered_until(slot, interval), self.position))
             self._changed.notify_all()
 
+    async def replace(self, id_: int, slot: Interval, interval: Interval, samples: Samples) -> bool:
+        """Play ``samples`` over ``interval`` in the place of the dub that was scheduled last.
+
+        Returns:
+            ``False``, with nothing changed, if any of it was played already.
+        """
+        async with self._changed:
+            if not self._dubs.replace(id_, interval.start, samples):
+                return False
+            covered = Interval(min(interval.start, slot.start), _covered_until(slot, interval))
+            self._ducker.dubbed(id_, covered, self.position)
+            self._changed.notify_all()
+            return True
+
     def free_until(self, slot: Interval) -> int:
         """Media time up to which no speech follows the slot, as far as is known."""
         following = [onset for onset in self._onsets if onset > slot.start]

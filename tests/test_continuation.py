@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.base import Rendering
-from stages.mt.continuation import LONGEST, Context, InContext, continuation
+from stages.mt.continuation import LONGEST, Begun, Context, InContext, continuation
 from stream.timeline import Interval, ticks
 
 FLOOR = "Então vamos subir as escadas para o segundo andar, onde mantemos as pinturas."
@@ -69,25 +69,82 @@ class Model:
     async def aclose(self) -> None: ...
 
 
+def _up(before: str = "", last: str = "WE GO UP") -> Begun:
+    return Begun("we go up", before, last, lead="", end=0, speaker="S1")
+
+
 def test_a_sentence_is_translated_as_far_as_it_is_known() -> None:
     model = Model()
-    rest = asyncio.run(InContext(model, "we go up", "WE GO UP").translate("the stairs"))
+    rest = asyncio.run(InContext(model, _up()).translate("the stairs"))
     assert (rest, model.asked) == ("THE STAIRS", ["we go up the stairs"])
 
 
 def test_a_model_that_begins_otherwise_now_is_asked_for_what_is_new_alone() -> None:
     model = Model(fickle=True)
-    rest = asyncio.run(InContext(model, "we go up", "WE GO UP").translate("the stairs"))
+    rest = asyncio.run(InContext(model, _up()).translate("the stairs"))
     assert (rest, model.asked[-1]) == ("STAIRS THE", "the stairs")
 
 
 def test_only_alternatives_that_go_on_from_what_was_spoken_count() -> None:
-    found = asyncio.run(InContext(Model(), "we go up", "WE GO UP").alternatives("the stairs", 4))
+    found = asyncio.run(InContext(Model(), _up()).alternatives("the stairs", 4))
     assert [(r.text, r.score) for r in found] == [("THE STAIRS", -0.1), ("THE STAIRS INDEED", -0.3)]
 
 
 def _slot(start: float, end: float) -> Interval:
     return Interval(ticks(start), ticks(end))
+
+
+@pytest.mark.parametrize(
+    ("begun", "rewording"),
+    [
+        (_up(), None),  # as it was
+        (_up(last="WE GO UP."), "WE GO UP"),
+        (_up(last="WE WALK UP,"), "WE GO UP"),
+        (_up(before="WE", last="WALK UP"), "GO UP"),  # of what was spoken last alone
+        (_up(before="HE", last="GO UP."), None),  # what is fixed is not what is spoken now
+        (_up(last="SOMETHING ELSE ALTOGETHER"), None),
+        (_up(last="WE GO UP THE STAIRS"), None),  # nothing would be left to say
+        (Begun("we go up", "", "WE WALK UP", "LET US. ", 0, "S1"), "LET US. WE GO UP"),
+    ],
+)
+def test_what_was_spoken_last_as_the_sentence_reads_now(begun: Begun, rewording: str) -> None:
+    model = Model()
+
+    async def run() -> tuple[str | None, str]:
+        translator = InContext(model, begun)
+        reworded = await translator.rewording("the stairs now")
+        if reworded is not None:
+            translator.reworded(reworded)
+        return reworded, await translator.translate("the stairs now")
+
+    assert asyncio.run(run())[0] == rewording
+    assert model.asked[0] == "we go up the stairs now"
+    if rewording is not None:
+        assert asyncio.run(run()) == (None, "THE STAIRS NOW")
+        assert begun.lead + begun.spoken.removeprefix(begun.before).strip() == rewording
+
+
+@pytest.mark.parametrize(
+    ("heard", "start", "text", "whole"),
+    [
+        ("We go up.", 2.4, "But not now.", "We go up, but not now."),
+        ("It rains. We go up.", 2.4, "And then down.", "We go up, and then down."),
+        ("We go up.", 2.4, "Then down.", None),
+        ("We go up.", 2.7, "But not now.", None),  # more than a breath
+        ("Shall we go?", 2.4, "But not now.", None),
+    ],
+)
+def test_a_conjunction_after_a_breath_continues_what_seemed_over(
+    heard: str, start: float, text: str, whole: str | None
+) -> None:
+    context, model = Context("en"), Model()
+    context.add(heard, heard.upper(), _slot(0, 2), "S1", new=True)
+    chosen = context.translator(model, text, _slot(start, 4), "S1")
+    spoken = asyncio.run(chosen.translate(text))
+    assert (spoken, model.asked) == (text.upper(), [whole or text])
+    context.add(text, spoken, _slot(start, 4), "S1", new=chosen is model)
+    # What follows continues neither.
+    assert context.translator(model, "Birds sing.", _slot(4.4, 5), "S1") is model
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,38 @@ def test_dubs_never_overlap_keep_their_order_and_lose_nothing(
         assert left.interval.end <= right.interval.start
 
 
+@given(st.integers(0, 3 * FRAME), st.integers(1, 3000), st.integers(0, 12 * FRAME))
+def test_a_dub_is_replaced_as_a_whole_until_it_is_heard(start: int, length: int, when: int) -> None:
+    buffer, played = _buffer()
+    buffer.add(0, 0)
+    buffer.append(0, _ones(FRAME // 2))
+    buffer.finish(0)
+    buffer.add(1, 4 * FRAME)
+    buffer.append(1, _ones(FRAME, 2))
+    buffer.finish(1)
+    before = buffer.pull(when)
+    replaced = buffer.replace(1, start, _ones(length, 3))
+    after = _pull(buffer, 30 * FRAME)
+    out = np.concatenate([before, after])
+    assert replaced == (when <= 4 * FRAME)
+    assert (out == 1).sum() == FRAME // 2
+    assert (out == 2).sum() == (0 if replaced else FRAME)
+    assert (out == 3).sum() == (length if replaced else 0)
+    assert [each.id for each in played] == [0, 1]
+    if replaced:
+        assert played[1].interval.start == max(start, when, played[0].interval.end)
+
+
+def test_what_is_not_complete_or_not_the_newest_is_not_replaced() -> None:
+    buffer, _ = _buffer()
+    buffer.add(0, 100)
+    assert not buffer.replace(0, 100, _ones(10))
+    buffer.finish(0)
+    buffer.add(1, 200)
+    assert not buffer.replace(0, 100, _ones(10))
+    assert not buffer.replace(2, 100, _ones(10))
+
+
 def test_a_late_dub_starts_at_once() -> None:
     buffer, played = _buffer()
     buffer.add(0, 100)

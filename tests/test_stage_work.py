@@ -32,6 +32,14 @@ class Translator:
     async def aclose(self) -> None: ...
 
 
+def _expected(text: str) -> int:
+    return len(text) * TICK_RATE // 10
+
+
+async def _refuses(job: DubJob, text: str, following: DubJob) -> bool:
+    return False
+
+
 async def _both() -> list[Rendering]:
     return [Rendering(LONG, -0.1), Rendering(SHORT, -0.2)]
 
@@ -50,7 +58,7 @@ def _translated(translator: Translator, slot: float, options: MtConfig | None = 
         0, Interval(0, round(slot * TICK_RATE)), np.zeros(0, np.float32), 0, "pause"
     )
     job = DubJob(utterance, transcript=Transcript("something", "en"))
-    work = translation(translator, options or MtConfig(), lambda text: len(text) * TICK_RATE // 10)
+    work = translation(translator, options or MtConfig(), "en", _expected, _refuses)
 
     async def run() -> None:
         async with asyncio.timeout(0.4) as job.timeout:
@@ -90,7 +98,40 @@ def test_no_translation_is_a_fault() -> None:
     utterance = Utterance(0, Interval(0, 1), np.zeros(0, np.float32), 0, "pause")
     job = DubJob(utterance, transcript=Transcript(" ", "en"))
     with pytest.raises(StageFault):
-        asyncio.run(translation(Translator(_both), MtConfig(), len)(job))
+        asyncio.run(translation(Translator(_both), MtConfig(), "en", len, _refuses)(job))
+
+
+class UpperCase:
+    """Says a sentence otherwise when it is over."""
+
+    async def translate(self, text: str) -> str:
+        return text.upper().replace("GO", "CLIMB") if text.endswith(".") else text.upper()
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.mark.parametrize("grants", [True, False])
+def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: bool) -> None:
+    asked: list[tuple[int, str, int]] = []
+
+    async def reword(job: DubJob, text: str, following: DubJob) -> bool:
+        asked.append((job.utterance.id, text, following.utterance.id))
+        if grants:
+            job.translation = text
+        return grants
+
+    async def run() -> list[str]:
+        work, jobs = translation(UpperCase(), MtConfig(), "en", lambda text: TICK_RATE, reword), []
+        for index, text in enumerate(("we go up", "the old stairs.", "It rains.")):
+            slot = Interval(index * TICK_RATE, (index + 1) * TICK_RATE)
+            utterance = Utterance(index, slot, np.zeros(0, np.float32), 0, "cut")
+            jobs.append(DubJob(utterance, transcript=Transcript(text, "en")))
+            await work(jobs[-1])
+        return [job.translation for job in jobs]
+
+    said = asyncio.run(run())
+    assert asked == [(0, "WE CLIMB UP", 1)]
+    assert said == ["WE CLIMB UP" if grants else "WE GO UP", "THE OLD STAIRS.", "IT RAINS."]
 
 
 def test_what_is_heard_in_pieces_has_capitals_where_sentences_begin() -> None:

@@ -5,6 +5,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.live_cues import LiveCues
 from stream.timeline import Interval, ticks
 from stream.webvtt import LINE, Cue, arrange, render, timestamp, write
 
@@ -103,3 +104,12 @@ def test_ffmpeg_reads_it(tmp_path):
 
 def test_nothing_to_say_is_a_valid_file():
     assert render([cue(0, 1, "  \n ")]) == "WEBVTT\n"
+
+
+def test_better_words_take_the_place_of_a_live_cue_that_was_not_shown_yet():
+    cues = LiveCues()
+    cues.add(Interval(ticks(1), ticks(2)), "We go up.")
+    cues.add(Interval(ticks(2.1), ticks(3)), "Birds sing.")
+    cues.add(Interval(ticks(1), ticks(2)), "We climb,")
+    segment = cues.segment(Interval(0, ticks(6)))
+    assert "We climb," in segment and "Birds sing." in segment and "We go up." not in segment
