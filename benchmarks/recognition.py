@@ -125,7 +125,7 @@ async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay:
                pace: float) -> list[Unit]:  # fmt: skip
     """All units of the sound; live behind by ``delay``, or offline."""
     cutter = segmenter(config, 512, delay=delay, pace=pace)
-    incremental = increments(config, cutter, live=delay is not None)
+    incremental = increments(config, cutter, live=delay is not None, pace=pace)
     run = _Run(ear, cutter, incremental, live=delay is not None)
     for index, probability in enumerate(speech):
         window = audio[index * 512 : (index + 1) * 512]

@@ -52,7 +52,7 @@ class AsrConfig(BaseModel):
     model: str = "tiny.en"
     compute_type: str = "int8"
     beam_size: Beam = 1
-    threads: Threads = 2
+    threads: Threads = 1
     deadline: Deadline = 30.0
     denoise: Literal["none", "afftdn", "arnndn"] = "none"
     denoise_model: Path | None = None

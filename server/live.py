@@ -157,7 +157,7 @@ class LiveSession:
                 self._watch,
                 KEPT_JOBS,
                 casting.speakers,
-                incremental=increments(config, cutting, live=True),
+                incremental=increments(config, cutting, live=True, pace=pace),
             )
             await self._pipeline.run()
         finally:

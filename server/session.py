@@ -144,7 +144,7 @@ class FileSession:
             self._pacing,
             options.max_late,
             speakers=self._casting.speakers,
-            incremental=increments(config, cutting, live=realtime),
+            incremental=increments(config, cutting, live=realtime, pace=pace),
         )
 
     @property

@@ -96,8 +96,17 @@ def timed(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
     return hear
 
 
-def increments(config: Config, segmenter: Segmenter, *, live: bool) -> Incremental | None:
-    """Recognition while people speak, where it is configured."""
+def increments(
+    config: Config, segmenter: Segmenter, *, live: bool, pace: float
+) -> Incremental | None:
+    """Recognition while people speak, where it is configured.
+
+    Args:
+        config: checked.
+        segmenter: of the same stream.
+        live: whether somebody waits.
+        pace: seconds that the slowest synthesiser takes for a second of speech.
+    """
     if config.asr.mode != "incremental":
         return None
     options = segmenter.options
@@ -106,7 +115,8 @@ def increments(config: Config, segmenter: Segmenter, *, live: bool) -> Increment
         # Where speech is heard once, there is nothing that could agree.
         LocalAgreement(config.asr.agreement if live else 1),
         Units(options, config.languages.source, live=live),
-        step=config.asr.step if live else math.inf,
+        # What hearing more often would bring is less than what it takes from a voice that is slow.
+        step=config.asr.step * min(1 + 2 * pace, 2) if live else math.inf,
         breath=BREATH if live else options.pause - SOON,
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
-from server.config import MtConfig
-from server.stage_work import recognition, translation
+from server.config import Config, MtConfig
+from server.stage_work import increments, recognition, segmenter, translation
 from stages.base import Rendering
-from stream.frames import Fate, Transcript, Utterance
+from stream.frames import SPEECH_RATE, Fate, Transcript, Utterance
 from stream.job import DubJob, StageFault
 from stream.timeline import TICK_RATE, Interval
 from tests.scripted import Recogniser
@@ -161,3 +161,22 @@ def test_speech_in_which_no_word_was_found_is_heard_once_more_as_a_whole() -> No
     assert again.fate is None
     noise = asyncio.run(run(Transcript("", "en", rejected="no speech")))
     assert noise.fate is Fate.EMPTY
+
+
+@pytest.mark.parametrize(("pace", "step"), [(0.0, 0.5), (0.25, 0.75), (0.5, 1.0), (3.0, 1.0)])
+def test_speech_is_heard_less_often_where_the_voice_needs_the_processor(
+    pace: float, step: float
+) -> None:
+    config, window = Config(), 512
+    cutter = segmenter(config, window, delay=20.0, pace=pace)
+    incremental = increments(config, cutter, live=True, pace=pace)
+    assert incremental is not None
+    heard: list[int] = []
+    for _ in range(round(3.9 * SPEECH_RATE / window)):
+        cutter.push(np.ones(window, np.float32), np.ones(1, np.float32))
+        draft = incremental.due()
+        if draft is not None:
+            incremental.heard(draft, Transcript("", "en"))
+            heard.append(draft.voiced)
+    assert np.diff(heard) / SPEECH_RATE == pytest.approx(step, abs=window / SPEECH_RATE)
+    assert len(heard) >= 3
