@@ -212,7 +212,8 @@ class LiveSession:
         async def reword(job: DubJob, text: str, following: DubJob) -> bool:
             reworded = await delivery.reword(job, text, following)
             if reworded:
-                self._publish_translation(target, job)
+                self._publish("mt", target, job)
+                self._publish("tts", target, job)
             return reworded
 
         lane = Lane(
@@ -242,6 +243,14 @@ class LiveSession:
 
     def _watch(self, stage: str, lane: Lane | None, job: DubJob) -> None:
         track = lane.name if lane is not None else ORIGINAL
+        self._publish(stage, track, job)
+        if stage == "fate" and job.fate is not None:
+            self.counts[track].fates[job.fate] += 1
+            self._adapt(job)
+        self._on_stage(stage, track, job)
+
+    def _publish(self, stage: str, track: str, job: DubJob) -> None:
+        """Tell viewers what is known after a stage."""
         slot, id_ = job.slot, job.utterance.id
         publish = self.feed.events.publish
         apart = self._config.speakers.engine != "none"
@@ -251,20 +260,13 @@ class LiveSession:
             speaker = job.utterance.speaker if apart else None
             publish(Event("transcript", track, id_, slot.start, slot.end, text, speaker=speaker))
         elif stage == "mt" and job.translation:
-            self._publish_translation(track, job)
+            publish(Event("translation", track, id_, slot.start, slot.end, job.translation))
         elif stage == "tts" and job.placement is not None:
             planned = job.placement.interval
             publish(Event("dub", track, id_, planned.start, planned.end))
         elif stage == "fate" and job.fate is not None:
             played = job.dub or slot
             publish(Event("fate", track, id_, played.start, played.end, fate=job.fate.value))
-            self.counts[track].fates[job.fate] += 1
-            self._adapt(job)
-        self._on_stage(stage, track, job)
-
-    def _publish_translation(self, track: str, job: DubJob) -> None:
-        id_, slot, text = job.utterance.id, job.slot, job.translation
-        self.feed.events.publish(Event("translation", track, id_, slot.start, slot.end, text))
 
     def _adapt(self, job: DubJob) -> None:
         if self._adaptive is None:

@@ -135,9 +135,9 @@ class Delivery:
             if take.placement is not None:
                 start = take.placement.interval.start
                 self._before, self._cursor = self._cursor, start + take.scheduled
-                self._delivered = None if broke_off else job
                 played = Interval(start, self._cursor)
                 await self._playout.finish(job.utterance.id, job.slot, played, broke_off=broke_off)
+                self._delivered = None if broke_off else job
 
     async def reword(self, job: DubJob, text: str, following: DubJob) -> bool:
         """Speak something else in the place of a dub, if nothing of it was heard yet.

@@ -88,10 +88,11 @@ async def _watch(
     settings: tuple[str, ...] = (),
     targets: tuple[str, ...] = ("pt",),
     meanwhile: Callable[[LiveSession], Coroutine[Any, Any, None]] | None = None,
+    delay: float = DELAY,
 ) -> Seen:
     """Run a session over connections one after another and note everything it shows."""
-    config = load(assignments=(f"playout.delay={DELAY}", *settings), environment={})
-    clock = PlayoutClock(DELAY)
+    config = load(assignments=(f"playout.delay={delay}", *settings), environment={})
+    clock = PlayoutClock(delay)
     waiting = list(connections)
 
     async def connect() -> Connection | None:
@@ -348,6 +349,33 @@ def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     times = [packet.time for packet in seen.pictures]
     assert all(a < b for a, b in zip(times, times[1:], strict=False))
     assert times[-1] / TICK_RATE < 2 * clip.duration + 2
+
+
+class Halves(Recogniser):
+    """Hears a sentence in two utterances, again and again."""
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        self.calls += 1
+        return Transcript("We go up" if self.calls % 2 else "the old stairs.", "en")
+
+
+class Hindsight(Translator):
+    """Says a sentence otherwise when it is over."""
+
+    async def translate(self, text: str) -> str:
+        return text.upper().replace("GO", "CLIMB") if text.endswith(".") else text.upper()
+
+
+def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> None:
+    pool = ScriptedPool(recogniser=Halves(), translator=Hindsight())
+    mode = "asr.mode=utterance"
+    seen = asyncio.run(_watch([_now(_file(clip))], pool=pool, settings=(mode,), delay=8.0))
+    first = [e for e in seen.events if e.utterance == 0 and e.track == "pt"]
+    assert [e.kind for e in first] == ["translation", "dub", "translation", "dub", "fate"]
+    assert [e.text for e in first if e.kind == "translation"] == ["WE GO UP", "WE CLIMB UP"]
+    assert seen.fates() == ["on_time"] * 3
+    second = [e.text for e in seen.events if e.utterance == 1 and e.kind == "translation"]
+    assert second == ["THE OLD STAIRS."]
 
 
 def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> None:
