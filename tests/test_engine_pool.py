@@ -53,6 +53,6 @@ def test_an_engine_gets_no_more_threads_than_cores(
     cores: set[int], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
-    config = load(environment={})
+    config = load(assignments=["asr.threads=2"], environment={})
     for kind in ("asr", "mt", "tts"):
         assert options_of(kind, config)[1]["threads"] == threads
