@@ -47,7 +47,7 @@ class UtteranceReport(_Record):
     candidates: int = Field(description="Translations to choose from, by how they fit the slot")
     chosen: int = Field(description="Rank of the spoken one by the model's own score, from 0")
     reworded: bool = Field(
-        description="Spoken once more before it was heard, when more was known of its sentence"
+        description="Put in other words before it was heard, when more was known of its sentence"
     )
     voice: str = Field(
         description="Voice asked of the engine: one of tts.voices, or the clip of the speaker that "

@@ -26,7 +26,7 @@ class DubJob:
         translation: text to be spoken.
         candidates: translations that there were to choose from.
         chosen: rank of the one that is spoken by the model's own score, from 0.
-        reworded: whether it was spoken once more in other words before it was heard.
+        reworded: whether it was put in other words before it was heard.
         rate: speaking rate asked of the engine.
         voice: asked of the engine; empty for its configured one.
         placement: where the dub was put.

@@ -56,7 +56,7 @@ class Begun:
         """All that was spoken of it."""
         return f"{self.before} {self.last}".strip()
 
-    def with_(self, text: str) -> str:
+    def continued(self, text: str) -> str:
         """The sentence in the source's language, going on with ``text``."""
         if not self.over:
             return f"{self.heard} {text}"
@@ -99,7 +99,7 @@ class Context:
         """
         before = ""
         if self._begun is not None and not new:
-            heard, before = self._begun.with_(heard), self._begun.spoken
+            heard, before = self._begun.continued(heard), self._begun.spoken
         self._begun = None
         if not heard.strip() or not spoken.strip():
             return
@@ -172,17 +172,11 @@ class InContext:
         """The part before will be spoken as ``rewording`` said."""
         self._begun.last = spoken[len(self._begun.lead) :]
 
-    async def _translated(self, text: str) -> str:
-        heard = self._begun.with_(text)
-        if self._whole is None or self._whole[0] != heard:
-            self._whole = heard, await self._translator.translate(heard)
-        return self._whole[1]
-
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
         """Translations of the sentence that begin as it was spoken, less what was."""
         if not isinstance(self._translator, AlternativeTranslator):
             return []
-        found = await self._translator.alternatives(self._begun.with_(text), count)
+        found = await self._translator.alternatives(self._begun.continued(text), count)
         spoken = self._begun.spoken
         rests = {continuation(whole.text, spoken, text): whole.score for whole in found[::-1]}
         own = [Rendering(rest, score) for rest, score in rests.items() if rest is not None]
@@ -191,6 +185,12 @@ class InContext:
     async def aclose(self) -> None:
         """Free the model."""
         await self._translator.aclose()
+
+    async def _translated(self, text: str) -> str:
+        heard = self._begun.continued(text)
+        if self._whole is None or self._whole[0] != heard:
+            self._whole = heard, await self._translator.translate(heard)
+        return self._whole[1]
 
 
 def continuation(whole: str, spoken: str, added: str) -> str | None:
