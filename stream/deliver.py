@@ -203,10 +203,9 @@ class Delivery:
         theirs, _ = job.loudness
 
         def shape() -> tuple[Samples, float]:
-            ours = integrated_loudness(sound, TICK_RATE)
-            decibels = match_gain(ours, theirs)
-            shaped = change_tempo(sound, TICK_RATE, placement.tempo) * 10 ** (decibels / 20)
-            return shaped.astype(np.float32, copy=False), ours + decibels
+            gain, ours = _levelled(sound, theirs)
+            shaped = change_tempo(sound, TICK_RATE, placement.tempo) * gain
+            return shaped.astype(np.float32, copy=False), ours
 
         shaped, ours = await self._worker.run(shape)
         if placement.truncated or len(shaped) > placement.latest - placement.interval.start:
@@ -314,15 +313,12 @@ class Delivery:
             placement = await self._worker.run(lambda: self._mirror_pauses(take, placement, sound))
         source = job.utterance.audio
 
-        def level() -> tuple[float, float]:
-            ours = integrated_loudness(sound, TICK_RATE)
+        def level() -> tuple[float, float, float]:
             theirs = integrated_loudness(source, SPEECH_RATE)
-            return ours, theirs
+            return theirs, *_levelled(sound, theirs)
 
-        ours, theirs = await self._worker.run(level)
-        decibels = match_gain(ours, theirs)
-        take.gain = 10 ** (decibels / 20)
-        job.loudness = (theirs, ours + decibels)
+        theirs, take.gain, ours = await self._worker.run(level)
+        job.loudness = (theirs, ours)
         job.placement = take.placement = placement
         if job.timeout is not None:
             job.timeout.reschedule(None)  # from here on patience with each piece is the limit
@@ -405,6 +401,13 @@ class Delivery:
         if self._options.strategy == "chunk":
             slowest = self._options.min_tempo
         return min(max(needed, slowest), fastest)
+
+
+def _levelled(sound: Samples, theirs: float) -> tuple[float, float]:
+    """Factor that makes a dub as loud as the source's ``theirs``, and how loud it is then, LUFS."""
+    ours = integrated_loudness(sound, TICK_RATE)
+    decibels = match_gain(ours, theirs)
+    return 10 ** (decibels / 20), ours + decibels
 
 
 def _spoken(sound: Samples, phrases: Sequence[Phrase]) -> Samples:

@@ -151,8 +151,7 @@ class Playout:
         async with self._changed:
             self._open.pop(id_, None)
             self._dubs.add(id_, interval.start)
-            covered = Interval(min(interval.start, slot.start), _covered_until(slot, interval))
-            self._ducker.dubbed(id_, covered, self.position)
+            self._make_way(id_, slot, interval)
             self._changed.notify_all()
 
     async def append(self, id_: int, samples: Samples) -> None:
@@ -185,8 +184,7 @@ class Playout:
         async with self._changed:
             if not self._dubs.replace(id_, interval.start, samples):
                 return False
-            covered = Interval(min(interval.start, slot.start), _covered_until(slot, interval))
-            self._ducker.dubbed(id_, covered, self.position)
+            self._make_way(id_, slot, interval)
             self._changed.notify_all()
             return True
 
@@ -252,6 +250,11 @@ class Playout:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._stop.wait()
+
+    def _make_way(self, id_: int, slot: Interval, interval: Interval) -> None:
+        """The bed gives way to a dub over ``interval`` and to its slot."""
+        covered = Interval(min(interval.start, slot.start), _covered_until(slot, interval))
+        self._ducker.dubbed(id_, covered, self.position)
 
     def _open_late_slots(self) -> None:
         """Where nobody knows yet whether there will be a dub, the original is heard."""

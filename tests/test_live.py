@@ -24,6 +24,7 @@ from stream.source import MediaSource
 from stream.timeline import TICK_RATE
 from tests.scripted import (
     HangingSynthesiser,
+    Hindsight,
     Recogniser,
     ScriptedPool,
     Synthesiser,
@@ -357,13 +358,6 @@ class Halves(Recogniser):
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
         self.calls += 1
         return Transcript("We go up" if self.calls % 2 else "the old stairs.", "en")
-
-
-class Hindsight(Translator):
-    """Says a sentence otherwise when it is over."""
-
-    async def translate(self, text: str) -> str:
-        return text.upper().replace("GO", "CLIMB") if text.endswith(".") else text.upper()
 
 
 def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> None:

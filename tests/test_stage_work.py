@@ -10,7 +10,7 @@ from stages.base import Rendering
 from stream.frames import SPEECH_RATE, Fate, Transcript, Utterance
 from stream.job import DubJob, StageFault
 from stream.timeline import TICK_RATE, Interval
-from tests.scripted import Recogniser
+from tests.scripted import Hindsight, Recogniser
 
 LONG, SHORT = "uma tradução bem longa demais", "uma tradução"
 
@@ -101,15 +101,6 @@ def test_no_translation_is_a_fault() -> None:
         asyncio.run(translation(Translator(_both), MtConfig(), "en", len, _refuses)(job))
 
 
-class UpperCase:
-    """Says a sentence otherwise when it is over."""
-
-    async def translate(self, text: str) -> str:
-        return text.upper().replace("GO", "CLIMB") if text.endswith(".") else text.upper()
-
-    async def aclose(self) -> None: ...
-
-
 @pytest.mark.parametrize("grants", [True, False])
 def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: bool) -> None:
     asked: list[tuple[int, str, int]] = []
@@ -121,7 +112,7 @@ def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: 
         return grants
 
     async def run() -> list[str]:
-        work, jobs = translation(UpperCase(), MtConfig(), "en", lambda text: TICK_RATE, reword), []
+        work, jobs = translation(Hindsight(), MtConfig(), "en", lambda text: TICK_RATE, reword), []
         for index, text in enumerate(("we go up", "the old stairs.", "It rains.")):
             slot = Interval(index * TICK_RATE, (index + 1) * TICK_RATE)
             utterance = Utterance(index, slot, np.zeros(0, np.float32), 0, "cut")
