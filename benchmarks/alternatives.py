@@ -19,9 +19,9 @@ from rich.table import Table
 from talk import TALK
 
 from stages.base import Rendering
+from stages.mt.choose import choose, misfit
 from stages.registry import create
-from stream.duration import DurationModel
-from stream.rendering import choose, misfit
+from stream.dub.duration import DurationModel
 from stream.timeline import ticks
 
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)

@@ -25,7 +25,7 @@ import onnxruntime
 from scipy.signal import butter, resample_poly, sosfilt
 
 from stream.frames import Samples
-from stream.loudness import match_gain, pooled_loudness
+from stream.sound.loudness import match_gain, pooled_loudness
 from stream.timeline import TICK_RATE
 
 FRAME_RATE = 25

@@ -24,7 +24,7 @@ from scipy.signal import butter, resample_poly, sosfilt, sosfiltfilt
 from benchmarks.demo_clip import FRAME_RATE, LEAD_IN, SPEECH_LUFS, trimmed, write_clip
 from stages.registry import create
 from stream.frames import Manner, Samples
-from stream.loudness import match_gain, pooled_loudness
+from stream.sound.loudness import match_gain, pooled_loudness
 from stream.timeline import TICK_RATE
 
 SCRIPTS = Path(__file__).with_name("demo_set.yaml")

@@ -21,8 +21,8 @@ from demo_clip import make_clip
 from matplotlib.figure import Figure
 from scipy.stats import theilslopes
 
-from server.measure import BREATH, Heard, listen
-from stream.isochrony import PAUSE, merge, onset_errors
+from server.evaluation.isochrony import PAUSE, merge, onset_errors
+from server.evaluation.measure import BREATH, Heard, listen
 from stream.timeline import TICK_RATE
 
 PARTS = 12

@@ -22,7 +22,7 @@ from talk import TALK
 
 from stages.base import Synthesiser
 from stages.registry import create, missing
-from stream.duration import DurationModel
+from stream.dub.duration import DurationModel
 from stream.timeline import TICK_RATE, seconds
 
 ENGLISH = [line.text.replace("| ", "") for line in (*TALK, *SCRIPT)]

@@ -20,7 +20,7 @@ from rich.table import Table
 from stages.registry import create, missing
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
-from stream.resample import resample
+from stream.sound.resample import resample
 from stream.timeline import TICK_RATE
 
 PORTUGUESE = (

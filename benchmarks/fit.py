@@ -23,13 +23,13 @@ from rich.table import Table
 from talk import TALK
 
 from server.config import Config, amend, load
-from server.engines import load_engines
-from server.measure import measure_files
-from server.session import FileSession
+from server.engines.options import load_engines
+from server.evaluation.measure import measure_files
+from server.sessions.file import FileSession
 from stages.base import Recogniser, Synthesiser
 from stream.frames import PLAIN, Manner, Samples, Transcript
-from stream.sink import FileSink
-from stream.source import MediaSource
+from stream.media.sink import FileSink
+from stream.media.source import MediaSource
 
 FAST = 1.25 + 1e-4
 """Rate times tempo above which listeners notice the speed."""

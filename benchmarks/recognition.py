@@ -44,16 +44,16 @@ from rich.table import Table
 from scipy.signal import resample_poly
 
 from server.config import Config, load
-from server.stage_work import increments, segmenter
-from stages.asr import FasterWhisper
+from server.sessions.assembly import increments, segmenter
+from stages.asr.sentence_case import SentenceCase
+from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot import Bergamot
 from stages.mt.continuation import Context, InContext
-from stages.sentence_case import SentenceCase
-from stages.sentences import sentences
+from stages.text.sentences import sentences
 from stages.vad import SileroDetector
 from stream.frames import Samples, Transcript, Utterance
-from stream.incremental import Incremental, since_onset
-from stream.segment import Draft, Segmenter
+from stream.speech.incremental import Incremental, since_onset
+from stream.speech.segment import Draft, Segmenter
 from stream.timeline import TICK_RATE, Interval, ticks
 
 RATE = 16_000

@@ -20,10 +20,10 @@ from recognition import Ear, Unit, in_context, plain, play
 
 from server.config import Config, load
 from server.evaluation.manifest import read_manifest
-from stages.asr import FasterWhisper
+from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot import Bergamot
 from stages.vad import SileroDetector
-from stream.soundtrack import read_soundtrack
+from stream.media.soundtrack import read_soundtrack
 
 REST = 0.1
 """Seconds from a text to the first sound of a voice that takes no time."""

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from piper import PiperVoice
 from piper.phonemize_espeak import EspeakPhonemizer
 
-from stream.resample import resample
-from stream.tempo import change_tempo
+from stream.sound.resample import resample
+from stream.sound.tempo import change_tempo
 
 Samples = NDArray[np.float32]
 Array = NDArray[np.float64]

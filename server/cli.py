@@ -16,9 +16,9 @@ from rich.console import Console
 from server.config import ConfigError
 from server.usage import UsageError
 from stages.base import EngineError
-from stream.sink import SinkError
-from stream.soundtrack import SoundtrackError
-from stream.source import SourceError
+from stream.media.sink import SinkError
+from stream.media.soundtrack import SoundtrackError
+from stream.media.source import SourceError
 
 USAGE = 2
 """Exit status for input or configuration that cannot be used."""
@@ -56,13 +56,13 @@ def run() -> None:
 
 
 def _file(options: argparse.Namespace) -> int:
-    from server.file import run_file
+    from server.commands.file import run_file
 
     return run_file(options, Console(stderr=True))
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from server.measure import run_measure
+    from server.evaluation.measure import run_measure
 
     return run_measure(
         options.original,
@@ -81,58 +81,58 @@ def _eval(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from server.doctor import run_doctor
+    from server.commands.doctor import run_doctor
 
     return run_doctor(Console(), as_json=options.json)
 
 
 def _serve(options: argparse.Namespace) -> int:
     _require_serving()
-    from server.serve import run_serve
+    from server.commands.serve import run_serve
 
     return run_serve(options, Console(stderr=True))
 
 
 def _listen(options: argparse.Namespace) -> int:
     _require_serving()
-    from server.listen import run_listen
+    from server.commands.listen import run_listen
 
     return run_listen(options, Console(stderr=True))
 
 
 def _models(options: argparse.Namespace) -> int:
-    from server import models_command
+    from server.commands import models as models_command
 
     command: Callable[[argparse.Namespace, Console], int] = getattr(models_command, options.action)
     return command(options, Console(soft_wrap=True))
 
 
 def _voices(options: argparse.Namespace) -> int:
-    from server.voices import run_voices
+    from server.commands.voices import run_voices
 
     return run_voices(options, Console())
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from server.compare import run_compare
+    from server.commands.compare_voices import run_compare
 
     return run_compare(options, Console())
 
 
 def _dataset(options: argparse.Namespace) -> int:
-    from server.dataset import run_dataset
+    from server.commands.dataset import run_dataset
 
     return run_dataset(options, Console(stderr=True))
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from server.finetune import run_finetune
+    from server.commands.finetune import run_finetune
 
     return run_finetune(options, Console(stderr=True))
 
 
 def _require_serving() -> None:
-    from server.diagnosis import missing_for_serving
+    from server.commands.diagnosis import missing_for_serving
 
     if absent := missing_for_serving():
         raise UsageError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")

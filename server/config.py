@@ -19,11 +19,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.registry import names
-from stages.tts.xtts_options import XttsOptions
-from stream.diarize import SpeakerOptions
-from stream.fit import FitOptions
-from stream.mix import MixOptions
-from stream.segment import SegmentOptions
+from stages.tts.xtts.options import XttsOptions
+from stream.dub.fit import FitOptions
+from stream.sound.mix import MixOptions
+from stream.speech.diarize import SpeakerOptions
+from stream.speech.segment import SegmentOptions
 
 STRICT: ConfigDict = {"extra": "forbid", "frozen": True}
 

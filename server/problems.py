@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from server.webrtc_peer import OfferError, UnsupportedOfferError
+from server.webrtc.peer import OfferError, UnsupportedOfferError
 
 
 class Problem(Exception):

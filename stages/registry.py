@@ -22,7 +22,7 @@ class Engine:
         languages: what it covers, in words.
         code_licence: of the software it runs.
         weights_licence: of the weights it uses by default.
-        weights: names in ``stages.known.KNOWN`` that it uses by default.
+        weights: names in ``stages.weights.known.KNOWN`` that it uses by default.
         hub: id of what it uses by default instead, with ``{source}`` and ``{target}``.
         needs: import name -> what to install for it.
         library: a shared library of the system that makes ``needs`` unnecessary.
@@ -43,7 +43,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
     {
         "asr": {
             "faster-whisper": Engine(
-                "stages.asr:FasterWhisper",
+                "stages.asr.whisper:FasterWhisper",
                 "Whisper of any size by CTranslate2, with windows cut to the utterance",
                 "English by default; 99 languages with multilingual models",
                 code_licence="MIT",
@@ -80,7 +80,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
         },
         "tts": {
             "kokoro": Engine(
-                "stages.tts.kokoro:Kokoro",
+                "stages.tts.kokoro.engine:Kokoro",
                 "Kokoro-82M, natural; its embedded voices are Japanese speakers",
                 "English, Portuguese, Spanish, French, Italian, Hindi",
                 code_licence="MIT; phonemes by eSpeak NG, GPL-3.0-or-later",
@@ -103,7 +103,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 needs={"piper": "piper-tts>=1.8,<2"},
             ),
             "xtts": Engine(
-                "stages.tts.xtts:Xtts",
+                "stages.tts.xtts.engine:Xtts",
                 "XTTSv2 by coqui-tts: clones a voice from seconds of it, streams; wants a GPU",
                 "ar, cs, de, en, es, fr, hi, hu, it, ja, ko, nl, pl, pt, ru, tr, zh",
                 code_licence="MPL-2.0",
@@ -116,7 +116,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 },
             ),
             "espeak": Engine(
-                "stages.tts.espeak:Espeak",
+                "stages.tts.espeak.engine:Espeak",
                 "eSpeak NG, robotic, needs no weights",
                 "over 100",
                 code_licence="GPL-3.0-or-later",
@@ -126,7 +126,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
         },
         "speakers": {
             "ge2e": Engine(
-                "stages.speaker:Ge2e",
+                "stages.speakers.ge2e:Ge2e",
                 "GE2E speaker embeddings: tells who speaks",
                 "any",
                 code_licence="MIT",
@@ -161,7 +161,7 @@ def missing(kind: str, name: str) -> tuple[str, ...]:
 
 
 def default_weights(kind: str, name: str, source: str, target: str) -> tuple[str, ...]:
-    """What an engine loads where no model is named, as ``stages.models.resolve`` takes it."""
+    """What an engine loads where no model is named, in the form that ``resolve`` takes."""
     engine = _engine(kind, name)
     return (engine.hub.format(source=source, target=target),) if engine.hub else engine.weights
 

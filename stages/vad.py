@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from faster_whisper.vad import get_vad_model
 
-from stream.activity import speech_intervals
+from stream.flow.worker import Worker
 from stream.frames import Samples
+from stream.sound.activity import speech_intervals
 from stream.timeline import Interval
-from stream.worker import Worker
 
 _WINDOW = 512
 _CONTEXT = 64

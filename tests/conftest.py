@@ -15,9 +15,9 @@ LONGEST = (
     "test_pages.py",
     "test_live.py",
     "test_synthesisers.py",
-    "test_session.py",
+    "test_file.py",
     "test_finetune.py",
-    "test_listen_command.py",
+    "test_listen.py",
     "test_evaluation.py",
     "test_voices.py",
     "test_whep.py",
@@ -26,7 +26,7 @@ LONGEST = (
     "test_studio_preset.py",
     "test_api_fuzz.py",
     "test_hang.py",
-    "test_end_to_end.py",
+    "test_clients.py",
 )
 """Files that take longest."""
 

@@ -31,15 +31,15 @@ import numpy as np
 from benchmarks.peers.interpreter import Interpreter, sentences
 from benchmarks.peers.recogniser import TAIL, Recogniser
 from server.config import Config, load
-from server.engines import options_of
+from server.engines.options import options_of
 from server.evaluation.manifest import Clip, read_manifest
 from server.evaluation.performance import Performance
 from server.evaluation.sequential import write_wave
-from server.report import peak_rss
-from stages.models import resolve
+from server.sessions.report import peak_rss
 from stages.registry import create
+from stages.weights.resolve import resolve
 from stream.frames import SPEECH_RATE
-from stream.soundtrack import read_soundtrack
+from stream.media.soundtrack import read_soundtrack
 
 
 async def dub(clip: Clip, out: Path, ears: Recogniser, config: Config, *, pieces: bool) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.peers.recogniser import Commit
 from server.evaluation.performance import Spoken
 from stages.base import Synthesiser, Translator
-from stages.sentences import ends_sentence
+from stages.text.sentences import ends_sentence
+from stream.dub.pipeline import ON_TIME
 from stream.frames import Fate, Samples
-from stream.pipeline import ON_TIME
 from stream.timeline import seconds
 
 

@@ -25,7 +25,7 @@ from server.evaluation.score import score_clip
 from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
 from server.usage import UsageError
-from stream.soundtrack import read_soundtrack
+from stream.media.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
 MOST_COLUMNS = 4

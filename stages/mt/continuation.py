@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stages.base import AlternativeTranslator, Rendering, Translator
-from stages.function_words import conjunctions
-from stages.sentences import APART, ends_sentence, sentences
+from stages.text.function_words import conjunctions
+from stages.text.sentences import APART, ends_sentence, sentences
 from stream.frames import letters
 from stream.timeline import Interval, ticks
 

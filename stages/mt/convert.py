@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.base import EngineError
-from stages.cache import atomic_directory, cache_dir, locked
+from stages.weights.cache import atomic_directory, cache_dir, locked
 
 _LOG = logging.getLogger(__name__)
 _TOKENISERS = ("source.spm", "target.spm", "sentencepiece.bpe.model")

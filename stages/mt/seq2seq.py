@@ -8,11 +8,11 @@ from typing import Any
 import ctranslate2
 
 from stages.base import EngineError, Rendering
-from stages.models import resolve
 from stages.mt.convert import converted
 from stages.mt.tokens import tokens_of
-from stages.sentences import portions
-from stream.worker import Worker
+from stages.text.sentences import portions
+from stages.weights.resolve import resolve
+from stream.flow.worker import Worker
 
 _LIMIT = 400
 """Characters in one sequence: under the 512 tokens that Marian can read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stages.base import EngineError
-from stream.languages import ISO_639_2
+from stream.media.languages import ISO_639_2
 
 _END = "</s>"
 # NLLB names the variety where ISO 639-2 names the macrolanguage.

@@ -11,11 +11,11 @@ import onnxruntime
 from piper import PiperConfig, PiperVoice, SynthesisConfig
 
 from stages.base import EngineError
-from stages.models import resolve
 from stages.tts.joining import joined
 from stages.tts.text import portions, speakable
+from stages.weights.resolve import resolve
+from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
-from stream.worker import Worker
 
 _LIMIT = 160
 """Characters in one run of the network: about 9 s of speech."""

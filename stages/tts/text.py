@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stages.sentences import portions
+from stages.text.sentences import portions
 
 __all__ = ["portions", "speakable"]
 

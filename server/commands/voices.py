@@ -1,0 +1,100 @@
+"""``livedub voices``: keep voices to clone, hear them, and compare two."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from server.config import Config, load
+from server.engines.options import options_of
+from server.usage import UsageError
+from stages.base import Synthesiser
+from stages.registry import create
+from stages.speakers import voice_store as voices
+from stages.speakers.voice_store import StoredVoice, usable
+from stream.frames import Manner, Samples
+
+SAMPLE = {
+    "de": "Guten Morgen, und willkommen an Bord. So klingt diese Stimme.",
+    "en": "Good morning, and welcome aboard. This is what the voice sounds like.",
+    "es": "Buenos días, y bienvenidos a bordo. Así suena esta voz.",
+    "fr": "Bonjour, et bienvenue à bord. Voici cette voix.",
+    "it": "Buongiorno, e benvenuti a bordo. Questa è la voce.",
+    "pt": "Bom dia, e sejam bem-vindos a bordo. É assim que esta voz soa.",
+    "ru": "Доброе утро, добро пожаловать на борт. Так звучит этот голос.",
+}
+"""What a preview says if nothing else is asked for, by language."""
+
+
+def run_voices(options: argparse.Namespace, console: Console) -> int:
+    """Add, list, preview or remove; exit status 0."""
+    if options.action == "add":
+        _print([voices.add(options.name, options.clips)], console)
+    elif options.action == "list":
+        _print(voices.stored(), console)
+    elif options.action == "remove":
+        voices.remove(options.name)
+    else:
+        path = preview(options)
+        console.print(f"{path}: {options.name}", highlight=False)
+    return 0
+
+
+def preview(options: argparse.Namespace) -> Path:
+    """Speak a text in a voice and write it.
+
+    Returns:
+        The WAV file that was written.
+
+    Raises:
+        EngineError: if the configured engine cannot speak in the voice.
+        UsageError: if there is no text for the language or nowhere to write.
+    """
+    config = load(options.config, preset=options.preset, assignments=options.set)
+    text = options.text or SAMPLE.get(config.target.split("-")[0])
+    if not text:
+        raise UsageError(f"there is no sample text in '{config.target}': give one with --text")
+    path: Path = options.out or Path(f"{Path(options.name).stem}.wav")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path.parent} does not exist: make the folder first")
+    sound, rate = asyncio.run(_speak(config, options.name, text))
+    voices.write_clip(path, sound, rate)
+    return path
+
+
+async def _speak(config: Config, name: str, text: str) -> tuple[Samples, int]:
+    engine, arguments = options_of("tts", config)
+    synthesiser: Synthesiser = create("tts", engine, **arguments)
+    try:
+        sound = await take(synthesiser, text, Manner(voice=usable(name, synthesiser)))
+        return sound, synthesiser.sample_rate
+    finally:
+        await synthesiser.aclose()
+
+
+async def take(synthesiser: Synthesiser, text: str, manner: Manner) -> Samples:
+    """One whole reading of a text, mono at the synthesiser's rate."""
+    pieces = [piece async for piece in synthesiser.synthesise(text, manner)]
+    return np.concatenate([np.zeros(0, np.float32), *pieces])
+
+
+def _print(found: list[StoredVoice], console: Console) -> None:
+    table = Table(title=str(voices.voices_dir()))
+    for heading in ("voice", "clip", "s", "speech", "SNR, dB", "LUFS"):
+        table.add_column(heading, justify="left" if heading in ("voice", "clip") else "right")
+    for voice in found:
+        for path, quality in zip(voice.clips, voice.quality, strict=True):
+            table.add_row(
+                voice.name,
+                path.name,
+                f"{quality.duration:.1f}",
+                f"{quality.speech_share:.0%}",
+                f"{quality.snr:.0f}",
+                f"{quality.loudness:.1f}",
+            )
+    console.print(table)

@@ -1,0 +1,57 @@
+"""Subtitles of a live stream, cut into WebVTT segments as players of HLS expect them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.media.webvtt import Cue, arrange, escape, timestamp
+from stream.timeline import Interval
+
+KEPT = 256
+"""Cues that wait for their time, at most; events are seconds ahead of it, not hours."""
+
+_HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
+"""Cue times are media times, as those of picture and sound are."""
+
+
+@dataclass(slots=True)
+class LiveCues:
+    """Collects the cues of one track; each segment shows what is to be seen during it.
+
+    A cue that outlasts its segment is repeated in the next one, word for word, so that players
+    can tell that it is the same. Text that comes after its time is left out.
+    """
+
+    _waiting: list[Cue]
+    _arranged: list[Cue]
+
+    def __init__(self) -> None:
+        self._waiting = []
+        self._arranged = []
+
+    def add(self, time: Interval, text: str) -> None:
+        """Take the text of an utterance, or a better one in its place."""
+        self._waiting = [cue for cue in self._waiting if cue.time.start != time.start]
+        if text.strip() and len(self._waiting) < KEPT:
+            self._waiting.append(Cue(time, text))
+
+    def segment(self, time: Interval) -> str:
+        """The WebVTT file for this stretch of media time; segments follow each other."""
+        due = [cue for cue in self._waiting if cue.time.start < time.end]
+        self._waiting = [cue for cue in self._waiting if cue.time.start >= time.end]
+        following = min((cue.time.start for cue in self._waiting), default=None)
+        shown_until = self._arranged[-1].time.end if self._arranged else 0
+        for cue in arrange(due):
+            start, end = max(cue.time.start, shown_until), cue.time.end
+            if following is not None:
+                end = min(end, following)
+            if start < end:
+                self._arranged.append(Cue(Interval(start, end), cue.text))
+                shown_until = end
+        self._arranged = [cue for cue in self._arranged if cue.time.end > time.start]
+        blocks = [_HEADER]
+        for cue in self._arranged:
+            if cue.time.start < time.end:
+                times = f"{timestamp(cue.time.start)} --> {timestamp(cue.time.end)}"
+                blocks.append(f"{times}\n{escape(cue.text)}\n")
+        return "\n".join(blocks)

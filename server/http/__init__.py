@@ -1,0 +1,1 @@
+"""The HTTP side of the daemon: the application, its guards and its routers."""

@@ -1,0 +1,189 @@
+"""The HTTP side of the daemon: sessions, health, metrics, and the doors to each session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
+from starlette.middleware.cors import CORSMiddleware
+
+from server import problems
+from server.access import Denied, Right, check
+from server.http.body_limit import BodyLimit
+from server.problems import Problem
+from server.sessions.daemon import APP, Daemon, Taken
+from server.sessions.running import RunningSession
+from server.sessions.spec import SessionSpec, SpecError, check_addresses
+
+WEB = Path(__file__).parents[1] / "web"
+
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; worker-src 'self' "
+    "blob:; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+KEPT_ENDED = 16
+"""Sessions that have ended and can still be looked at."""
+
+
+class Created(BaseModel):
+    """A session that was created, with what its owner alone may know."""
+
+    id: str
+    key: str
+    play_token: str | None
+    rtmp_path: str
+    session: dict[str, object]
+
+
+def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """The application for a daemon that was started; whoever started it closes it.
+
+    Args:
+        daemon: whose sessions it shows.
+        routers: further doors to the sessions.
+    """
+    # Its documentation comes from here and not from a content network: there may be no way out.
+    app = FastAPIOffline(
+        title="livedub",
+        description="Live dubbing: create sessions, publish into them, watch them.",
+        version="1",
+        redoc_url=None,
+        favicon_url="/web/icon.svg",
+    )
+    problems.install(app)
+    serve = daemon.config.serve
+    app.add_middleware(BodyLimit, limit=64 * 1024)
+    if serve.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=serve.origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=["Authorization", "Content-Type", "If-Match"],
+            expose_headers=["Location", "Link", "ETag"],
+        )
+    app.include_router(_sessions(daemon))
+    app.include_router(_operation(daemon))
+    for router in routers:
+        app.include_router(router)
+    _pages(app)
+    return app
+
+
+def find(daemon: Daemon, id_: str) -> RunningSession:
+    """The session of that name.
+
+    Raises:
+        Problem: 404, if there is none.
+    """
+    session = daemon.sessions.get(id_)
+    if session is None:
+        raise Problem(404, f"there is no session '{id_[:64]}'")
+    return session
+
+
+def permit(daemon: Daemon, request: Request, right: Right, session: RunningSession | None) -> None:
+    """Let a request pass.
+
+    Raises:
+        Problem: 401 or 403, if it may not.
+    """
+    try:
+        check(request, right, session, daemon.config.serve.token)
+    except Denied as denied:
+        headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
+        raise Problem(denied.status, denied.detail, headers) from None
+
+
+def _sessions(daemon: Daemon) -> APIRouter:
+    router = APIRouter(prefix="/sessions", tags=["sessions"])
+
+    @router.get("")
+    async def list_sessions() -> list[dict[str, object]]:
+        """Every session, without its secrets."""
+        return [session.describe() for session in daemon.sessions.values()]
+
+    @router.post("", status_code=201, responses={409: {}, 422: {}, 503: {}})
+    async def create_session(spec: SessionSpec, request: Request, response: Response) -> Created:
+        """Start a session; only this answer shows its key."""
+        permit(daemon, request, "control", None)
+        serve = daemon.config.serve
+        if not daemon.ready:
+            raise Problem(503, "the daemon is ending and takes no more sessions")
+        await daemon.forget(KEPT_ENDED)
+        if daemon.running >= serve.max_sessions:
+            raise Problem(503, f"there are {serve.max_sessions} sessions already: end one first")
+        try:
+            await asyncio.to_thread(check_addresses, spec, serve.hosts, serve.files)
+            session = daemon.create(spec)
+        except SpecError as error:
+            raise Problem(422, str(error)) from None
+        except Taken as error:
+            raise Problem(409, str(error)) from None
+        response.headers["Location"] = f"/sessions/{session.id}"
+        return Created(
+            id=session.id,
+            key=session.key,
+            play_token=session.play_token,
+            rtmp_path=f"/{APP}/{session.key}",
+            session=session.describe(),
+        )
+
+    @router.get("/{id}", responses={404: {}})
+    async def show_session(id: str) -> dict[str, object]:
+        """One session."""
+        return find(daemon, id).describe()
+
+    @router.delete("/{id}", status_code=204, responses={404: {}})
+    async def end_session(id: str, request: Request, drain: bool = True) -> None:
+        """End a session; with ``drain`` what has come is dubbed and played first."""
+        permit(daemon, request, "control", None)
+        find(daemon, id)
+        await daemon.remove(id, drain=drain)
+
+    return router
+
+
+def _operation(daemon: Daemon) -> APIRouter:
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/healthz")
+    async def alive() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/readyz", responses={503: {}})
+    async def ready() -> dict[str, str]:
+        """The daemon takes sessions."""
+        if not daemon.ready:
+            raise Problem(503, "the daemon is starting or ending")
+        return {"status": "ready"}
+
+    @router.get("/metrics", response_class=Response)
+    async def metrics(request: Request) -> Response:
+        """For Prometheus."""
+        permit(daemon, request, "control", None)
+        return Response(daemon.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+def _pages(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def player() -> FileResponse:
+        return FileResponse(WEB / "index.html", headers=SECURITY)
+
+    @app.get("/publish", include_in_schema=False)
+    async def publisher() -> FileResponse:
+        return FileResponse(WEB / "publish.html", headers=SECURITY)
+
+    app.mount("/web", StaticFiles(directory=WEB), name="web")

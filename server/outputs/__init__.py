@@ -1,0 +1,1 @@
+"""Where a session goes beside its viewers: pushes and recordings."""

@@ -1,0 +1,100 @@
+"""One connection of a push: the process that holds it, and what it says when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import deque
+
+STALLED = 10.0
+"""Seconds that a server may take nothing before it is given up."""
+
+
+class LinkError(Exception):
+    """The connection is of no more use; the message says why."""
+
+
+class PushLink:
+    """The process that holds one connection; see `server.outputs.push_process`.
+
+    Args:
+        url: where it goes.
+        zero: media time at which its stream begins, ticks.
+        opened: event-loop time.
+    """
+
+    def __init__(self, url: str, zero: int, opened: float) -> None:
+        self._url = url
+        self.zero = zero
+        self.opened = opened
+        self._process: asyncio.subprocess.Process | None = None
+        self._said: deque[str] = deque(maxlen=1)
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self, first: bytes) -> None:
+        """Start the process and hand it its first record."""
+        path = os.pathsep.join(one for one in sys.path if one)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "server.outputs.push_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us: what was handed over is still to be sent
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._listening = asyncio.create_task(self._listen(self._process))
+        assert self._process.stdin is not None
+        self._process.stdin.write(first)
+
+    async def write(self, data: bytes) -> None:
+        """Hand data over, waiting while the server takes none.
+
+        Raises:
+            LinkError: if the connection broke, or nothing moves.
+        """
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            if self._process.returncode is not None:
+                raise BrokenPipeError
+            self._process.stdin.write(data)
+            async with asyncio.timeout(STALLED):
+                await self._process.stdin.drain()
+        except TimeoutError:
+            raise LinkError(f"the server took nothing for {STALLED:.0f} s") from None
+        except (BrokenPipeError, ConnectionResetError):
+            assert self._listening is not None
+            await asyncio.wait([self._listening], timeout=1.0)
+            raise LinkError(self._reason()) from None
+
+    async def finish(self) -> None:
+        """Let what was handed over be written, then end."""
+        assert self._process is not None and self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
+            self._process.stdin.close()
+            async with asyncio.timeout(5.0):
+                await self._process.wait()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End at once."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        if self._listening is not None:
+            await self._listening
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(ValueError):  # a line too long to be a sentence
+            async for line in process.stderr:
+                self._said.append(line.decode(errors="replace").strip())
+
+    def _reason(self) -> str:
+        said = self._said[-1] if self._said else "the connection was closed"
+        return said.replace(self._url, "the server")

@@ -1,0 +1,236 @@
+"""A session recorded into one file, playable at every moment of its making."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from stream.flow.worker import Worker
+from stream.frames import AudioChunk
+from stream.live.feed import ORIGINAL, Feed, PictureFormat, PicturePacket
+from stream.live.tap import Batch, FeedTap
+from stream.media.aac import AacEncoder, AacPacket
+from stream.media.muxer import Muxer, MuxerError, SoundTrack
+from stream.timeline import TICK_RATE
+
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
+"""Container by suffix. Both keep what was written if the process dies."""
+
+_OPTIONS = {
+    # Not `hybrid_fragmented`: it holds an index of all packets in memory, for days if need be.
+    "mp4": {
+        "movflags": "frag_keyframe+empty_moov+default_base_moof",
+        "frag_duration": "2000000",
+        "use_editlist": "0",
+        "flush_packets": "1",
+    },
+    "matroska": {"cluster_time_limit": "2000", "flush_packets": "1"},
+}
+
+PATIENCE = 2 * TICK_RATE
+"""How long a recording waits for the first picture, ticks."""
+
+_log = logging.getLogger(__name__)
+
+
+class Recording:
+    """Records until the feed ends; made before the feed starts, in its event loop.
+
+    The file appears under its own name at the end; until then, and if the process is killed, it
+    is ``.NAME.part.SUFFIX`` beside it. Where the picture's coding changes, or a picture comes to
+    what was sound alone, recording goes on in ``NAME-2.SUFFIX`` and so on. A disk that fails ends
+    the recording with one sentence in the log; what was written until then keeps its name.
+
+    Args:
+        feed: the session.
+        path: ``.mp4`` or ``.mkv``; its folder must exist.
+        tracks: in their order in the file; the first is the default one. By default the dubs,
+            then the original.
+        languages: ISO 639-1 code and title by track.
+
+    Raises:
+        ValueError: for another suffix.
+        KeyError: for a track that the feed does not have.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        path: Path,
+        tracks: tuple[str, ...] | None = None,
+        *,
+        languages: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        if path.suffix.lower() not in CONTAINERS:
+            raise ValueError(f"{path} cannot be recorded: use .mp4 or .mkv")
+        if tracks is None:
+            tracks = (*(name for name in feed.tracks if name != ORIGINAL), ORIGINAL)
+        given = languages or {}
+        sounds: dict[str, SoundTrack] = {}
+        for name in tracks:
+            code = feed.language if name == ORIGINAL else name
+            label = "Original" if name == ORIGINAL else f"Dub ({code})"
+            code, label = given.get(name, (code, label))
+            sounds[name] = SoundTrack(feed.channels, code, label, default=not sounds)
+        self._writer = _Writer(path, sounds)
+        self._tap = FeedTap(feed, tracks)
+        self._worker = Worker("recording")
+        self._done = asyncio.Event()
+        self._running = False
+        self.failure: str | None = None
+        """Why the recording ended before the session, if it did."""
+
+    @property
+    def missed(self) -> int:
+        """Pictures and blocks of sound lost because the disk was too slow."""
+        return self._tap.missed
+
+    @property
+    def files(self) -> list[Path]:
+        """The finished files."""
+        return list(self._writer.files)
+
+    async def run(self) -> None:
+        """Record until the feed ends."""
+        self._running = True
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for batch in self._tap.batches():
+                # Shielded, since a file cannot be finished while another thread writes to it.
+                writing = asyncio.ensure_future(
+                    self._worker.run(lambda batch=batch: self._writer.add(batch))  # type: ignore[misc]
+                )
+                await asyncio.shield(writing)
+        except (OSError, MuxerError) as error:
+            self.failure = f"the recording ends: {error}"
+            _log.error("%s", self.failure)
+        finally:
+            self._tap.close()
+            try:
+                await asyncio.shield(asyncio.ensure_future(self._finish(writing)))
+            finally:
+                self._done.set()
+
+    async def aclose(self) -> None:
+        """End the recording now and wait until the file has its name."""
+        self._tap.close()
+        if self._running:
+            await self._done.wait()
+
+    async def _finish(self, writing: asyncio.Future[None] | None) -> None:
+        try:
+            if writing is not None:
+                await asyncio.wait([writing])
+            await self._worker.run(self._writer.finish)
+        except (OSError, MuxerError) as error:
+            if self.failure is None:
+                self.failure = f"the recording ends: {error}"
+                _log.error("%s", self.failure)
+        finally:
+            await self._worker.aclose()
+
+
+class _Writer:
+    """The blocking part: files one after another."""
+
+    def __init__(self, path: Path, sounds: dict[str, SoundTrack]) -> None:
+        self._path = path
+        self._sounds = sounds
+        self._muxer: Muxer | None = None
+        self._coded: PictureFormat | None = None
+        self._encoders: dict[str, AacEncoder] = {}
+        self._early: dict[str, list[AudioChunk]] = {name: [] for name in sounds}
+        self._held: PicturePacket | None = None  # until it is known how long it is shown
+        self._count = 0
+        self.files: list[Path] = []
+
+    def add(self, batch: Batch) -> None:
+        """Write what was published."""
+        sound = {name: [*self._early[name], *blocks] for name, blocks in batch.sound.items()}
+        self._early = {name: [] for name in self._sounds}
+        for picture in batch.pictures:
+            if picture.key and (self._muxer is None or picture.format != self._coded):
+                self._hear(sound, until=picture.shown)
+                self._end_file()
+                self._begin_file(picture.format, picture.shown)
+            self._show(picture)
+        if self._muxer is None:
+            self._wait(sound)
+        else:
+            self._hear(sound)
+
+    def finish(self) -> None:
+        """Write the rest and give the file its name."""
+        if self._muxer is None and (starts := [b[0].start for b in self._early.values() if b]):
+            self._begin_file(None, max(starts))
+            self._hear(self._early)
+        self._end_file()
+
+    def _wait(self, sound: dict[str, list[AudioChunk]]) -> None:
+        """Keep sound until a picture comes or must no longer be waited for."""
+        starts = [blocks[0].start for blocks in sound.values() if blocks]
+        ends = [blocks[-1].end for blocks in sound.values() if blocks]
+        if starts and min(ends) - max(starts) >= PATIENCE:
+            self._begin_file(None, max(starts))
+            self._hear(sound)
+        else:
+            self._early = sound
+
+    def _begin_file(self, coded: PictureFormat | None, zero: int) -> None:
+        self._count += 1
+        container = CONTAINERS[self._path.suffix.lower()]
+        tracks = list(self._sounds.values())
+        options = _OPTIONS[container]
+        self._coded = coded
+        self._muxer = Muxer(str(self._part()), container, coded, tracks, zero=zero, options=options)
+        self._encoders = {name: AacEncoder(one.channels) for name, one in self._sounds.items()}
+        for encoder in self._encoders.values():
+            encoder.begin(zero)
+
+    def _end_file(self) -> None:
+        if self._muxer is None:
+            return
+        try:
+            if self._held is not None:
+                self._muxer.write_picture(self._held, TICK_RATE // 25)
+            for name, encoder in self._encoders.items():
+                self._write(name, encoder.finish())
+            self._muxer.close()
+        finally:
+            self._muxer = self._held = None
+            named = self._named()
+            self._part().replace(named)
+            self.files.append(named)
+
+    def _show(self, picture: PicturePacket) -> None:
+        assert self._muxer is not None
+        held, self._held = self._held, picture
+        if held is not None:
+            self._muxer.write_picture(held, picture.time - held.time)
+
+    def _hear(self, sound: dict[str, list[AudioChunk]], until: int | None = None) -> None:
+        """Encode what lies before ``until`` and leave the rest in ``sound``."""
+        for name, blocks in sound.items():
+            at = len(blocks)
+            if until is not None:
+                at = next((i for i, block in enumerate(blocks) if block.end > until), at)
+            if self._muxer is not None:
+                for block in blocks[:at]:
+                    self._write(name, self._encoders[name].encode(block))
+            del blocks[:at]
+
+    def _write(self, name: str, packets: list[AacPacket]) -> None:
+        assert self._muxer is not None
+        for packet in packets:
+            self._muxer.write_sound(list(self._sounds).index(name), packet)
+
+    def _named(self) -> Path:
+        if self._count == 1:
+            return self._path
+        return self._path.with_stem(f"{self._path.stem}-{self._count}")
+
+    def _part(self) -> Path:
+        named = self._named()
+        return named.with_name(f".{named.stem}.part{named.suffix}")

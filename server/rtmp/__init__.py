@@ -1,0 +1,1 @@
+"""RTMP ingest: the wire protocol without I/O, and the server that publishers reach."""

@@ -1,0 +1,269 @@
+"""RTMP ingest: encoders such as OBS and FFmpeg publish to this server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from server.rtmp.chunks import RtmpError
+from server.rtmp.commands import End, Publish
+from server.rtmp.protocol import Event, Media, RtmpProtocol
+
+LOG = logging.getLogger(__name__)
+
+SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
+"""For the ``MediaSource`` that reads a publication: what suffices to find out what it holds."""
+
+READ = 16 << 10
+"""Bytes taken from a connection at a time."""
+
+LINGER = 1.0
+"""Seconds that a publisher gets to read why it was turned away."""
+
+
+class Publication(Protocol):
+    """Where a stream goes that was let in."""
+
+    async def write(self, flv: bytes) -> None:
+        """Take the next bytes of the FLV stream; the publisher is held up meanwhile.
+
+        Raises:
+            OSError: if they are not wanted any more; the publisher is disconnected.
+        """
+
+    async def end(self) -> None:
+        """The publisher is gone; called once and always."""
+
+
+Authorise = Callable[[str, str], Awaitable[Publication | None]]
+"""Who may publish: from app and key to where the stream goes, or ``None`` to refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a publisher may take, all in seconds but ``connections``.
+
+    Attributes:
+        handshake: from connecting to the end of the handshake.
+        publish: from connecting to the request to publish.
+        idle: without media before the publisher is taken for gone.
+        silent: without a byte after which another publisher of the same key may take over.
+        connections: at the same time, publishing or not.
+    """
+
+    handshake: float = 5.0
+    publish: float = 10.0
+    idle: float = 15.0
+    silent: float = 3.0
+    connections: int = 32
+
+
+class RtmpIngest:
+    """An RTMP server for publishers at ``rtmp://host:port/APP/KEY``.
+
+    Args:
+        host: address to listen on.
+        port: TCP port; 0 takes a free one.
+        authorise: asked for every publisher; comparing keys in constant time is its part.
+        limits: see ``Limits``.
+    """
+
+    def __init__(
+        self, host: str, port: int, authorise: Authorise, limits: Limits | None = None
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._authorise = authorise
+        self._limits = limits or Limits()
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._publishers: dict[tuple[str, str], _Publisher] = {}
+        self._closing = False
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        if self._server is None:
+            return self._port
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def publishers(self) -> int:
+        """How many streams are being published, or about to be."""
+        return len(self._publishers)
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: if the address cannot be listened on.
+        """
+        self._server = await asyncio.start_server(
+            self._connected, self._host, self._port, limit=READ
+        )
+
+    async def aclose(self) -> None:
+        """Stop listening and disconnect everyone; every publication is ended."""
+        if self._server is None:
+            return
+        self._closing = True
+        self._server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing or len(self._connections) >= self._limits.connections:
+            LOG.warning("an RTMP connection was turned away: %d are open", len(self._connections))
+            writer.transport.abort()
+            return
+        task = asyncio.create_task(self._serve(_Wire(reader, writer)))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, wire: _Wire) -> None:
+        try:
+            publish = await self._negotiate(wire)
+            await self._admit(wire, publish)
+            await wire.finish()
+        except (RtmpError, OSError) as error:
+            LOG.info("the RTMP connection from %s ended: %s", wire.peer, error)
+        except Exception:
+            LOG.exception("the RTMP connection from %s failed", wire.peer)
+        finally:
+            wire.abort()
+
+    async def _negotiate(self, wire: _Wire) -> Publish:
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._limits.handshake) as deadline:
+                while True:
+                    for event in await wire.receive():
+                        if isinstance(event, Publish):
+                            return event
+                    if wire.protocol.handshaken:
+                        deadline.reschedule(began + self._limits.publish)
+        except TimeoutError as error:
+            raise RtmpError("it did not publish in time") from error
+
+    async def _admit(self, wire: _Wire, publish: Publish) -> None:
+        name = publish.app, publish.key
+        while (earlier := self._publishers.get(name)) is not None:
+            if earlier.dead(self._limits.silent):
+                earlier.task.cancel()
+            elif not earlier.ending:
+                wire.refuse("This stream is being published already.")
+                return
+            await earlier.gone.wait()
+        task = asyncio.current_task()
+        assert task is not None
+        publisher = self._publishers[name] = _Publisher(task, wire)
+        try:
+            publication = await self._authorise(*name)
+            if publication is None:
+                wire.refuse("There is no such stream, or the key is wrong.")
+                return
+            LOG.info("%s publishes to %s", wire.peer, publish.app)
+            try:
+                await self._carry(publisher, publication)
+            finally:
+                publisher.ending = True
+                await publication.end()
+        finally:
+            del self._publishers[name]
+            publisher.gone.set()
+
+    async def _carry(self, publisher: _Publisher, publication: Publication) -> None:
+        events = publisher.wire.accept()
+        while True:
+            flv = b"".join(event.flv for event in events if isinstance(event, Media))
+            if flv:
+                await publication.write(flv)
+            if any(isinstance(event, End) for event in events):
+                return
+            publisher.listening = True
+            try:
+                events = await self._next_events(publisher.wire)
+            finally:
+                publisher.listening = False
+
+    async def _next_events(self, wire: _Wire) -> list[Event]:
+        try:
+            async with asyncio.timeout(self._limits.idle):
+                while True:
+                    if events := await wire.receive():
+                        return events
+        except TimeoutError as error:
+            raise RtmpError(f"no media came for {self._limits.idle:g} s") from error
+
+
+class _Wire:
+    """A connection and its protocol."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.protocol = RtmpProtocol()
+        self.heard = asyncio.get_running_loop().time()
+        self.peer = writer.get_extra_info("peername")
+
+    async def receive(self) -> list[Event]:
+        """What follows from the next bytes; may be nothing."""
+        data = await self._reader.read(READ)
+        if not data:
+            raise ConnectionResetError("the peer hung up")
+        self.heard = asyncio.get_running_loop().time()
+        self.protocol.receive_data(data)
+        self._send()
+        await self._writer.drain()
+        return self.protocol.events_received()
+
+    def accept(self) -> list[Event]:
+        """Let the peer publish."""
+        self.protocol.accept()
+        self._send()
+        return self.protocol.events_received()
+
+    def refuse(self, description: str) -> None:
+        """Turn the peer down."""
+        self.protocol.refuse(description)
+        self._send()
+
+    async def finish(self) -> None:
+        """Close so that what was sent arrives: a peer that is still sending would lose it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                self._writer.write_eof()
+                while await self._reader.read(READ):
+                    pass
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._writer.transport.abort()
+
+    def _send(self) -> None:
+        if data := self.protocol.data_to_send():
+            self._writer.write(data)
+
+
+@dataclass(slots=True)
+class _Publisher:
+    """Who holds a key."""
+
+    task: asyncio.Task[None]
+    wire: _Wire
+    listening: bool = False
+    ending: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def dead(self, silent: float) -> bool:
+        """Whether nothing was heard for ``silent`` seconds, though it was listened to."""
+        silence = asyncio.get_running_loop().time() - self.wire.heard
+        return self.listening and silence > silent

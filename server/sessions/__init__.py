@@ -1,0 +1,1 @@
+"""Dubbing sessions of the daemon and of the command line, and what is reported of them."""

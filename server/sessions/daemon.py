@@ -1,0 +1,162 @@
+"""The daemon: its sessions, from their creation to their last dub."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from server.access import same
+from server.config import Config
+from server.engines.pool import EnginePool
+from server.rtmp.byte_pipe import BytePipe
+from server.rtmp.ingest import Publication, RtmpIngest
+from server.sessions.gauges import gauges
+from server.sessions.metrics import Metrics
+from server.sessions.running import Output, RunningSession
+from server.sessions.sources import FlvConnection
+from server.sessions.spec import PUBLISH, SessionSpec
+from stream.live.source import Connection
+
+APP = "live"
+"""The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
+
+log = logging.getLogger(__name__)
+
+OutputMaker = Callable[[RunningSession], Iterable[Output]]
+
+
+class Taken(ValueError):
+    """A session's name or key is another's; the message says which."""
+
+
+class Daemon:
+    """All sessions of one process.
+
+    Args:
+        config: checked.
+        outputs: makes what a session feeds beside its viewers.
+    """
+
+    def __init__(self, config: Config, outputs: OutputMaker = lambda session: ()) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self.pool = EnginePool(self.metrics.restarted)
+        self.sessions: dict[str, RunningSession] = {}
+        self.ready = False
+        """Whether the daemon takes sessions."""
+        self.rtmp: RtmpIngest | None = None
+        self._outputs = outputs
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="livedub-")
+        self.metrics.watch(lambda: gauges(self.sessions.values(), self.pool.waiting))
+
+    async def start(self) -> None:
+        """Listen for publishers and start the configured sessions.
+
+        Raises:
+            OSError: if the RTMP port cannot be listened on.
+            SpecError: if a configured session cannot be.
+        """
+        serve = self.config.serve
+        if serve.rtmp_port is not None:
+            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, self._publisher)
+            await self.rtmp.start()
+        for values in serve.sessions:
+            self.create(SessionSpec.model_validate(values))
+        self.ready = True
+
+    async def aclose(self) -> None:
+        """Take nothing new, let every session play out, then end what is left."""
+        self.ready = False
+        for session in self.sessions.values():
+            await session.drain()
+        if self.rtmp is not None:
+            await self.rtmp.aclose()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=self.config.serve.drain)
+        for session in self.sessions.values():
+            await session.stop()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.pool.aclose()
+        self._folder.cleanup()
+
+    def create(self, spec: SessionSpec) -> RunningSession:
+        """Start a session.
+
+        Raises:
+            SpecError: if it cannot be as asked.
+            Taken: if there is one of that name or key.
+        """
+        if spec.id in self.sessions:
+            raise Taken(f"there is a session '{spec.id}' already")
+        if self.find(spec.key) is not None:
+            raise Taken("another session has that key already: choose another")
+        config = spec.configured(self.config)
+        folder = Path(self._folder.name) / spec.id
+        folder.mkdir(exist_ok=True)
+        session = RunningSession(spec, config, self.pool, self.metrics, folder)
+        self.sessions[spec.id] = session
+        task = asyncio.create_task(session.run(self._outputs(session)), name=f"session {spec.id}")
+        self._tasks[spec.id] = task
+        return session
+
+    async def remove(self, id_: str, *, drain: bool = True) -> None:
+        """End a session and forget it.
+
+        Raises:
+            KeyError: if there is none of that name.
+        """
+        session = self.sessions[id_]
+        if drain:
+            await session.drain()
+            await asyncio.wait({self._tasks[id_]}, timeout=self.config.serve.drain)
+        await session.stop()
+        task = self._tasks.pop(id_)
+        if not task.done():
+            await asyncio.wait({task}, timeout=5.0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        del self.sessions[id_]
+        await asyncio.to_thread(shutil.rmtree, session.folder, ignore_errors=True)
+
+    @property
+    def running(self) -> int:
+        """Sessions that have not ended."""
+        return sum(not session.ended.is_set() for session in self.sessions.values())
+
+    async def forget(self, most: int) -> None:
+        """Keep the newest ``most`` of the sessions that have ended."""
+        over = [id_ for id_, session in self.sessions.items() if session.ended.is_set()]
+        for id_ in over[: max(0, len(over) - most)]:
+            await self.remove(id_, drain=False)
+
+    def find(self, key: str) -> RunningSession | None:
+        """The session that a publisher's key belongs to; takes as long for any key."""
+        found = None
+        for session in self.sessions.values():
+            if same(key, session.key):
+                found = session
+        return found
+
+    async def admit(self, session: RunningSession, connection: Connection) -> bool:
+        """Let a publisher in, if the session waits for one."""
+        if session.spec.source != PUBLISH or session.state not in ("waiting", "starting", "live"):
+            return False
+        return await session.points.offer(connection)
+
+    async def _publisher(self, app: str, key: str) -> Publication | None:
+        session = self.find(key)
+        if session is None or app != APP:
+            return None
+        connection = FlvConnection(f"RTMP to session {session.id}")
+        if not await self.admit(session, connection):
+            return None
+        log.info("session %s: a publisher came by RTMP", session.id)
+        pipe: BytePipe = connection.pipe
+        return pipe

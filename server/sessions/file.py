@@ -1,0 +1,278 @@
+"""One stream being dubbed: engines, pipeline and sink put together, run, and reported on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.config import Config
+from server.engines.options import Engines
+from server.sessions.assembly import (
+    hearing,
+    increments,
+    listened_to,
+    recognition,
+    segmenter,
+    timed,
+    translation,
+    voice,
+)
+from server.sessions.casting import Casting
+from server.sessions.report import Report, describe, summarise
+from stages.vad import SileroDetector
+from stream.clock.pacing import Offline, Pacing, RealTime
+from stream.dub.deliver import Delivery
+from stream.dub.job import DubJob
+from stream.dub.pipeline import Lane, Listening, Pipeline, Stage, batches
+from stream.dub.playout import Block, Playout
+from stream.flow.worker import Worker
+from stream.frames import SPEECH_RATE, CopiedPacket, Samples
+from stream.media.sink import FileSink
+from stream.media.source import MediaSource
+from stream.sound.activity import speech_intervals
+from stream.sound.resample import Resampler
+from stream.timeline import TICK_RATE, Interval
+
+LOOKAHEAD = 30 * TICK_RATE
+"""Ticks of source that may be read ahead of playout when nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished session leaves behind.
+
+    Attributes:
+        report: figures and rows.
+        source_speech: voice activity of the source.
+        dub_speech: voice activity of the dub.
+    """
+
+    report: Report
+    source_speech: list[Interval]
+    dub_speech: list[Interval]
+
+
+class FileSession:
+    """Dubs a source into a file.
+
+    Args:
+        config: checked configuration.
+        engines: loaded models; they stay open.
+        source: opened; the session closes it.
+        sink: opened; the session closes it, or discards it if the run fails.
+        realtime: pace the source at 1x and play out with the configured delay.
+        load: seconds that loading took, for the report.
+        pace: seconds that the synthesiser takes for a second of speech.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engines: Engines,
+        source: MediaSource,
+        sink: FileSink,
+        *,
+        realtime: bool = False,
+        load: float = 0.0,
+        pace: float = 0.3,
+    ) -> None:
+        self._config = config
+        self._engines = engines
+        self._source = source
+        self._sink = sink
+        self._load = load
+        self._sink_worker = Worker("sink")
+        self._monitor = _DubMonitor()
+        self._casting = Casting(config, engines.encoder)
+        self._recogniser = hearing(engines.recogniser, config.asr)
+        options = config.playout
+        self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
+        info = source.info
+        detector = engines.detector
+        delay = options.delay if realtime else None
+        cutting = segmenter(config, detector.window, delay=delay, pace=pace)
+        self._playout = Playout(
+            info.channels,
+            info.centre,
+            options,
+            self._pacing,
+            lambda played: self._lane.played(played),
+            LOOKAHEAD + 2 * round(cutting.options.max_length * TICK_RATE),
+        )
+        speaks = listened_to(engines.synthesiser, engines.listener, config.tts)
+        self._delivery = Delivery(
+            voice(speaks, self._casting.part(speaks)),
+            self._playout,
+            self._pacing,
+            config.fit,
+            options.max_late,
+        )
+        self._lane = Lane(
+            config.target,
+            [
+                Stage(
+                    "mt",
+                    translation(
+                        engines.translator,
+                        config.mt,
+                        config.languages.source,
+                        self._delivery.expected,
+                        self._delivery.reword,
+                    ),
+                    config.mt.deadline,
+                ),
+                Stage("tts", self._delivery.deliver, config.tts.deadline),
+            ],
+            self._playout,
+            self._emit,
+        )
+        self._pipeline = Pipeline(
+            batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
+            info.centre,
+            cutting,
+            Listening(
+                detector.probabilities,
+                detector.window,
+                timed(self._recogniser),
+                config.asr.deadline,
+            ),
+            Stage("asr", recognition(self._recogniser), config.asr.deadline),
+            [self._lane],
+            self._pacing,
+            options.max_late,
+            speakers=self._casting.speakers,
+            incremental=increments(config, cutting, live=realtime, pace=pace),
+        )
+
+    @property
+    def position(self) -> int:
+        """Media time written so far, ticks."""
+        return self._playout.position
+
+    @property
+    def jobs(self) -> list[DubJob]:
+        """Every utterance so far."""
+        return list(self._lane.jobs.values())
+
+    async def stop(self) -> None:
+        """End early; the file keeps everything dubbed by now."""
+        await self._pipeline.stop()
+
+    async def run(self) -> Outcome:
+        """Dub the source to its end.
+
+        Raises:
+            SinkError: if the output cannot be written; nothing is left of it then.
+        """
+        began, cpu = time.monotonic(), time.process_time()
+        finished = False
+        try:
+            try:
+                await self._pipeline.run()
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
+            await self._sink_worker.run(self._sink.close)
+            finished = True
+        finally:
+            if not finished:
+                await asyncio.shield(self._sink_worker.run(self._sink.discard))
+                await self._monitor.aclose()
+            await self._sink_worker.aclose()
+            await self._delivery.aclose()
+            await self._casting.aclose()
+            if self._recogniser is not self._engines.recogniser:
+                await self._recogniser.aclose()
+            self._source.close()
+        dub_speech = await self._monitor.finish()
+        return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)
+
+    async def _emit(self, block: Block) -> None:
+        def write() -> None:
+            for packet in block.packets:
+                assert isinstance(packet, CopiedPacket)
+                self._sink.write_packet(packet)
+            if len(block.audio):
+                self._sink.write_audio(block.audio)
+
+        await self._sink_worker.run(write)
+        await self._monitor.hear(block.dub)
+
+    def _outcome(self, wall: float, cpu: float, dub_speech: list[Interval]) -> Outcome:
+        probabilities = self._pipeline.speech
+        source_speech = speech_intervals(
+            np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32),
+            self._engines.detector.window,
+        )
+        end = self._playout.position
+        config = self._config
+        summary = summarise(
+            self.jobs,
+            [Interval(i.start, min(i.end, end)) for i in source_speech if i.start < end],
+            dub_speech,
+            media=end,
+            wall=wall,
+            load=self._load,
+            cpu=cpu,
+            live=self._pacing.live,
+            delay=config.playout.delay if self._pacing.live else 0.0,
+            repaired=self._source.repaired,
+            corrupt=self._source.corrupt,
+            deaf=self._pipeline.deaf,
+        )
+        report = Report(
+            source=str(self._source.info.url),
+            output=str(self._sink.path),
+            source_language=config.languages.source,
+            target_language=config.target,
+            engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
+            notes=self._sink.notes,
+            summary=summary,
+            utterances=[describe(job) for job in self.jobs],
+        )
+        return Outcome(report, source_speech, dub_speech)
+
+
+class _DubMonitor:
+    """Voice activity of the dub as it is played, for the report."""
+
+    def __init__(self) -> None:
+        self._detector = SileroDetector()
+        self._resampler = Resampler(TICK_RATE, SPEECH_RATE)
+        self._pending: list[Samples] = []
+        self._length = 0
+        self._probabilities: list[Samples] = []
+
+    async def hear(self, dub: Samples) -> None:
+        """The next stretch of dub, mono at 48 kHz."""
+        self._pending.append(self._resampler.push(dub))
+        self._length += len(self._pending[-1])
+        if self._length >= SPEECH_RATE:
+            await self._classify()
+
+    async def finish(self) -> list[Interval]:
+        """All speech in the dub."""
+        self._pending.append(self._resampler.flush())
+        self._pending.append(np.zeros(self._detector.window, np.float32))
+        await self._classify()
+        await self.aclose()
+        return speech_intervals(np.concatenate(self._probabilities), self._detector.window)
+
+    async def aclose(self) -> None:
+        """End its detector."""
+        await self._detector.aclose()
+
+    async def _classify(self) -> None:
+        audio = np.concatenate(self._pending)
+        whole = len(audio) // self._detector.window * self._detector.window
+        self._pending = [audio[whole:]]
+        self._length = len(audio) - whole
+        self._probabilities.append(await self._detector.probabilities(audio[:whole]))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first fault of a task group, which made it cancel the others."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

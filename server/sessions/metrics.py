@@ -1,0 +1,112 @@
+"""What Prometheus scrapes."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stages.gpu import peak_gpu
+from stream.dub.job import DubJob
+from stream.timeline import seconds
+
+LATENCIES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12)
+
+
+class Metrics:
+    """Counters and histograms of one daemon, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._stage = Histogram(
+            "livedub_stage_seconds",
+            "Time of one utterance in a stage.",
+            ["stage"],
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._total = Histogram(
+            "livedub_utterance_seconds",
+            "From the end of an utterance to its dub being complete.",
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._ready = Histogram(
+            "livedub_dub_ready_seconds",
+            "From the start of an utterance to the first sample of its dub being ready.",
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._speech = Counter(
+            "livedub_speech_seconds",
+            "Speech heard in sources.",
+            ["session"],
+            registry=self.registry,
+        )
+        self._fates = Counter(
+            "livedub_utterances",
+            "Utterances by what became of their dub.",
+            ["session", "track", "fate"],
+            registry=self.registry,
+        )
+        self._faults = Counter(
+            "livedub_stage_faults",
+            "Utterances that a stage failed or gave nothing for in time.",
+            ["stage"],
+            registry=self.registry,
+        )
+        self._restarts = Counter(
+            "livedub_engine_restarts",
+            "Engines made anew after failing.",
+            ["engine"],
+            registry=self.registry,
+        )
+
+    def stage(self, session: str, stage: str, track: str, job: DubJob) -> None:
+        """A stage has dealt with a job, or its fate is known."""
+        if stage == "fate":
+            if job.fate is not None:
+                self._fates.labels(session, track, job.fate.value).inc()
+            if job.available is not None:
+                self._ready.observe(job.available)
+            if "total" in job.latency:
+                self._total.observe(job.latency["total"])
+            return
+        self._stage.labels(stage).observe(job.latency[stage])
+        if stage == "asr":
+            self._speech.labels(session).inc(seconds(job.slot.duration))
+        if job.fault is not None:
+            self._faults.labels(stage).inc()
+
+    def restarted(self, engine: str) -> None:
+        """An engine was made anew."""
+        self._restarts.labels(engine).inc()
+
+    def watch(self, state: Callable[[], Iterable[GaugeMetricFamily]]) -> None:
+        """Also show what ``state`` tells at the time of a scrape."""
+        self.registry.register(_State(state))
+
+    def text(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class _State(Collector):
+    def __init__(self, state: Callable[[], Iterable[GaugeMetricFamily]]) -> None:
+        self._state = state
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return ()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        yield from self._state()
+        memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Largest resident size so far.")
+        memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        yield memory
+        if (held := peak_gpu()) is not None:
+            gpu = GaugeMetricFamily("livedub_peak_gpu_memory_bytes", "Most that PyTorch held.")
+            gpu.add_metric([], held)
+            yield gpu

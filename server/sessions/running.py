@@ -1,0 +1,162 @@
+"""One session of the daemon: what was asked for, what it is doing, and where it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal, Protocol
+
+from server.config import Config
+from server.engines.pool import EnginePool
+from server.sessions.live import LiveSession
+from server.sessions.logs import SESSION
+from server.sessions.metrics import Metrics
+from server.sessions.sources import PublishPoint, Pull
+from server.sessions.spec import PUBLISH, SessionSpec
+from stages.base import EngineError
+from stream.clock.playout_clock import PlayoutClock
+from stream.live.feed import Feed
+from stream.live.source import LiveSource
+from stream.timeline import seconds
+
+State = Literal["starting", "waiting", "live", "draining", "ended", "failed"]
+
+log = logging.getLogger(__name__)
+
+
+class Output(Protocol):
+    """Where a feed goes beside its viewers."""
+
+    async def run(self) -> None:
+        """Carry the feed until it ends or ``aclose``."""
+
+    async def aclose(self) -> None:
+        """Finish what was begun."""
+
+
+class RunningSession:
+    """A session of the daemon: what was asked for, and what it is doing.
+
+    Args:
+        spec: as asked for.
+        config: with the session's own settings.
+        pool: of engines.
+        metrics: to tell about utterances.
+        folder: where its HLS goes; it exists.
+    """
+
+    def __init__(
+        self, spec: SessionSpec, config: Config, pool: EnginePool, metrics: Metrics, folder: Path
+    ) -> None:
+        self.spec = spec
+        self.id = spec.id
+        self.key = spec.key
+        self.play_token = spec.play_token
+        self.folder = folder
+        self.recordings = config.serve.recordings
+        self.targets = tuple(spec.targets) or (config.target,)
+        self.error: str | None = None
+        self.points = PublishPoint()
+        self.ended = asyncio.Event()
+        self._draining = False
+        clock = PlayoutClock(config.playout.delay)
+        pulled = Pull(spec.source) if spec.source != PUBLISH else None
+        connect = self.points.connect if pulled is None else pulled.connect
+        self.source = LiveSource(connect, clock)
+        serve = config.serve
+        self.live = LiveSession(
+            spec.id,
+            config,
+            self.targets,
+            self.source,
+            clock,
+            pool,
+            bounds=(serve.min_delay, serve.max_delay) if spec.delay == "auto" else None,
+            on_stage=lambda stage, track, job: metrics.stage(spec.id, stage, track, job),
+        )
+
+    @property
+    def feed(self) -> Feed:
+        """What viewers get."""
+        return self.live.feed
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        if self.error is not None:
+            return "failed"
+        if self.ended.is_set():
+            return "ended"
+        if self._draining:
+            return "draining"
+        if not self.live.ready:
+            return "starting"
+        return "live" if self.source.connected else "waiting"
+
+    async def run(self, outputs: Iterable[Output]) -> None:
+        """Dub until the source ends; a fault ends this session alone."""
+        SESSION.set(self.id)
+        async with AsyncExitStack() as stack:
+            tasks = []
+            for output in outputs:
+                stack.push_async_callback(output.aclose)
+                tasks.append(asyncio.create_task(self._carry(output)))
+            try:
+                await self.live.run()
+            except EngineError as error:
+                self.error = str(error)
+                log.error("session %s: %s", self.id, error)
+            except Exception as error:
+                self.error = f"the session broke down: {type(error).__name__}"
+                log.exception("session %s broke down", self.id)
+            finally:
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self.ended.set()
+
+    async def drain(self) -> None:
+        """Let what has come be dubbed and played, and end."""
+        self._draining = True
+        await self.live.drain()
+
+    async def stop(self) -> None:
+        """End at once."""
+        await self.live.stop()
+
+    def describe(self) -> dict[str, object]:
+        """What the API shows; no secrets."""
+        live = self.live
+        return {
+            "id": self.id,
+            "state": self.state,
+            "error": self.error,
+            "source": "publish" if self.spec.source == PUBLISH else "pull",
+            "language": self.feed.language,
+            "tracks": list(self.feed.tracks),
+            "connected": self.source.connected,
+            "connections": self.source.connections,
+            "position": live.position,
+            "position_s": round(seconds(live.position), 3),
+            "delay_s": round(live.clock.behind, 3),
+            "hls": self.spec.hls,
+            "protected": self.play_token is not None,
+            "viewers": self.viewers,
+            "dubs": {
+                track: {fate.value: n for fate, n in counts.fates.items()}
+                | {"on_time_rate": counts.on_time_rate}
+                for track, counts in live.counts.items()
+            },
+        }
+
+    @property
+    def viewers(self) -> int:
+        """Readers of its sound."""
+        return sum(sound.readers for sound in self.feed.sounds.values())
+
+    async def _carry(self, output: Output) -> None:
+        try:
+            await output.run()
+        except Exception:
+            log.exception("session %s: an output ended", self.id)

@@ -1,0 +1,133 @@
+"""How media reaches a live session: somebody publishes it, or it is pulled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+from server.rtmp.byte_pipe import BytePipe
+from server.rtmp.ingest import SOURCE_OPTIONS
+from stream.flow.worker import Worker
+from stream.live.source import LAYOUT, Connection, LiveBatch, MediaConnection
+from stream.media.source import MediaSource, SourceError
+
+SILENCE = 10.0
+"""Seconds without an answer after which a pulled source is taken for gone."""
+
+LEAVING = 3.0
+"""Seconds that a new publisher waits for the last one to have left."""
+
+PROBE = {"probesize": "2000000", "analyzeduration": "1000000", "fpsprobesize": "0"}
+"""A live stream is understood from its first second (bytes, microseconds)."""
+
+log = logging.getLogger(__name__)
+
+
+class PublishPoint:
+    """Where the publishers of one session arrive, one at a time."""
+
+    def __init__(self) -> None:
+        self._offered: asyncio.Queue[Connection] = asyncio.Queue(1)
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def connect(self) -> Connection:
+        """The next publisher's connection."""
+        return await self._offered.get()
+
+    async def offer(self, connection: Connection) -> bool:
+        """Let a publisher in, unless there is one already.
+
+        One who returns at once may meet what is left of the last stay: it is waited for.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._free.wait(), LEAVING)
+        if not self._free.is_set():
+            return False
+        self._free.clear()
+        self._offered.put_nowait(_Stay(connection, self._free.set))
+        return True
+
+
+class _Stay:
+    """A connection that says when it is over."""
+
+    def __init__(self, connection: Connection, leave: Callable[[], None]) -> None:
+        self._connection = connection
+        self._leave = leave
+        self.batches = connection.batches
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+        self._leave()
+
+
+class FlvConnection:
+    """A publisher whose FLV comes through a pipe."""
+
+    def __init__(self, name: str) -> None:
+        self.pipe = BytePipe()
+        self._name = name
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
+        worker = Worker("probe")
+        try:
+            source = await worker.run(
+                lambda: MediaSource(
+                    self._name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
+                )
+            )
+        except BaseException:
+            self.pipe.close()
+            raise
+        finally:
+            await worker.aclose()
+        async with contextlib.aclosing(MediaConnection(source).batches()) as media:
+            async for batch in media:
+                yield batch
+
+    async def aclose(self) -> None:
+        """Break the pipe."""
+        self.pipe.close()
+
+
+class Pull:
+    """A source that is fetched: again and again when it breaks off, or once if it is a file.
+
+    Args:
+        url: that FFmpeg reads, or the path of a file.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._file = "://" not in url or url.startswith("file:")
+        self._tried = 0
+
+    async def connect(self) -> Connection | None:
+        """The next connection; failing ones are retried ever more slowly."""
+        while True:
+            if self._file and self._tried:
+                return None
+            if self._tried:
+                await asyncio.sleep(min(2.0 ** (self._tried - 1), 30.0))
+            self._tried += 1
+            worker = Worker("pull")
+            try:
+                source = await worker.run(self._open)
+            except SourceError as error:
+                log.warning("%s", error)
+            else:
+                self._tried = 1
+                return MediaConnection(source, paced=self._file)
+            finally:
+                await worker.aclose()
+
+    def _open(self) -> MediaSource:
+        if self._file:
+            path = Path(self._url.removeprefix("file:"))
+            return MediaSource(str(path), layout=LAYOUT)
+        return MediaSource(self._url, layout=LAYOUT, options=PROBE, timeout=SILENCE)

@@ -1,0 +1,1 @@
+"""WebRTC: publishing by WHIP, playback by WHEP."""

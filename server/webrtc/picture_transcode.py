@@ -1,0 +1,131 @@
+"""The picture for viewers who need H.264 without reordering, recoded only where it is not so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import av
+import av.error
+from av.video.frame import PictureType
+
+from stream.flow.broadcast import Subscription
+from stream.flow.relay import Relays
+from stream.live.feed import Feed, PictureFormat, PicturePacket
+from stream.timeline import TICK, TICK_RATE
+
+KEY_INTERVAL = 2 * TICK_RATE
+"""Ticks between key pictures: how long a viewer who joins may have to wait."""
+
+WAITING = 60
+"""Pictures that may wait for the encoder; beyond it skips to the next key picture."""
+
+_OPTIONS = {
+    "preset": "ultrafast",
+    "tune": "zerolatency",
+    "crf": "24",
+    "maxrate": "4M",
+    "bufsize": "4M",
+    "forced-idr": "1",
+}
+
+
+class PictureTranscoder:
+    """Any coded picture in, baseline H.264 in Annex B form out, in the order of showing."""
+
+    def __init__(self) -> None:
+        self._format: PictureFormat | None = None
+        self._decoder: Any = None
+        self._encoder: Any = None
+        self._size: tuple[int, int] | None = None
+        self._next_key = 0
+        self._last = -1
+        self._waiting = True
+
+    def convert(self, item: PicturePacket, lost: bool) -> list[PicturePacket]:
+        """Recode one picture; after a loss nothing until the next key picture."""
+        if lost or item.format != self._format:
+            self._waiting = True
+        if self._waiting:
+            if not item.key:
+                return []
+            self._open(item.format)
+        packet = av.Packet(item.data)
+        packet.pts, packet.dts, packet.time_base = item.shown, item.time, TICK
+        try:
+            frames = self._decoder.decode(packet)
+        except (av.error.FFmpegError, OSError):
+            self._waiting = True
+            return []
+        return [coded for frame in frames for coded in self._encode(frame)]
+
+    def _open(self, format_: PictureFormat) -> None:
+        self._format = format_
+        self._waiting = False
+        self._decoder = av.CodecContext.create(format_.codec, "r")
+        if format_.extradata:
+            self._decoder.extradata = format_.extradata
+        # Decoding several frames at once would add as many frames of delay.
+        self._decoder.thread_type = "SLICE"
+
+    def _encode(self, frame: av.VideoFrame) -> list[PicturePacket]:
+        shown = frame.pts
+        if shown is None or shown <= self._last:
+            return []
+        self._last = shown
+        width, height = frame.width & ~1, frame.height & ~1  # 4:2:0 has even sizes only
+        frame = frame.reformat(width, height, "yuv420p")
+        frame.time_base = TICK
+        if self._size != (width, height):
+            self._start_encoder(width, height)
+        frame.pict_type = PictureType.NONE
+        if shown >= self._next_key:
+            frame.pict_type = PictureType.I
+            self._next_key = shown + KEY_INTERVAL
+        coded = PictureFormat("h264", b"", width, height)
+        return [
+            PicturePacket(coded, p.pts or 0, p.pts or 0, p.is_keyframe, bytes(p))
+            for p in self._encoder.encode(frame)
+        ]
+
+    def _start_encoder(self, width: int, height: int) -> None:
+        encoder: Any = av.CodecContext.create("libx264", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+        encoder.time_base, encoder.framerate = TICK, 30
+        encoder.profile = "Baseline"
+        encoder.gop_size = 600  # key pictures are placed by media time, not by count
+        encoder.options = dict(_OPTIONS)
+        self._encoder = encoder
+        self._size = (width, height)
+        self._next_key = 0
+
+
+_relays: Relays[PicturePacket, PicturePacket] = Relays("picture", capacity=WAITING)
+
+
+@contextlib.asynccontextmanager
+async def transcoded(
+    feed: Feed, *, capacity: int = 60
+) -> AsyncIterator[Subscription[PicturePacket]]:
+    """The feed's picture as baseline H.264, recoded once for all its viewers.
+
+    Args:
+        feed: whose picture.
+        capacity: pictures that the viewer may be behind before it loses the oldest.
+    """
+    async with _relays.read(feed.picture, PictureTranscoder, capacity) as pictures:
+        yield pictures
+
+
+async def from_key(
+    pictures: Subscription[PicturePacket],
+) -> AsyncGenerator[PicturePacket, None]:
+    """Only what can be decoded: from a key picture on, and again after pictures were missed."""
+    missed, waiting = pictures.missed, True
+    async for packet in pictures:
+        if pictures.missed != missed:
+            missed, waiting = pictures.missed, True
+        waiting = waiting and not packet.key
+        if not waiting:
+            yield packet

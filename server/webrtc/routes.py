@@ -1,0 +1,189 @@
+"""HTTP for WHEP and WHIP: offers in, answers out, peers counted and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+
+from server.webrtc.ice_servers import ice_links
+from server.webrtc.peer import MAX_SDP, Peer
+from server.webrtc.peers import Action, Peers
+from server.webrtc.whep import WhepPeer, watch
+from server.webrtc.whip import WhipSource, publish
+from stream.live.feed import ORIGINAL, Feed
+
+SDP = "application/sdp"
+
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""Answers may hold credentials."""
+
+Sounds = Annotated[Sequence[str], Query()]
+"""``track`` in the query, as often as there are audio sections to fill."""
+
+
+class Authorise(Protocol):
+    """Decides who may do what; refuses with an ``HTTPException``."""
+
+    def __call__(self, request: Request, session: str, action: Action, /) -> None:
+        """Return if the request may ``action`` in ``session``."""
+
+
+class Ingest(Protocol):
+    """Takes a publisher for a session."""
+
+    def __call__(self, session: str, source: WhipSource, /) -> Awaitable[None]:
+        """Take the source over; it is read by the callee and closed when its peer ends.
+
+        Raises:
+            KeyError: if there is no such session.
+            HTTPException: if the session cannot take a publisher now.
+        """
+
+
+def webrtc_router(
+    feeds: Callable[[str], Feed],
+    ingest: Ingest,
+    authorise: Authorise,
+    peers: Peers,
+) -> APIRouter:
+    """Routes below ``/sessions/{id}`` for viewers (``whep``) and publishers (``whip``).
+
+    Args:
+        feeds: the feed of a session; raises ``KeyError`` where there is none.
+        ingest: takes a publisher over.
+        authorise: called before anything else.
+        peers: holds the peers; closed by its owner when the daemon ends.
+    """
+    router = APIRouter()
+
+    @router.post("/sessions/{session}/whep", status_code=201)
+    async def play(session: str, request: Request, track: Sounds = ()) -> Response:
+        authorise(request, session, "play")
+        feed = _known(feeds, session)
+        if math.isinf(feed.due(0)):
+            detail = "nobody has published to the session yet: try again in a while"
+            raise HTTPException(409, detail, {"Retry-After": "2"})
+        chosen = _chosen(feed, track)
+        offer = await _offer(request)
+        made: list[WhepPeer] = []
+
+        async def make() -> Peer:
+            made.append(await watch(feed, chosen, offer, ice_servers=peers.ice_servers))
+            return made[0]
+
+        name = await peers.admit(session, "play", make)
+        return _created(request, name, made[0], peers)
+
+    @router.post("/sessions/{session}/whip", status_code=201)
+    async def take(session: str, request: Request) -> Response:
+        authorise(request, session, "publish")
+        offer = await _offer(request)
+        made: list[WhipSource] = []
+
+        async def make() -> Peer:
+            source = await publish(offer, ice_servers=peers.ice_servers)
+            try:
+                await ingest(session, source)
+            except BaseException:
+                await source.aclose()
+                raise
+            made.append(source)
+            return source
+
+        try:
+            name = await peers.admit(session, "publish", make)
+        except KeyError:
+            raise HTTPException(404, f"there is no session '{session}'") from None
+        return _created(request, name, made[0], peers)
+
+    @router.put("/sessions/{session}/whep/{name}/track", status_code=204)
+    async def select(session: str, name: str, track: Sounds, request: Request) -> Response:
+        authorise(request, session, "play")
+        peer = peers.find(session, "play", name)
+        assert isinstance(peer, WhepPeer)
+        peer.select(_chosen(_known(feeds, session), track))
+        return Response(status_code=204)
+
+    _add_resource(router, "whep", "play", feeds, authorise, peers)
+    _add_resource(router, "whip", "publish", feeds, authorise, peers)
+    return router
+
+
+def _add_resource(
+    router: APIRouter,
+    path: str,
+    action: Action,
+    feeds: Callable[[str], Feed],
+    authorise: Authorise,
+    peers: Peers,
+) -> None:
+    """What can be done with an endpoint and its resources besides posting offers."""
+    endpoint = f"/sessions/{{session}}/{path}"
+    resource = f"{endpoint}/{{name}}"
+
+    @router.options(endpoint)
+    async def options(session: str, request: Request) -> Response:
+        headers = {"Accept-Post": SDP, "Allow": "OPTIONS, POST"}
+        # Whoever may not come in is told how to ask, but not the credentials of a TURN server.
+        with contextlib.suppress(HTTPException):
+            authorise(request, session, action)
+            _known(feeds, session)
+            headers |= ice_links(peers.ice_servers) | NOT_KEPT
+        return Response(status_code=204, headers=headers)
+
+    @router.delete(resource)
+    async def end(session: str, name: str, request: Request) -> Response:
+        authorise(request, session, action)
+        await peers.find(session, action, name).aclose()
+        return Response(status_code=200)
+
+    @router.patch(resource)
+    async def trickle(session: str, name: str, request: Request) -> Response:
+        # All our candidates are in the answer, and the peer's own checks show where it is.
+        detail = "candidates are not trickled and ICE is not restarted: post a new offer"
+        raise HTTPException(405, detail, {"Allow": "DELETE, OPTIONS"})
+
+    @router.options(resource)
+    async def resource_options(session: str, name: str) -> Response:
+        return Response(status_code=204, headers={"Allow": "DELETE, OPTIONS"})
+
+
+async def _offer(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != SDP:
+        raise HTTPException(415, f"the offer must be {SDP}", {"Accept-Post": SDP, "Accept": SDP})
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_SDP:
+            raise HTTPException(413, "the offer is longer than 64 KiB")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise HTTPException(400, "the offer is not text in UTF-8") from None
+
+
+def _known(feeds: Callable[[str], Feed], session: str) -> Feed:
+    try:
+        return feeds(session)
+    except KeyError:
+        raise HTTPException(404, f"there is no session '{session}'") from None
+
+
+def _chosen(feed: Feed, sounds: Sequence[str]) -> Sequence[str]:
+    """What is asked for; the first dub if nothing is, or the original where nothing is dubbed."""
+    for name in sounds:
+        if name not in feed.sounds:
+            known = ", ".join(feed.sounds)
+            raise HTTPException(404, f"there is no track '{name}'; there is {known}")
+    return sounds or [next((name for name in feed.tracks if name != ORIGINAL), ORIGINAL)]
+
+
+def _created(request: Request, name: str, peer: Peer, peers: Peers) -> Response:
+    headers = {"Location": f"{request.url.path.rstrip('/')}/{name}", "ETag": f'"{name[:8]}"'}
+    headers |= ice_links(peers.ice_servers) | NOT_KEPT
+    return Response(peer.answer, 201, headers, media_type=SDP)

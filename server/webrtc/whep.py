@@ -1,0 +1,149 @@
+"""WHEP: a viewer of a feed by WebRTC (draft-ietf-wish-whep)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from aiortc import RTCIceServer
+
+from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
+from server.webrtc.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
+from server.webrtc.whep_tracks import FeedTrack, PictureTrack, SoundTrack
+from stream.live.feed import Feed
+from stream.timeline import TICK_RATE, ticks
+
+MOST_SOUNDS = 2
+"""A dub's voice and the original, for a viewer who mixes them."""
+
+
+class WhepPeer(Peer):
+    """A viewer; made by :func:`watch`."""
+
+    def __init__(self, feed: Feed, ice_servers: Collection[RTCIceServer]) -> None:
+        super().__init__(ice_servers)
+        self._feed = feed
+        self._sounds: list[SoundTrack] = []
+        self._picture: PictureTrack | None = None
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """Names of the feed's sounds that are sent, in the order of the offer's sections."""
+        return tuple(sound.name for sound in self._sounds if sound.name is not None)
+
+    def select(self, sounds: Sequence[str]) -> None:
+        """Go on with other sounds of the feed, from their next packets; nothing in what is left.
+
+        Raises:
+            KeyError: if there is no such sound; nothing is changed then.
+            UnsupportedOfferError: if there are more than audio sections in the offer.
+        """
+        for name in sounds:
+            self._feed.sounds[name]
+        if len(sounds) > len(self._sounds):
+            raise UnsupportedOfferError(
+                f"{len(sounds)} tracks need as many audio sections; there is {len(self._sounds)}"
+            )
+        for track, name in itertools.zip_longest(self._sounds, sounds):
+            track.select(name)
+
+    async def released(self) -> None:
+        """Stop reading the feed."""
+        for sound in self._sounds:
+            await sound.aclose()
+        if self._picture is not None:
+            await self._picture.aclose()
+
+    async def start(self, offer_sdp: str, sounds: Sequence[str]) -> None:
+        """Answer the offer with what the feed has."""
+        offer = read_offer(offer_sdp, most_sounds=MOST_SOUNDS)
+        for kind, direction in offer.direction.items():
+            if direction not in ("recvonly", "sendrecv"):
+                raise UnsupportedOfferError(
+                    f"a viewer's {kind} section must be recvonly, not {direction}"
+                )
+        if "audio" in offer.codecs:
+            if "OPUS" not in offer.codecs["audio"]:
+                raise UnsupportedOfferError("the sound is Opus, which the offer does not have")
+            for _ in range(offer.sounds):
+                self._sounds.append(SoundTrack(self._feed, None, self.end))
+                self._add(self._sounds[-1], "OPUS")
+            self.select(sounds)
+        if "video" in offer.codecs and _has_picture(self._feed):
+            codec = _codec(self._feed, offer.codecs["video"])
+            self._picture = PictureTrack(self._feed, codec, self.end)
+            self._add(self._picture, codec)
+        if not self.connection.getSenders():
+            raise UnsupportedOfferError("the offer is for a picture alone, and there is none")
+        await self.negotiate(offer)
+        self._report_by_media_time()
+
+    def _add(self, track: FeedTrack, codec: str) -> None:
+        transceiver = self.connection.addTransceiver(track, direction="sendonly")
+        prefer(transceiver, [codec])
+        if track in self._sounds[1:]:
+            # Browsers keep one sound of a stream together with its picture, and not always the
+            # first: any other is a stream of its own.
+            transceiver.sender._stream_id = str(uuid.uuid4())
+
+    def _report_by_media_time(self) -> None:
+        now = asyncio.get_running_loop().time()
+        zero = ntp_now() + ntp_ticks(ticks(self._feed.due(0) - now))
+        origin = secrets.randbits(32)
+        for sender in self.connection.getSenders():
+            track = sender.track
+            if isinstance(track, FeedTrack):
+                sent = track.sent
+                transport: Any = ReportingTransport(
+                    sender.transport, sender._ssrc, track.rate, sent, zero, origin
+                )
+                sender.setTransport(transport)
+
+
+async def watch(
+    feed: Feed, sounds: Sequence[str], offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()
+) -> WhepPeer:
+    """Show a feed to the peer who made the offer.
+
+    Args:
+        feed: what is shown.
+        sounds: those of the feed to begin with, one for each audio section of the offer or less.
+        offer_sdp: with or without candidates; the answer has all of ours.
+        ice_servers: STUN or TURN servers, if the viewer is not to be reached directly.
+
+    Raises:
+        KeyError: if the feed has no such sound.
+        OfferError: if the offer is malformed.
+        UnsupportedOfferError: if it wants something else than to watch, or cannot play what
+            there is.
+    """
+    peer = WhepPeer(feed, ice_servers)
+    try:
+        await peer.start(offer_sdp, sounds)
+    except BaseException:
+        await peer.aclose()
+        raise
+    return peer
+
+
+def _has_picture(feed: Feed) -> bool:
+    """Whether there is a picture, or the feed is too young to tell."""
+    now = asyncio.get_running_loop().time()
+    return feed.picture_format is not None or now < feed.due(TICK_RATE)
+
+
+def _codec(feed: Feed, offered: Collection[str]) -> str:
+    """What the viewer gets: the picture as it is, or H.264."""
+    format_ = feed.picture_format
+    untouched = format_ is not None and format_.codec == "vp8" and not format_.reordered
+    if untouched and "VP8" in offered:
+        return "VP8"
+    if "H264" not in offered:
+        raise UnsupportedOfferError(
+            "the picture is H.264, which the offer does not have: offer it, or sound alone"
+        )
+    return "H264"

@@ -1,0 +1,182 @@
+"""What WebRTC senders read from: a feed's sound and picture, coded, one packet after another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import av
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from server.webrtc.opus_listener import OpusListener
+from server.webrtc.picture_transcode import from_key, transcoded
+from stream.h264 import AnnexB
+from stream.live.feed import ORIGINAL, Feed, PicturePacket
+from stream.timeline import TICK, TICK_RATE, rescale
+
+PICTURE_RATE = 90_000
+"""RTP's clock for pictures, Hz."""
+
+BEHIND = 50
+"""Packets of each kind that a viewer may be behind before it loses some."""
+
+_PICTURE_UNIT = Fraction(1, PICTURE_RATE)
+
+_log = logging.getLogger(__name__)
+
+
+class FeedTrack(MediaStreamTrack):
+    """What a sender reads from, one coded packet after another."""
+
+    rate = TICK_RATE
+    """Of the RTP clock, Hz."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._time = 0
+
+    def sent(self) -> int:
+        """Media time of the newest packet given out, ticks."""
+        return self._time
+
+    async def aclose(self) -> None:
+        """Let go of the feed."""
+
+
+class SoundTrack(FeedTrack):
+    """One of the feed's sounds in Opus, exchangeable while it runs; or nothing.
+
+    Args:
+        feed: whose sound.
+        name: of the sound to begin with; ``None`` for nothing.
+        on_end: called when the feed has ended.
+
+    Raises:
+        KeyError: if there is no such sound.
+    """
+
+    kind = "audio"
+
+    def __init__(self, feed: Feed, name: str | None, on_end: Callable[[], None]) -> None:
+        super().__init__()
+        self._listener = OpusListener(feed, name or ORIGINAL, capacity=BEHIND)
+        self._wanted = asyncio.Event()
+        self._on_end = on_end
+        self.select(name)
+
+    @property
+    def name(self) -> str | None:
+        """The sound that is selected; ``None`` where nothing is sent."""
+        return self._listener.name if self._wanted.is_set() else None
+
+    def select(self, name: str | None) -> None:
+        """Go on with another sound from its next packet, or with nothing.
+
+        Raises:
+            KeyError: if there is no such sound.
+        """
+        if name is None:
+            self._wanted.clear()
+        else:
+            self._listener.select(name)
+            self._wanted.set()
+
+    async def recv(self) -> Any:
+        """The next packet of the sound that is selected; waits while none is."""
+        if not self._wanted.is_set():
+            await self._listener.aclose()
+            await self._wanted.wait()
+        packet = await self._listener.next()
+        if packet is None:
+            self._on_end()
+            raise MediaStreamError("the feed has ended")
+        self._time = packet.time
+        coded = av.Packet(packet.data)
+        coded.pts = coded.dts = packet.time
+        coded.time_base = TICK
+        return coded
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._listener.aclose()
+
+
+class PictureTrack(FeedTrack):
+    """The feed's picture as the viewer can play it, from a key picture on.
+
+    Args:
+        feed: whose picture.
+        codec: ``H264`` or ``VP8``, as agreed with the viewer.
+        on_end: called when there is no more.
+    """
+
+    kind = "video"
+    rate = PICTURE_RATE
+
+    def __init__(self, feed: Feed, codec: str, on_end: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_end = on_end
+        self._pictures = playable(feed, codec)
+
+    async def recv(self) -> Any:
+        """The next picture."""
+        picture = await anext(self._pictures, None)
+        if picture is None:
+            self._on_end()
+            raise MediaStreamError("the feed has ended")
+        self._time = picture.shown
+        coded = av.Packet(picture.data)
+        coded.pts = coded.dts = rescale(picture.shown, TICK, _PICTURE_UNIT)
+        coded.time_base = _PICTURE_UNIT
+        coded.is_keyframe = picture.key
+        return coded
+
+    async def aclose(self) -> None:
+        """Stop looking."""
+        await self._pictures.aclose()
+
+
+async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None]:
+    """Pictures that a browser can play: untouched as long as they are, then recoded.
+
+    Args:
+        feed: whose picture.
+        codec: ``H264`` (in Annex B form, parameter sets before every key picture) or ``VP8``.
+    """
+    pictures = feed.picture.subscribe(BEHIND)
+    converter: AnnexB | None = None
+    format_ = None
+    try:
+        async with contextlib.aclosing(from_key(pictures)) as packets:
+            async for packet in packets:
+                try:
+                    if packet.format != format_:
+                        format_ = packet.format
+                        if format_.reordered or format_.codec.upper() != codec:
+                            break
+                        converter = AnnexB(format_.extradata) if codec == "H264" else None
+                    if converter is not None:
+                        data = converter.convert(packet.data, key=packet.key)
+                        packet = replace(packet, data=data)
+                except ValueError as error:
+                    _log.warning("a picture is left out: %s", error)
+                    continue
+                yield packet
+            else:
+                return
+    finally:
+        pictures.close()
+    if codec != "H264":
+        return  # what was agreed on can no longer be had; the viewer may come again
+    async with (
+        transcoded(feed, capacity=BEHIND) as recoded,
+        contextlib.aclosing(from_key(recoded)) as packets,
+    ):
+        async for packet in packets:
+            yield packet

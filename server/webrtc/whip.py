@@ -1,0 +1,280 @@
+"""WHIP: a publisher by WebRTC (RFC 9725) as a live source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncGenerator, Collection
+from functools import partial
+
+import av
+import av.error
+from aiortc import RTCIceServer
+
+from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
+from server.webrtc.rtp_clock import Alignment
+from server.webrtc.rtp_order import Lost
+from server.webrtc.rtp_pictures import CodedPicture, PictureAssembler, vp8_size
+from server.webrtc.rtp_receive import Reception
+from server.webrtc.whip_sound import CHANNELS, SoundDecoder
+from stream.flow.worker import Worker
+from stream.frames import AudioChunk
+from stream.h264 import SPS, split_annexb, unit_type
+from stream.live.feed import PictureFormat, PicturePacket
+from stream.timeline import TICK_RATE
+
+SOUND_WAIT = 0.12
+"""Seconds that a missing packet of sound may still come; it is not asked for again."""
+
+PICTURE_WAIT = 0.5
+"""Seconds that a missing packet of picture may still come; it is asked for again."""
+
+SOUND_HELD, PICTURE_HELD = 1000, 8192
+"""Packets held for a reader who does not come: some 20 s of sound, 10 MB of picture."""
+
+REPORTS_WAIT = 1.0
+"""Seconds that the first pictures wait for reports, rather than be placed by arrival."""
+
+FEEDBACK = 0.1
+"""Seconds between looks at what is to be asked for."""
+
+QUIET = 5
+"""Passes of the event loop without a packet after which none waits in a socket: from there to here
+it takes three."""
+
+PILE = 1000
+"""More packets than the sockets' buffers hold: those that come after them had not come before."""
+
+KEY_AGAIN = 0.5
+"""Seconds between requests for a key picture."""
+
+
+class WhipSource(Peer):
+    """A publisher; made by :func:`publish`."""
+
+    channels = CHANNELS
+
+    def __init__(self, ice_servers: Collection[RTCIceServer]) -> None:
+        super().__init__(ice_servers)
+        self.ended = asyncio.Event()
+        """Set when the publisher has gone; what has come can still be read."""
+        self._changed = asyncio.Event()
+        self._sound: Reception | None = None
+        self._picture: Reception | None = None
+        self._align: Alignment | None = None
+        self._decoder = SoundDecoder()
+        self._assembler = PictureAssembler()
+        self._worker = Worker("whip")
+        self._feedback: asyncio.Task[None] | None = None
+        self._format: PictureFormat | None = None
+        self._parameters = b""
+        self._last = -1
+        self._began: float | None = None
+
+    @property
+    def concealed(self) -> int:
+        """Ticks of sound so far that were made up for what was lost."""
+        return self._decoder.concealed
+
+    async def start(self, offer_sdp: str) -> None:
+        """Answer the offer."""
+        offer = read_offer(offer_sdp)
+        for kind, direction in offer.direction.items():
+            if direction not in ("sendonly", "sendrecv"):
+                raise UnsupportedOfferError(
+                    f"a publisher's {kind} section must be sendonly, not {direction}"
+                )
+        if "audio" not in offer.codecs:
+            raise UnsupportedOfferError("the offer has no sound: there is nothing to dub")
+        if "OPUS" not in offer.codecs["audio"]:
+            raise UnsupportedOfferError("the offer has sound, but not as Opus")
+        audio = self.connection.addTransceiver("audio", direction="recvonly")
+        prefer(audio, ("OPUS",))
+        video = None
+        if "video" in offer.codecs:
+            if not offer.codecs["video"] & {"H264", "VP8"}:
+                raise UnsupportedOfferError("the picture is offered neither as H.264 nor as VP8")
+            video = self.connection.addTransceiver("video", direction="recvonly")
+            prefer(video, ("H264", "VP8"))
+        await self.negotiate(offer)
+        self._sound = Reception(
+            audio, wait=SOUND_WAIT, capacity=SOUND_HELD, changed=self._changed.set
+        )
+        if video is not None:
+            self._picture = Reception(
+                video, wait=PICTURE_WAIT, capacity=PICTURE_HELD, changed=self._changed.set
+            )
+            self._align = Alignment(self._sound.clock, self._picture.clock)
+        self._feedback = asyncio.create_task(self._give_feedback())
+
+    async def released(self) -> None:
+        """End what served the publisher; :meth:`batches` ends after what it still holds."""
+        if self._feedback is not None:
+            self._feedback.cancel()
+            await asyncio.wait([self._feedback])
+        self.ended.set()
+        self._changed.set()
+
+    async def batches(self) -> AsyncGenerator[list[AudioChunk | PicturePacket], None]:
+        """What the publisher sends, as it comes; ends when the publisher has gone.
+
+        Sound is stereo at 48 kHz, contiguous from 0. Pictures are coded as they were sent and
+        on the sound's timeline, beginning with a key picture; each kind is in order. To be
+        iterated once.
+        """
+        try:
+            while True:
+                over = self.ended.is_set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._deadline()):
+                        await self._changed.wait()
+                now = math.inf if over else await self._caught_up()
+                self._changed.clear()
+                batch = [*await self._decoded(now), *await self._pictures(now)]
+                if batch:
+                    yield batch
+                elif over:
+                    return
+        finally:
+            await self._worker.aclose()
+
+    def _deadline(self) -> float | None:
+        """When the next gap is given up, if there is one."""
+        if self.ended.is_set():
+            return 0.0
+        streams = [self._sound, self._picture if self._can_place() else None]
+        deadlines = [stream.order.deadline() for stream in streams if stream is not None]
+        return min((time for time in deadlines if time is not None), default=None)
+
+    async def _caught_up(self) -> float:
+        """The time now; where a gap is to be given up, what came until then has been taken.
+
+        A pass of the event loop reads one datagram and runs every timer that is due: after this
+        process stood still, packets that came in time would be behind the timer.
+        """
+        now, quiet, most = self._now(), 0, self._came + PILE
+        while quiet < QUIET and self._came < most:
+            deadline = self._deadline()
+            if deadline is None or deadline > now:
+                break
+            came = self._came
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._came == came else 0
+        return now
+
+    @property
+    def _came(self) -> int:
+        """Packets so far."""
+        return sum(stream.came for stream in (self._sound, self._picture) if stream is not None)
+
+    async def _decoded(self, now: float) -> list[AudioChunk | PicturePacket]:
+        if self._sound is None:
+            return []
+        packets = [
+            (self._sound.clock.ticks(item[0].timestamp), item[0].payload)
+            for item in self._sound.order.ready(now)
+            if not isinstance(item, Lost) and item[0].payload
+        ]
+        if not packets:
+            return []
+        return [*await self._worker.run(partial(self._decoder.decode, packets))]
+
+    async def _pictures(self, now: float) -> list[PicturePacket]:
+        if self._picture is None or not self._can_place():
+            return []
+        shown = []
+        for item in self._picture.order.ready(now):
+            if isinstance(item, Lost):
+                self._assembler.lost(item)
+            elif (picture := self._assembler.add(*item)) is not None:
+                packet = await self._placed(picture)
+                if packet is None:
+                    self._assembler.waiting = True
+                else:
+                    shown.append(packet)
+        return shown
+
+    def _can_place(self) -> bool:
+        """Whether it is known, or no longer waited for, how the clocks relate."""
+        if self._align is None or self._decoder.origin is None:
+            return False
+        if self._began is None:
+            self._began = self._now()
+        return self._align.aligned or self._now() - self._began > REPORTS_WAIT
+
+    async def _placed(self, picture: CodedPicture) -> PicturePacket | None:
+        """The picture on the sound's timeline, unless there is no sound yet."""
+        assert self._picture is not None and self._align is not None
+        at = self._align.place(self._picture.clock.ticks(picture.timestamp))
+        if at is None or self._decoder.origin is None:
+            return None
+        if picture.key:
+            await self._look(picture)
+        if self._format is None:
+            return None
+        time = at - self._decoder.origin
+        if time < max(0, self._last) - TICK_RATE:
+            return None  # a clock was set back
+        self._last = max(time, self._last + 1)
+        return PicturePacket(self._format, self._last, self._last, picture.key, picture.data)
+
+    async def _look(self, picture: CodedPicture) -> None:
+        """Find out the size of a key picture, where it may have changed."""
+        if picture.codec == "vp8":
+            self._format = PictureFormat("vp8", b"", *vp8_size(picture.data))
+            return
+        sets = b"".join(u for u in split_annexb(picture.data) if unit_type(u) == SPS)
+        if sets == self._parameters:
+            return
+        size = await self._worker.run(partial(_decoded_size, picture.data))
+        if size is not None:
+            self._parameters = sets
+            self._format = PictureFormat("h264", b"", *size)
+
+    async def _give_feedback(self) -> None:
+        asked = -KEY_AGAIN
+        while True:
+            await asyncio.sleep(FEEDBACK)
+            for stream in (self._sound, self._picture):
+                if stream is not None:
+                    await stream.feedback()
+            due = self._assembler.waiting and self._now() - asked >= KEY_AGAIN
+            if self._picture is not None and due:
+                asked = self._now()
+                await self._picture.ask_for_key()
+            if self._sound is not None and self._sound.said_goodbye:
+                self.end()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+async def publish(offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ()) -> WhipSource:
+    """Receive from the peer who made the offer.
+
+    Args:
+        offer_sdp: with or without candidates; the answer has all of ours.
+        ice_servers: STUN or TURN servers, if we are not to be reached directly.
+
+    Raises:
+        OfferError: if the offer is malformed.
+        UnsupportedOfferError: if it has no Opus, or a picture that is neither H.264 nor VP8.
+    """
+    source = WhipSource(ice_servers)
+    try:
+        await source.start(offer_sdp)
+    except BaseException:
+        await source.aclose()
+        raise
+    return source
+
+
+def _decoded_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of an H.264 key picture, which only decoding tells for sure."""
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    with contextlib.suppress(av.error.FFmpegError, OSError):
+        for frame in [*decoder.decode(av.Packet(data)), *decoder.decode(None)]:
+            return frame.width, frame.height
+    return None

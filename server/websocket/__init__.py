@@ -1,0 +1,1 @@
+"""WebSocket: publishing speech, receiving dubs and events."""

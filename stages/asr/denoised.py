@@ -1,0 +1,55 @@
+"""A recogniser that hears speech with its steady noise suppressed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from stages.base import EngineError, Recogniser
+from stream.flow.worker import Worker
+from stream.frames import SPEECH_RATE, Samples, Transcript
+from stream.sound.denoise import afftdn, arnndn
+
+
+class DenoisedRecogniser:
+    """See ``Recogniser``; only what is recognised is changed, nothing that is heard.
+
+    Args:
+        recogniser: hears the rest; it stays its owner's to close.
+        method: FFmpeg's filter.
+        model: of arnndn, an ``.rnnn`` file.
+
+    Raises:
+        EngineError: if the model cannot be used.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        method: Literal["afftdn", "arnndn"],
+        model: Path | None = None,
+    ) -> None:
+        self._recogniser = recogniser
+        self._method = method
+        self._model = model or Path()
+        self._worker = Worker("denoise")
+        try:
+            self._denoise(np.zeros(SPEECH_RATE // 10, np.float32))
+        except ValueError as error:
+            raise EngineError(f"asr.denoise_model cannot be used: {error}.") from error
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        """Transcribe one utterance without its noise."""
+        clean = await self._worker.run(lambda: self._denoise(audio))
+        return await self._recogniser.recognise(clean, words=words)
+
+    async def aclose(self) -> None:
+        """End the thread."""
+        await self._worker.aclose()
+
+    def _denoise(self, audio: Samples) -> Samples:
+        if self._method == "afftdn":
+            return afftdn(audio, SPEECH_RATE)
+        return arnndn(audio, SPEECH_RATE, self._model)

@@ -1,0 +1,172 @@
+"""Whisper by faster-whisper, with windows no longer than the utterance needs."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+from faster_whisper import WhisperModel
+
+from stages.asr.hallucination import Hearing, is_doubtful, rejection
+from stages.base import EngineError
+from stages.weights.resolve import resolve
+from stream.flow.worker import Worker
+from stream.frames import SPEECH_RATE, Samples, Transcript, Word
+
+DEFAULT_MODEL = "tiny.en"
+
+_FRAME = 160
+"""Samples in one mel frame."""
+_WHOLE = 3000
+"""Frames of the 30 s window that Whisper was trained on."""
+_SHORTEST = 1200
+# Below 1200 frames, or with less than 3 s after the speech, tiny.en says one utterance in
+# eight twice; from there on its word error rate is that of the whole window.
+_AFTER = 300
+_BUCKET = 100
+_INAUDIBLE = 1e-4
+"""Peak below which audio is silence, whatever the model would make of it."""
+_SECOND_BEAM = 5
+
+
+def window_frames(samples: int) -> int:
+    """Mel frames to encode for so much audio: rounded up so that few shapes occur."""
+    needed = samples / _FRAME + _AFTER
+    return min(_WHOLE, max(_SHORTEST, math.ceil(needed / _BUCKET) * _BUCKET))
+
+
+class _ShortWindowWhisper(WhisperModel):  # type: ignore[misc]
+    """Encodes only the first frames of the padded window: the cost falls with them.
+
+    The number is a thread's own: a call that was cancelled may still run in another.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.window = threading.local()
+
+    def encode(self, features: Any) -> Any:
+        frames = getattr(self.window, "frames", _WHOLE)
+        return super().encode(np.ascontiguousarray(features[..., :frames]))
+
+    def _split_segments_by_timestamps(self, *args: Any, **kwargs: Any) -> Any:
+        # Without timestamps one pass is the whole window; unless it says that it ended at
+        # one, timing the words makes ``transcribe`` decode the tail once more.
+        segments, seek, _ = super()._split_segments_by_timestamps(*args, **kwargs)
+        return segments, seek, True
+
+
+class FasterWhisper:
+    """A recogniser for Whisper models in CTranslate2 form.
+
+    Args:
+        model: a path, a hub id or a known name; ``default`` is ``tiny.en``.
+        language: ISO 639-1 code of the speech, with or without a region; empty to detect it
+            in each utterance.
+        threads: of the CPU.
+        beam_size: hypotheses kept in the first pass.
+        compute_type: CTranslate2's, such as ``int8``, ``float16`` or ``default``.
+
+    Raises:
+        EngineError: if the model cannot be had or does not know the language.
+    """
+
+    def __init__(
+        self,
+        model: str = "default",
+        language: str = "en",
+        threads: int = 2,
+        beam_size: int = 1,
+        compute_type: str = "int8",
+    ) -> None:
+        name = DEFAULT_MODEL if model == "default" else model
+        path = resolve(name)
+        try:
+            self._model = _ShortWindowWhisper(
+                str(path), device="auto", compute_type=compute_type, cpu_threads=threads
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise EngineError(
+                f"asr.model '{name}' cannot be loaded as Whisper in CTranslate2 form: {error}."
+            ) from error
+        self._language = language.lower().split("-")[0] or None
+        known = self._model.supported_languages
+        if self._language is not None and self._language not in known:
+            raise EngineError(
+                f"asr.model '{name}' does not know '{self._language}', only "
+                f"{', '.join(sorted(known))}; choose a multilingual one."
+            )
+        self._beam_size = beam_size
+        # English writes about 6 tokens a second; other scripts up to four times as many.
+        self._tokens_per_second = 30 if self._model.model.is_multilingual else 10
+        self._worker = Worker("asr")
+        self._hear(np.zeros(SPEECH_RATE, np.float32), _SHORTEST, beam_size, words=False)
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        """Transcribe one utterance; deterministic.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``, up to 30 s.
+            words: also time the words, for cutting long speech.
+        """
+        return await self._worker.run(lambda: self._recognise(audio, words))
+
+    async def aclose(self) -> None:
+        """End the recogniser's thread."""
+        await self._worker.aclose()
+
+    def _recognise(self, audio: Samples, words: bool) -> Transcript:
+        if not len(audio) or np.abs(audio).max() < _INAUDIBLE:
+            return Transcript("", self._language or "")
+        frames = window_frames(len(audio))
+        hearing, transcript = self._hear(audio, frames, self._beam_size, words=words)
+        if is_doubtful(hearing):
+            beam_size = max(self._beam_size, _SECOND_BEAM)
+            hearing, transcript = self._hear(audio, _WHOLE, beam_size, words=words)
+        reason = rejection(hearing)
+        if reason is not None:
+            return Transcript("", transcript.language, rejected=reason)
+        return transcript
+
+    def _hear(
+        self, audio: Samples, frames: int, beam_size: int, *, words: bool
+    ) -> tuple[Hearing, Transcript]:
+        seconds = len(audio) / SPEECH_RATE
+        self._model.window.frames = frames
+        found, info = self._model.transcribe(
+            audio.astype(np.float32, copy=False),
+            language=self._language,
+            beam_size=beam_size,
+            temperature=0.0,
+            # One pass over the window: with timestamps Whisper would decode its tail again.
+            without_timestamps=True,
+            word_timestamps=words,
+            condition_on_previous_text=False,
+            max_new_tokens=min(400, 16 + math.ceil(self._tokens_per_second * seconds)),
+            # The guards are ours: they reject with a reason.
+            no_speech_threshold=None,
+            log_prob_threshold=None,
+            compression_ratio_threshold=None,
+        )
+        segments = list(found)
+        text = "".join(segment.text for segment in segments).strip()
+        hearing = Hearing(
+            text,
+            seconds,
+            max((segment.no_speech_prob for segment in segments), default=1.0),
+            min((segment.avg_logprob for segment in segments), default=0.0),
+        )
+        timed = tuple(
+            Word(
+                word.word.strip(),
+                float(word.start),
+                float(word.end),
+                float(word.probability),
+                joined=not word.word.startswith(" "),
+            )
+            for segment in segments
+            for word in segment.words or ()
+        )
+        return hearing, Transcript(text, info.language, timed)

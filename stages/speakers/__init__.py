@@ -1,0 +1,1 @@
+"""Who is speaking, and the reference recordings of voices."""

@@ -1,0 +1,87 @@
+"""References from the stream itself: clean speech of each speaker, until there is enough."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from stages.speakers.reference import RATE, score
+from stages.speakers.voice_store import write_clip
+from stream.flow.worker import Worker
+from stream.frames import SPEECH_RATE, Samples, Utterance
+from stream.sound.resample import resample
+
+ENOUGH = 8.0
+"""Seconds of speech with which a speaker's voice is cloned; XTTSv2 wants 6 at least."""
+
+LONGEST = 20.0
+"""Seconds of a reference: one utterance may bring it beyond ``ENOUGH``, never beyond this."""
+
+_SHORTEST = 1.0
+_LOWEST_SNR = 15.0
+_NEAREST = 0.8
+"""Cosine to the speaker's mean below which two people may be talking at once."""
+
+_PREFIX = "livedub-voices-"
+
+log = logging.getLogger(__name__)
+
+
+def is_collected(clip: Path) -> bool:
+    """Whether a clip is of a collection: nothing made of it may outlast it on disk."""
+    return clip.parent.name.startswith(_PREFIX)
+
+
+class VoiceCollection:
+    """Reference clips of the speakers of one source, made as they speak and deleted at its end."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._parts: dict[str, list[Samples]] = {}
+        self._paths: dict[str, Path] = {}
+        self._worker = Worker("references")
+
+    def path(self, speaker: str) -> str:
+        """The speaker's reference clip; empty until there is enough."""
+        found = self._paths.get(speaker)
+        return str(found) if found else ""
+
+    async def collect(self, utterance: Utterance, nearness: float) -> None:
+        """Take an utterance if it is clean and one person's; a fault costs only this chance.
+
+        Args:
+            utterance: labelled.
+            nearness: cosine of its voice and the speaker's mean.
+        """
+        if utterance.speaker in self._paths or nearness < _NEAREST:
+            return
+        try:
+            await self._worker.run(lambda: self._take(utterance.speaker, utterance.audio))
+        except Exception as error:
+            log.warning("no reference from utterance %d: %s", utterance.id, error)
+
+    async def aclose(self) -> None:
+        """End the thread and delete the clips."""
+        await self._worker.aclose()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _take(self, speaker: str, audio: Samples) -> None:
+        # 16 kHz are enough: XTTSv2 looks at nothing above 8 kHz.
+        clip = resample(audio, SPEECH_RATE, RATE)
+        quality = score(clip)
+        if quality.speech < _SHORTEST or quality.snr < _LOWEST_SNR or quality.clipped:
+            return
+        parts = self._parts.setdefault(speaker, [])
+        parts.append(clip)
+        if sum(map(len, parts)) < ENOUGH * RATE:
+            return
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        path = self._folder / f"{speaker}.wav"
+        write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST * RATE)])
+        self._paths[speaker] = path

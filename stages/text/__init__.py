@@ -1,0 +1,1 @@
+"""What every language stage knows of written text."""

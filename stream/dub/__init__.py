@@ -1,0 +1,1 @@
+"""The dub: from an utterance to speech in its slot."""

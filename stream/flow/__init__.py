@@ -1,0 +1,1 @@
+"""What carries items between tasks and threads."""

@@ -1,0 +1,1 @@
+"""A live source and the feed of what it becomes."""

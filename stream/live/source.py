@@ -1,0 +1,230 @@
+"""A live source: whoever delivers it may stall, leave and come back; its timeline goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+import av.stream
+import numpy as np
+
+from stream.clock.playout_clock import PlayoutClock
+from stream.dub.pipeline import batches
+from stream.frames import AudioChunk, CopiedPacket
+from stream.live.feed import PictureFormat, PicturePacket
+from stream.media.source import MediaSource, SourceInfo
+from stream.timeline import TICK, TICK_RATE, rescale
+
+CHANNELS = 2
+LAYOUT = "stereo"
+"""Every live session has stereo sound, so that a publisher may change its layout at any time."""
+
+SPAN = TICK_RATE // 25
+"""Ticks of media handed on at a time, about."""
+
+PAUSE = 0.02
+"""Seconds without media that end what a new connection delivers at once."""
+
+LONGEST_BURST = 5 * TICK_RATE
+
+_COVER = av.stream.Disposition.attached_pic
+
+_T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
+
+LiveBatch = Sequence[AudioChunk | PicturePacket]
+
+
+class Connection(Protocol):
+    """One publisher's stay."""
+
+    def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """Stereo sound and picture on a timeline of its own that begins near 0."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of it, so that ``batches`` ends soon; may be called more than once."""
+        ...
+
+
+class LiveSource:
+    """Joins one connection after another to one timeline.
+
+    A publisher that returns goes on at the media time that it is by then; the time between is
+    silence without picture. Timestamps that a new connection begins with mean nothing.
+
+    Args:
+        connect: waits for the next connection; ``None`` when there will be no more.
+        clock: tells which media time it is.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection | None]], clock: PlayoutClock
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._ended = asyncio.Event()
+        self._sound_end = 0
+        self._picture_end = -(1 << 62)
+        self.connections = 0
+        """Publishers so far."""
+        self._connection: Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publisher is here now."""
+        return self._connection is not None
+
+    async def aclose(self) -> None:
+        """End the source: what came so far is its whole."""
+        self._ended.set()
+        if self._connection is not None:
+            await self._connection.aclose()
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """The media of all connections in order."""
+        while (connection := await self._or_end(self._connect())) is not None:
+            self.connections += 1
+            self._connection = connection
+            try:
+                async with contextlib.aclosing(self._one(connection)) as media:
+                    async for batch in media:
+                        if batch:
+                            yield batch
+            except Exception as error:
+                log.warning("the source broke off: %s", error or type(error).__name__)
+            finally:
+                self._connection = None
+                await connection.aclose()
+
+    async def _one(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
+        async with contextlib.aclosing(connection.batches()) as media:
+            head = await self._burst(media)
+            end = max((item.end for batch in head for item in batch), default=0)
+            shift = 0
+            if self.connections > 1:
+                now = self._clock.arriving(asyncio.get_running_loop().time())
+                shift = max(now - end, self._sound_end, self._picture_end)
+            for batch in head:
+                yield self._moved(batch, shift)
+            while (batch_ := await self._or_end(anext(media, None))) is not None:
+                yield self._moved(batch_, shift)
+
+    async def _burst(self, media: AsyncGenerator[LiveBatch, None]) -> list[LiveBatch]:
+        """What a connection delivers at once at its beginning: its last moment is now."""
+        head: list[LiveBatch] = []
+        if self.connections == 1:
+            return head
+        length = 0
+        while length < LONGEST_BURST:
+            began = asyncio.get_running_loop().time()
+            batch = await self._or_end(anext(media, None))
+            if batch is None:
+                break
+            head.append(batch)
+            length = max((item.end for item in batch), default=length)
+            if len(head) > 1 and asyncio.get_running_loop().time() - began > PAUSE:
+                break
+        return head
+
+    def _moved(self, batch: LiveBatch, shift: int) -> LiveBatch:
+        moved: list[AudioChunk | PicturePacket] = []
+        for item in batch:
+            if isinstance(item, PicturePacket):
+                time = max(item.time + shift, self._picture_end)
+                moved.append(replace(item, time=time, shown=item.shown + shift))
+                self._picture_end = time + 1
+                continue
+            start = item.start + shift
+            while start > self._sound_end:
+                length = min(start - self._sound_end, TICK_RATE)
+                silence = np.zeros((length, CHANNELS), np.float32)
+                moved.append(AudioChunk(self._sound_end, silence))
+                self._sound_end += length
+            samples = item.samples[self._sound_end - start :]
+            if len(samples):
+                moved.append(AudioChunk(self._sound_end, samples))
+                self._sound_end += len(samples)
+        return moved
+
+    async def _or_end(self, awaitable: Awaitable[_T | None]) -> _T | None:
+        """What ``awaitable`` gives, or ``None`` as soon as the source was ended."""
+        waiting = asyncio.ensure_future(awaitable)
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else None
+        finally:
+            for future in (waiting, ended):
+                if not future.done():
+                    future.cancel()
+            await asyncio.gather(waiting, ended, return_exceptions=True)
+
+
+class MediaConnection:
+    """A connection made of whatever FFmpeg reads.
+
+    Args:
+        source: opened, with ``layout=LAYOUT``; it is closed once it was read.
+        paced: hold a file back to one media second a second.
+    """
+
+    def __init__(self, source: MediaSource, *, paced: bool = False) -> None:
+        self._source = source
+        self._paced = paced
+        self._left = False
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
+        loop = asyncio.get_running_loop()
+        picture = _picture_stream(self._source.info)
+        media = batches(self._source, SPAN, close=True)
+        zero: float | None = None
+        try:
+            async for batch in media:
+                if self._left:
+                    return
+                kept = [
+                    _packet(item) if isinstance(item, CopiedPacket) else item
+                    for item in batch
+                    if isinstance(item, AudioChunk)
+                    or (isinstance(item, CopiedPacket) and item.stream == picture)
+                ]
+                if self._paced and kept:
+                    end = max(item.end for item in kept) / TICK_RATE
+                    zero = loop.time() - end if zero is None else zero
+                    await asyncio.sleep(max(0.0, zero + end - loop.time()))
+                yield kept
+        finally:
+            await media.aclose()
+
+    async def aclose(self) -> None:
+        """Read no further."""
+        self._left = True
+
+
+def _picture_stream(info: SourceInfo) -> int | None:
+    """Index of the first stream that moves."""
+    for stream in info.streams:
+        if stream.type == "video" and not stream.disposition & _COVER:
+            return int(stream.index)
+    return None
+
+
+def _packet(item: CopiedPacket) -> PicturePacket:
+    packet = item.packet
+    context = packet.stream.codec_context
+    coded = PictureFormat(
+        context.name,
+        bytes(context.extradata or b""),
+        context.width,
+        context.height,
+        reordered=bool(context.has_b_frames),
+    )
+    shown = item.time if packet.pts is None else rescale(packet.pts, packet.time_base, TICK)
+    return PicturePacket(coded, item.time, shown, packet.is_keyframe, bytes(packet))

@@ -1,0 +1,1 @@
+"""Media in containers: reading, repairing and writing them."""

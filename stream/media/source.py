@@ -1,0 +1,314 @@
+"""The source: any media that FFmpeg reads, as 48 kHz audio and untouched packets in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import av
+import av.error
+import numpy as np
+
+from stream.frames import AudioChunk, CopiedPacket, Samples
+from stream.media.repair import TimestampRepair
+from stream.timeline import TICK, TICK_RATE, rescale
+
+KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)", "7.1")
+"""Channel layouts that every encoder we use can write; others are mixed down to stereo."""
+
+GAP = TICK_RATE // 25
+"""Audio this far (40 ms) from where the sample count says it is has lost or repeated samples."""
+
+
+class Readable(Protocol):
+    """A source of bytes that is no file: a pipe, say."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at least one and at most ``size``; none at the end."""
+        ...
+
+
+class SourceError(Exception):
+    """The source cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the source holds.
+
+    Attributes:
+        url: what was opened.
+        duration: length in ticks, ``None`` if the container does not say.
+        audio: index of the audio stream to be dubbed.
+        layout: channel layout of the chunks, as FFmpeg names it.
+        channels: their number.
+        centre: index of the centre channel, if the layout has one.
+        streams: every stream of the container, for copying.
+        metadata: the container's tags.
+    """
+
+    url: str
+    duration: int | None
+    audio: int
+    layout: str
+    channels: int
+    centre: int | None
+    streams: tuple[Any, ...]
+    metadata: dict[str, str]
+
+
+class MediaSource:
+    """Demultiplexes and decodes in the thread that iterates it.
+
+    Iterating yields the dubbed audio stream as contiguous chunks (gaps are filled with
+    silence, repeats cut), and all packets of every audio, video and subtitle stream as they
+    are, on a timeline whose zero is the first timestamp of the source.
+
+    Args:
+        url: path or URL; only a name where ``file`` is given.
+        audio_track: which audio track to dub, counted from 0; by default FFmpeg's choice.
+        layout: channel layout of the chunks; by default the track's own, if it is a common one.
+        file: where to read instead; it stays the caller's to close.
+        options: for FFmpeg's demultiplexer and protocol.
+        format: FFmpeg's name of the container, so that it is not guessed.
+        timeout: seconds without an answer from the network after which reading fails.
+
+    Raises:
+        SourceError: if the source cannot be opened or has no audio.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        audio_track: int | None = None,
+        layout: str | None = None,
+        file: Readable | None = None,
+        options: dict[str, str] | None = None,
+        format: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        try:
+            self._container = av.open(
+                url if file is None else file,
+                "r",
+                format=format,
+                options=options,
+                timeout=timeout,
+                metadata_errors="replace",
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(_reason(url, error)) from error
+        try:
+            self._audio = self._choose_audio(url, audio_track)
+        except SourceError:
+            self._container.close()
+            raise
+        layout = layout or self._audio.layout.name
+        if layout not in KEPT_LAYOUTS:
+            layout = "mono" if self._audio.channels == 1 else "stereo"
+        self._layout = av.AudioLayout(layout)
+        self._origin = self._first_timestamp()
+        self.repaired = 0
+        """Gaps filled, repeats cut and clock restarts bridged so far."""
+        self.corrupt = 0
+        """Packets that could not be decoded so far."""
+        self.info = SourceInfo(
+            url=url,
+            duration=self._duration(),
+            audio=self._audio.index,
+            layout=layout,
+            channels=self._layout.nb_channels,
+            centre=_centre(self._layout),
+            streams=tuple(self._container.streams),
+            metadata=dict(self._container.metadata),
+        )
+
+    def close(self) -> None:
+        """Close the container; not while another thread iterates."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[AudioChunk | CopiedPacket]:
+        copied = {s.index for s in self.info.streams if s.type in ("audio", "video", "subtitle")}
+        flags: Any = self._container.format.flags
+        discontinuous = bool(flags & av.format.Flags.ts_discont.value)
+        repair = TimestampRepair(self._origin, discontinuous=discontinuous)
+        track = ContiguousTrack(self._layout)
+        for packet in self._packets():
+            index = packet.stream_index
+            if index not in copied:
+                continue
+            base = packet.time_base
+            duration = rescale(packet.duration or 0, base, TICK)
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            if stamp is None and packet.size == 0:  # FFmpeg's end-of-stream marker
+                if index == self._audio.index:
+                    yield from self._decode(packet, track, 0)
+                continue
+            offset = repair.offset(
+                index, None if stamp is None else rescale(stamp, base, TICK), duration
+            )
+            if index == self._audio.index:
+                yield from self._decode(packet, track, offset)
+            yield _moved(packet, offset, repair.expected(index) - duration)
+        yield from track.flush()
+        self.repaired += repair.jumps + track.repairs
+
+    def _packets(self) -> Iterator[Any]:
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.InvalidDataError:
+                self.corrupt += 1
+                continue
+            except (av.error.FFmpegError, OSError):
+                # A source that breaks off ends where it broke: what was read is dubbed.
+                self.corrupt += 1
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def _decode(self, packet: Any, track: ContiguousTrack, offset: int) -> Iterator[AudioChunk]:
+        try:
+            frames = packet.decode()
+        except (av.error.FFmpegError, OSError):
+            self.corrupt += 1
+            return
+        for frame in frames:
+            yield from track.add(frame, offset)
+
+    def _choose_audio(self, url: str, track: int | None) -> Any:
+        tracks = self._container.streams.audio
+        if not tracks:
+            raise SourceError(f"{url} has no audio track: there is nothing to dub")
+        if track is not None:
+            if not 0 <= track < len(tracks):
+                raise SourceError(
+                    f"{url} has no audio track {track}: choose one from 0 to {len(tracks) - 1}"
+                )
+            return tracks[track]
+        return self._container.streams.best("audio") or tracks[0]
+
+    def _first_timestamp(self) -> int:
+        """The earliest start of the picture and the dubbed audio, ticks."""
+        starts = [
+            rescale(s.start_time, s.time_base, TICK)
+            for s in self._container.streams
+            if s.start_time is not None
+            and s.time_base is not None
+            and (_is_picture(s) or s is self._audio)
+        ]
+        return min(starts, default=0)
+
+    def _duration(self) -> int | None:
+        duration = self._container.duration
+        return None if duration is None else rescale(duration, Fraction(1, av.time_base), TICK)
+
+
+class ContiguousTrack:
+    """Decoded frames in, contiguous 48 kHz chunks of one layout out."""
+
+    def __init__(self, layout: av.AudioLayout) -> None:
+        self._layout = layout
+        self._format: tuple[int, str, str] | None = None
+        self._swr: av.AudioResampler | None = None
+        self._out = 0  # media time just after what was given out
+        self._anchor: int | None = None  # media time from which samples are counted
+        self._count = 0  # samples at the source's rate since the anchor
+        self._skip = 0
+        self.repairs = 0
+
+    def add(self, frame: av.AudioFrame, offset: int) -> Iterator[AudioChunk]:
+        """Convert one decoded frame; ``offset`` brings its timestamp to media time."""
+        due = self._due()
+        start = self._out if due is None else due
+        if frame.pts is not None and frame.time_base:
+            start = rescale(frame.pts, frame.time_base, TICK) + offset
+        lost_sync = due is None or abs(start - due) > GAP
+        format_ = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if format_ != self._format or lost_sync:
+            yield from self.flush()
+            self.repairs += due is not None and lost_sync
+            if lost_sync:
+                # A gap becomes silence of its length; a repeat is cut as it comes out.
+                yield from self._silence(start - self._out)
+                self._skip = max(0, self._out - start)
+            self._anchor = start if lost_sync else due
+            self._count = 0
+            self._format = format_
+            self._swr = av.AudioResampler("fltp", self._layout, TICK_RATE)
+        assert self._swr is not None
+        self._count += frame.samples
+        frame.pts = None
+        for converted in self._swr.resample(frame):
+            yield from self._give(converted)
+
+    def flush(self) -> Iterator[AudioChunk]:
+        """What the converter still holds."""
+        if self._swr is not None:
+            for converted in self._swr.resample(None):
+                yield from self._give(converted)
+            self._swr = None
+
+    def _due(self) -> int | None:
+        """Media time of the sample after those counted; from the count, so nothing adds up."""
+        if self._anchor is None or self._format is None:
+            return None
+        return self._anchor + rescale(self._count, Fraction(1, self._format[0]), TICK)
+
+    def _give(self, converted: av.AudioFrame) -> Iterator[AudioChunk]:
+        samples: Samples = np.ascontiguousarray(converted.to_ndarray().T, np.float32)
+        if self._skip:
+            cut = min(self._skip, len(samples))
+            self._skip -= cut
+            samples = samples[cut:]
+        if len(samples):
+            yield AudioChunk(self._out, np.nan_to_num(samples, copy=False))
+            self._out += len(samples)
+
+    def _silence(self, length: int) -> Iterator[AudioChunk]:
+        while length > 0:
+            block = min(length, TICK_RATE)
+            zeros = np.zeros((block, self._layout.nb_channels), np.float32)
+            yield AudioChunk(self._out, zeros)
+            self._out += block
+            length -= block
+
+
+def _moved(packet: Any, offset: int, time: int) -> CopiedPacket:
+    """The packet with its timestamps on the media timeline."""
+    shift = rescale(offset, TICK, packet.time_base)
+    if packet.pts is None and packet.dts is None:
+        packet.dts = packet.pts = rescale(time, TICK, packet.time_base)
+    else:
+        if packet.pts is not None:
+            packet.pts += shift
+        if packet.dts is not None:
+            packet.dts += shift
+    return CopiedPacket(packet.stream_index, time, packet)
+
+
+def _is_picture(stream: Any) -> bool:
+    cover = stream.disposition & av.stream.Disposition.attached_pic
+    return stream.type == "video" and not cover
+
+
+def _centre(layout: av.AudioLayout) -> int | None:
+    names = [channel.name for channel in layout.channels]
+    return names.index("FC") if "FC" in names and len(names) > 1 else None
+
+
+def _reason(url: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{url} does not exist"
+    if isinstance(error, IsADirectoryError):
+        return f"{url} is a folder, not a media file"
+    if isinstance(error, PermissionError):
+        return f"{url} may not be read: permission denied"
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
+        return f"{url} is not media that FFmpeg can read, or it is cut off before its first frame"
+    return f"{url} cannot be opened: {getattr(error, 'strerror', None) or error}"

@@ -1,0 +1,319 @@
+"""Recognition while the speaker is still talking: what to hear when, and what follows from it.
+
+Free of clocks and I/O. Speech under way is heard again whenever there is reason to: silence
+began, or enough new speech has come. When the policy finds that the first words of the newest
+hypothesis are a unit for translation, the utterance is cut after them, so that a unit is an
+utterance like any other, with its own slot; its text is known already. Audio before a cut is
+never heard again, and speech is cut at ``max_length`` in any case, which bounds the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from stream.frames import (
+    SPEECH_RATE,
+    TICKS_PER_SAMPLE,
+    Transcript,
+    Utterance,
+    Word,
+    letters,
+    written,
+)
+from stream.speech.agreement import LocalAgreement
+from stream.speech.segment import Draft, Segmenter, quietest
+
+BREATH = 0.2
+"""Seconds of silence after which speech is heard: what is said may be complete. Heard sooner, last
+words are misheard, and sentences that go on are taken for finished."""
+
+SLIP = 0.5
+"""Seconds by which the times of a word may differ from one hearing to the next."""
+
+FIRST = 1.0
+"""Seconds of speech before which there is nothing to be cut."""
+
+SHORTEST = 0.2
+"""Seconds of speech that a cut at the longest unit leaves before it."""
+
+GRACE = 1.5
+"""Seconds beyond the longest unit after which a cut does not wait for more to be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the speech under way; times in seconds since the source's start.
+
+    Attributes:
+        words: the newest hypothesis.
+        stable: how many of them can be relied on.
+        whole: whether nothing was said after them.
+        start: where the speech begins.
+        length: seconds of speech so far.
+        silence: seconds without speech since.
+    """
+
+    words: Sequence[Word]
+    stable: int
+    whole: bool
+    start: float
+    length: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What shall happen to the words of an ``Outlook``.
+
+    Attributes:
+        take: how many go to translation now.
+        hold: whether a pause of usual length does not end the utterance.
+    """
+
+    take: int = 0
+    hold: bool = False
+
+
+class Policy(Protocol):
+    """What is to be known of the language."""
+
+    def decide(self, outlook: Outlook) -> Verdict:
+        """What shall happen to the words of ``outlook`` now."""
+        ...
+
+    def mark(self, before: Word, after: Word) -> str:
+        """What is written after a word that a silence parts from the next one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance, and what is said in it where that is known."""
+
+    utterance: Utterance
+    transcript: Transcript | None = None
+
+
+class Incremental:
+    """Recognition of one stream, on top of its segmenter.
+
+    Args:
+        segmenter: of the same stream, made without ``breaths``.
+        agreement: fresh.
+        policy: says where to cut.
+        step: seconds of new speech that are worth hearing again; infinite where nobody waits.
+        breath: seconds of silence that are.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        agreement: LocalAgreement,
+        policy: Policy,
+        *,
+        step: float,
+        breath: float = BREATH,
+    ) -> None:
+        self._segmenter = segmenter
+        self._agreement = agreement
+        self._policy = policy
+        self._step = step * SPEECH_RATE
+        self._breath = breath * SPEECH_RATE
+        self._onset: int | None = None  # of the utterance that the hypotheses are of
+        self._last: Word | None = None  # of the utterance before
+        self._draft: Draft | None = None  # heard last
+        self._news: Literal["none", "heard", "failed"] = "none"  # of a hearing, not acted on yet
+        self._took = 0.0  # by the last call, in samples
+        self._heard = 0  # samples, all speech before which was heard
+        self._language = ""
+        self._rejected: str | None = None
+
+    def due(self) -> Draft | None:
+        """Speech that is worth hearing now."""
+        segmenter = self._segmenter
+        if segmenter.onset is None or segmenter.voiced <= self._heard:
+            return None
+        silent = segmenter.silence >= self._breath
+        since = max(self._heard, segmenter.onset)
+        long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
+        # Where a pause may have begun, it would be in the way of hearing all that was said.
+        talking = long_ and segmenter.silence == 0
+        # While the machine is slow, hearing what goes on takes half of the time at most.
+        more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
+        if not (silent or more or segmenter.wants_cut()):
+            return None
+        draft = segmenter.draft()
+        return replace(draft, after=self._last) if draft is not None and draft.resumed else draft
+
+    def heard(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
+        """The recogniser's answer; what follows from it is asked of ``advance``.
+
+        Args:
+            draft: what was heard.
+            transcript: the answer, without what was said before the draft's onset; its words
+                timed from the draft's first sample.
+            took: wall seconds until it was there.
+        """
+        self._took = took * SPEECH_RATE
+        if draft.onset != self._segmenter.onset:
+            return  # ended or cut meanwhile
+        self._follow()
+        self._news = "heard"
+        self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
+        self._draft, self._heard = draft, draft.voiced
+        self._language, self._rejected = transcript.language, transcript.rejected
+
+    def failed(self, draft: Draft) -> None:
+        """The recogniser gave no answer; this speech is heard again when all of it was said."""
+        self._heard, self._news = max(self._heard, draft.voiced), "failed"
+        self._draft = None
+
+    def advance(self) -> list[Spoken]:
+        """Utterances that end, or are cut off, by what is known now."""
+        done: list[Spoken] = []
+        self._follow()
+        while self._segmenter.onset is not None:
+            if self._draft is not None:
+                ended = self._apply(self._policy.decide(self._outlook()), self._draft)
+            else:
+                ended = self._overdue()
+            if ended is None:
+                break
+            done.append(ended)
+        self._news = "none"
+        return done
+
+    def known(self, utterance: Utterance) -> Spoken:
+        """An utterance that the segmenter has ended, with its text if all of it was heard."""
+        same = self._draft is not None and self._onset == utterance.slot.start // TICKS_PER_SAMPLE
+        if not same or self._heard * TICKS_PER_SAMPLE < utterance.slot.end:
+            self._last = None
+            return Spoken(utterance)
+        words = self._agreement.words
+        self._forget()
+        return self._spoken(utterance, words)
+
+    def _apply(self, verdict: Verdict, draft: Draft) -> Spoken | None:
+        segmenter, words = self._segmenter, self._agreement.words
+        assert segmenter.onset is not None
+        segmenter.patient = verdict.hold
+        if verdict.take and verdict.take == len(words):
+            utterance = segmenter.end()
+            self._forget()
+            return self._spoken(utterance, words) if utterance is not None else None
+        if verdict.take:
+            return self._cut(verdict.take, _between(words, verdict.take, draft))
+        nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
+        # While a longer draft is being heard it is waited for, however long that takes.
+        overdue = self._news == "heard" and segmenter.wants_cut(GRACE)
+        if overdue or (nearly_all and segmenter.wants_cut()):
+            local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
+            at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])
+            if at - segmenter.onset < SHORTEST * SPEECH_RATE:
+                self._draft = None  # that place was cut already: more has to be heard
+                return None
+            before = sum((word.start + word.end) / 2 * SPEECH_RATE <= at for word in words)
+            return self._cut(before, at)
+        return None
+
+    def _overdue(self) -> Spoken | None:
+        """A blind cut in speech that has got too long and could not be heard."""
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        if not (self._news == "failed" and segmenter.wants_cut(GRACE)):
+            return None
+        return self._cut(0, segmenter.onset + segmenter.choose_cut((), segmenter.pending()))
+
+    def _cut(self, count: int, at: int) -> Spoken:
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        longest = len(segmenter.pending())
+        utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest))
+        taken = self._agreement.take(count)
+        self._onset = segmenter.onset
+        rest = self._agreement.words
+        if not rest:
+            self._draft = None
+        if not taken:
+            self._last = None
+            return Spoken(utterance)
+        if rest and segmenter.onset * TICKS_PER_SAMPLE > utterance.slot.end:
+            mark = self._policy.mark(taken[-1], rest[0])
+            taken[-1] = replace(taken[-1], text=taken[-1].text + mark)
+        return self._spoken(utterance, taken)
+
+    def _outlook(self) -> Outlook:
+        segmenter = self._segmenter
+        assert segmenter.onset is not None
+        return Outlook(
+            self._agreement.words,
+            self._agreement.stable,
+            self._heard >= segmenter.voiced,
+            segmenter.onset / SPEECH_RATE,
+            (segmenter.voiced - segmenter.onset) / SPEECH_RATE,
+            segmenter.silence / SPEECH_RATE,
+        )
+
+    def _spoken(self, utterance: Utterance, words: Sequence[Word]) -> Spoken:
+        self._last = words[-1] if words else None
+        text = Transcript(written(words), self._language, tuple(words), self._rejected)
+        return Spoken(utterance, text)
+
+    def _follow(self) -> None:
+        """Forget an utterance that the segmenter has ended."""
+        if self._onset != self._segmenter.onset:
+            self._forget()
+            self._onset = self._segmenter.onset
+
+    def _forget(self) -> None:
+        self._agreement.reset()
+        self._draft = None
+        self._onset = None
+
+
+def _timed(draft: Draft, transcript: Transcript) -> list[Word]:
+    """Words on the source's clock; text without times is one word as long as the speech."""
+    offset = draft.start / SPEECH_RATE
+    if transcript.words or not transcript.text:
+        return [_shifted(word, offset) for word in transcript.words]
+    start, end = draft.onset / SPEECH_RATE, draft.voiced / SPEECH_RATE
+    return [Word(transcript.text, start, end, 1.0)]
+
+
+def since_onset(draft: Draft, transcript: Transcript) -> Transcript:
+    """What is said from a draft's onset on: what comes before was taken already.
+
+    The last word that was taken tells where that is, if it is heard again at about its time;
+    otherwise the times of words do.
+    """
+    if not draft.resumed:
+        return transcript
+    words, at = transcript.words, (draft.onset - draft.start) / SPEECH_RATE
+    before = sum(word.start + word.end <= 2 * at for word in words)
+    if draft.after is not None:
+        taken = replace(draft.after, end=draft.after.end - draft.start / SPEECH_RATE)
+        near = {
+            abs(word.end - taken.end): count
+            for count, word in enumerate(words, 1)
+            if letters(word.text) == letters(taken.text)
+        }
+        if near and min(near) < SLIP:
+            before = near[min(near)]
+    own = words[before:]
+    return replace(transcript, text=written(own), words=own) if before else transcript
+
+
+def _shifted(word: Word, by: float) -> Word:
+    return replace(word, start=word.start + by, end=word.end + by)
+
+
+def _between(words: Sequence[Word], count: int, draft: Draft) -> int:
+    """The sample at which to cut between two words: the quietest one of the gap."""
+    left, right = words[count - 1].end, words[count].start
+    first, last = (
+        round(t * SPEECH_RATE) - draft.start for t in (min(left, right), max(left, right))
+    )
+    margin = round(0.08 * SPEECH_RATE)
+    return draft.start + quietest(draft.audio, first - margin, last + margin)

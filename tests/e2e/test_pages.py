@@ -1,0 +1,408 @@
+"""The player and the publish page in a real Chromium, against a real daemon."""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.demo_clip import Clip
+from tests.helpers.chromium import Page, chromium, needs_chromium
+from tests.helpers.daemon_process import DaemonProcess
+
+pytestmark = [
+    needs_chromium,
+    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
+]
+
+KEY = "ferry-demo"
+TOKEN = "only-for-viewers"
+
+WITNESS = """
+for (const kind of ["securitypolicyviolation", "error"]) {
+  addEventListener(kind, (event) => console.error(
+    kind, event.message ?? event.violatedDirective ?? event.target.src ?? event.target.href), true);
+}
+window.peers = [];
+const request = window.fetch;
+window.fetch = async (...given) => {
+  const answer = await request(...given);
+  if (given[1]?.method === "POST") peers.push(answer.headers.get("Location"));
+  return answer;
+};
+const $ = (id) => document.getElementById(id);
+const shows = (id, text) => ($(id)?.textContent ?? "").includes(text);
+"""
+"""Puts what only the browser's own console would say where the test sees it."""
+
+HEARD = """(async () => {
+  const context = new AudioContext();
+  const stream = $("video").srcObject ?? $("video").captureStream();
+  const analyser = context.createAnalyser();
+  context.createMediaStreamSource(stream).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  for (let tries = 0; tries < 200; tries += 1) {
+    analyser.getFloatTimeDomainData(samples);
+    if (samples.some((sample) => Math.abs(sample) > 0.01)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+})()"""
+
+KEY_CODES = {" ": 32, "ArrowDown": 40, "ArrowUp": 38, "End": 35}
+
+PALE = """(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).map((part) => part / 255)
+      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if ((parts(colour)[3] ?? 1) === 1) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelectorAll("body *:not(.stage *)")]
+    .filter((e) => e.checkVisibility() && !e.disabled)
+    .filter((e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .map((e) => [e, [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a)])
+    .filter(([, [high, low]]) => (high + 0.05) / (low + 0.05) < 4.5)
+    .map(([e]) => e.outerHTML);
+})()"""
+"""Texts whose contrast is below what WCAG's level AA asks for."""
+
+
+class Daemon(DaemonProcess):
+    """A daemon, and the programs that publish to it."""
+
+    def __init__(self) -> None:
+        super().__init__("playout.delay=5", options=("--key", KEY))
+        self._publishers: list[subprocess.Popen[bytes]] = []
+
+    def publish(self, key: str, *source: str) -> None:
+        """Publish what FFmpeg makes of ``source`` until the end."""
+        url = f"{self.rtmp}/{key}"
+        command = ["ffmpeg", "-v", "error", "-re", *source, "-c:a", "aac", "-f", "flv", url]
+        self._publishers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+
+    def session(self, **spec: Any) -> str:
+        """Create a session; returns its key."""
+        created = self.http.post("sessions", json=spec)
+        assert created.status_code == 201, created.text
+        return str(created.json()["key"])
+
+    def close(self) -> None:
+        for process in self._publishers:
+            process.kill()
+            process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.end(10)
+
+
+@pytest.fixture(scope="module")
+def daemon(clip: Clip) -> Iterator[Daemon]:
+    running = Daemon()
+    try:
+        picture = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50")
+        running.publish(KEY, "-stream_loop", "-1", "-i", str(clip.path), *picture)
+        locked = running.session(id="locked", play_token=TOKEN)
+        running.publish(locked, "-f", "lavfi", "-i", "sine=440")
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """Where screenshots go; pytest keeps those of its last runs."""
+    return tmp_path
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    url: str, *flags: str, size: tuple[int, int] = (1280, 800), scheme: str = "dark"
+) -> AsyncIterator[Page]:
+    """A page that must not say anything to the console."""
+    async with chromium(*flags) as page:
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=WITNESS)
+        width, height = size
+        await page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
+        await prefer(page, scheme)
+        await page.open(url)
+        yield page
+        assert page.console == []
+
+
+async def prefer(page: Page, scheme: str) -> None:
+    """Have the browser ask for dark or light colours."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    await page.call("Emulation.setEmulatedMedia", features=features)
+    fades = "document.getAnimations().map((fade) => fade.finished)"
+    await page.evaluate(f"Promise.all({fades}).then(() => 0)")
+
+
+async def press(page: Page, key: str) -> None:
+    code = KEY_CODES.get(key) or ord(key.upper())
+    for kind in ("keyDown", "keyUp"):
+        text = key if len(key) == 1 and kind == "keyDown" else ""
+        await page.call(
+            "Input.dispatchKeyEvent", type=kind, key=key, text=text, windowsVirtualKeyCode=code
+        )
+
+
+async def without_a_click(page: Page, condition: str) -> None:
+    """Wait for a condition; what ``Page.until`` evaluates counts as a click."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await page.call("Runtime.evaluate", expression=condition)
+            if answer["result"]["value"]:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def plays(page: Page, *, within: float = 40) -> None:
+    """Wait for pictures that move."""
+    await page.until("$('state').dataset.state === 'live'", within=within)
+    at = await page.evaluate("$('video').currentTime")
+    await page.until(f"$('video').currentTime > {at} + 1", within=60)
+    decoded = "$('video').getVideoPlaybackQuality().totalVideoFrames"
+    frames = await page.evaluate(decoded)
+    await page.until(f"{decoded} > {frames} + 10")
+
+
+def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        async with opened(daemon.url) as page:
+            await plays(page)
+            assert await page.evaluate("$('sessions').value") == "live"
+            assert "session=live" in await page.evaluate("location.hash")
+            assert await page.evaluate(HEARD)
+            both = (
+                "(window.said = [$('spoken').textContent, $('dubbed').textContent]).every(Boolean)"
+            )
+            await page.until(both, within=30)
+            said = await page.evaluate("said")
+            assert said[0] != said[1]
+            (shots / "player.png").write_bytes(await page.screenshot())
+            assert await page.evaluate("$('spoken').lang + $('dubbed').lang") == "enpt"
+            await page.until("$('transcript').children.length >= 2", within=30)
+            figures = await page.evaluate("$('figures').innerText")
+            assert "WebRTC" in figures
+            behind = re.search(r"Behind source\s+([\d.]+) s", figures)
+            assert behind is not None and 5 <= float(behind[1]) < 8
+
+    asyncio.run(run())
+
+
+def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
+    async def run() -> None:
+        async with opened(daemon.url) as page:
+            await plays(page)
+            # The session's own clock when a caption appears, against when it was said.
+            await page.evaluate(
+                """window.seen = []; let last = null;
+                new MutationObserver(async () => {
+                  const row = $("transcript").querySelector("[aria-current]");
+                  if (!row || row === last) return;
+                  last = row;
+                  const { position_s } = await (await fetch("/sessions/live")).json();
+                  const [m, s] = row.querySelector("time").textContent.split(":");
+                  seen.push(position_s - (60 * m + +s));
+                }).observe($("transcript"), { subtree: true, childList: true, attributes: true })
+                """
+            )
+            await page.until("seen.length >= 3", within=40)
+            # Shown times are whole seconds, the first caption may have begun long before, and a
+            # busy machine may recognise speech after it was heard: but never before.
+            late = await page.evaluate("seen.slice(1)")
+            assert min(late) > -0.3, late
+            assert min(late) < 1.8, late
+
+    asyncio.run(run())
+
+
+def test_keys_and_tracks(daemon: Daemon) -> None:
+    async def run() -> None:
+        async with opened(daemon.url) as page:
+            await plays(page)
+            await press(page, "k")
+            await page.until("$('video').paused && $('play').ariaLabel === 'Play'")
+            await press(page, " ")
+            await page.until("!$('video').paused")
+            await press(page, "m")
+            await page.until("$('video').muted && $('mute').ariaLabel === 'Unmute'")
+            await press(page, "m")
+            await press(page, "ArrowDown")
+            await press(page, "ArrowDown")
+            await page.until("Math.abs($('video').volume - 0.8) < 0.01 && !$('video').muted")
+            await press(page, "ArrowUp")
+            await page.until("$('volume').value === '90'")
+            await press(page, "c")
+            await page.until("$('caption-choice').value === 'off' && !$('spoken').textContent")
+            await press(page, "c")
+            await page.until("$('caption-choice').value === 'both'")
+            await press(page, "f")
+            await page.until("document.fullscreenElement === $('watch')")
+            await press(page, "f")
+            await page.until("!document.fullscreenElement")
+            await press(page, "2")
+            chosen = "$('tracks').querySelector('[aria-pressed=true]').dataset.track"
+            await page.until(f"{chosen} === 'original'")
+            assert "track=original" in await page.evaluate("location.hash")
+            await page.until(
+                "performance.getEntriesByType('resource').some((entry) => "
+                "entry.name.endsWith('/track?track=original') && entry.responseStatus === 204)"
+            )
+            assert await page.evaluate(HEARD)
+            assert await page.evaluate("peers.length") == 1  # switched without a new connection
+            await press(page, "1")
+            await page.until(f"{chosen} === 'pt'")
+
+    asyncio.run(run())
+
+
+def test_a_browser_that_wants_a_click_is_given_a_button(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        wary = "--autoplay-policy=document-user-activation-required"
+        async with opened(daemon.url, wary) as page:
+            await without_a_click(page, "!document.getElementById('notice-play').hidden")
+            (shots / "click.png").write_bytes(await page.screenshot())
+            await page.evaluate("$('notice-play').click()")
+            await plays(page)
+            assert await page.evaluate("$('notice-play').hidden")
+
+    asyncio.run(run())
+
+
+def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
+    async def run() -> None:
+        async with opened(daemon.url) as page:
+            await plays(page)
+            await page.evaluate("fetch(peers[0], { method: 'DELETE' }).then(() => 0)")
+            await page.until("peers.length === 2", within=30)
+            await plays(page)
+
+    asyncio.run(run())
+
+
+def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        blocked = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
+        async with opened(daemon.url, blocked, scheme="light") as page:
+            await page.until("shows('figures', 'HLS')", within=45)
+            await plays(page)
+            assert await page.evaluate(HEARD)
+            assert await page.evaluate("$('bed').disabled && $('bed').title.startsWith('HLS')")
+            await page.until("$('spoken').textContent && $('dubbed').textContent", within=30)
+            (shots / "hls.png").write_bytes(await page.screenshot())
+            await press(page, "2")
+            await page.until(
+                "performance.getEntriesByType('resource')"
+                ".some((entry) => /audio-original.*m4s/.test(entry.name))"
+            )
+            await plays(page)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["", "publish"])
+def test_narrow_screens_do_not_scroll_sideways(path: str, daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        async with opened(daemon.url + path, size=(360, 740)) as page:
+            if not path:
+                await plays(page)
+            await page.until("$('sessions').options.length > 0")
+            unnamed = (
+                "[...document.querySelectorAll('button, select, input')]"
+                ".filter((e) => !e.hidden && !e.ariaLabel && !e.textContent.trim()"
+                " && !e.labels?.length).map((e) => e.id)"
+            )
+            for scheme in ("dark", "light"):
+                await prefer(page, scheme)
+                (shots / f"narrow-{path}-{scheme}.png").write_bytes(await page.screenshot())
+                assert await page.evaluate("document.documentElement.scrollWidth") == 360
+                assert await page.evaluate(unnamed) == []
+                assert await page.evaluate(PALE) == []
+
+    asyncio.run(run())
+
+
+def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        async with opened(f"{daemon.url}#session=locked") as page:
+            submit = "$('token').value = '%s'; $('token-form').requestSubmit()"
+            await page.until("$('state').dataset.state === 'locked'")
+            (shots / "locked.png").write_bytes(await page.screenshot())
+            await page.until(
+                "fetch('/sessions/locked').then((a) => a.json()).then((s) => s.position > 0)",
+                within=30,
+            )
+            await page.evaluate(submit % "not-the-token")
+            await page.until("shows('notice-text', 'does not give the right')")
+            await page.evaluate(submit % TOKEN)
+            await page.until("$('state').dataset.state === 'live'", within=20)
+            await page.until("shows('notice-text', 'Sound only')", within=20)
+            assert await page.evaluate(HEARD)
+            assert TOKEN not in await page.evaluate("location.href")
+
+    asyncio.run(run())
+
+
+def test_the_publish_page_publishes_and_what_ends_is_said(daemon: Daemon, shots: Path) -> None:
+    key = daemon.session(id="studio")
+
+    async def run() -> None:
+        async with (
+            opened(f"{daemon.url}publish#session=studio") as page,
+            opened(f"{daemon.url}#session=studio") as viewer,
+        ):
+            await viewer.until("$('state').dataset.state === 'waiting'", within=30)
+            assert await viewer.evaluate("shows('notice-text', 'Waiting for the publisher')")
+            await page.until("$('sessions').value === 'studio'")
+            start = "$('key').value = %s; $('form').requestSubmit()"
+            await page.evaluate(start % json.dumps("not-the-key"))
+            await page.until("shows('problem', 'does not give the right')")
+            await page.evaluate(start % json.dumps(key))
+            await page.until("$('state').dataset.state === 'live'", within=20)
+            assert daemon.shown("studio")["state"] == "live"
+            await page.until("$('level').value > -50")  # the fake microphone beeps
+            await page.until("/[1-9]\\d* kbit/.test($('figures').innerText)", within=20)
+            assert await page.evaluate("$('link').href") == f"{daemon.url}#session=studio"
+            (shots / "publish.png").write_bytes(await page.screenshot())
+            await plays(viewer)
+            await page.evaluate("$('stop').click()")
+            await page.until("$('state').dataset.state === 'idle'")
+            assert await page.evaluate("$('video').srcObject") is None
+            await viewer.until("$('state').dataset.state === 'waiting'", within=20)
+            (shots / "left.png").write_bytes(await viewer.screenshot())
+            daemon.http.delete("sessions/studio", params={"drain": "false"})
+            await viewer.until("$('state').dataset.state === 'none'", within=20)
+            assert await viewer.evaluate("shows('notice-text', 'There is no session')")
+
+    asyncio.run(run())
+
+
+def test_the_api_is_documented_without_the_internet(daemon: Daemon, shots: Path) -> None:
+    async def run() -> None:
+        async with chromium() as page:
+            await page.open(f"{daemon.url}docs")
+            await page.until("document.querySelectorAll('.opblock').length > 10")
+            (shots / "api.png").write_bytes(await page.screenshot())
+            assert not page.console
+
+    asyncio.run(run())

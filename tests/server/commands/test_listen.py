@@ -1,0 +1,415 @@
+"""``livedub listen`` as its users run it: a process of its own, against a server that may go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from server.commands.listen_recorder import LONGEST_GAP, FileOutput, Timeline
+from server.websocket.client import Hello, ListenClient, ListenError
+from server.websocket.frames import Encoding, Frame
+from server.websocket.gate import Gate
+from server.websocket.listen import listen_router
+from server.websocket.programme import Programmes
+from stream.flow.broadcast import Broadcast
+from stream.frames import AudioChunk
+from stream.live.feed import Feed
+from stream.media.source import MediaSource
+from stream.timeline import TICK_RATE
+from tests.helpers.feeds import _play as play
+from tests.helpers.ws_server import Line, serving, talk
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.float32]]:
+    path = tmp_path_factory.mktemp("talk") / "talk.wav"
+    return path, talk(path, seconds=4)
+
+
+async def listen(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", "from server.cli import run; run()", "listen"),  # as the entry point does
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+class OnAir:
+    """A session whose feed begins a while after the first listener has come.
+
+    How long a command takes to start on a busy machine does not matter then.
+    """
+
+    def __init__(self, path: Path, delay: float) -> None:
+        self.heard = asyncio.Event()
+        self._delay = delay
+        self.programmes = Programmes(self._find)
+        self._source = MediaSource(str(path))
+        self._feed: Feed | None = None
+        self._playing: asyncio.Task[None] | None = None
+
+    def _find(self, session: str) -> Feed:
+        if session != "live":
+            raise LookupError
+        if self._feed is None:
+            zero = asyncio.get_running_loop().time() + self._delay
+            tracks = {name: Broadcast[AudioChunk]() for name in ("original", "pt")}
+            voices = {"pt.voice": Broadcast[AudioChunk]()}
+            self._feed = Feed(lambda time: zero + time / TICK_RATE, 2, tracks, voices=voices)
+            self._playing = asyncio.create_task(play(self._feed, self._source, ("pt",)))
+            self.heard.set()
+        return self._feed
+
+    async def aclose(self) -> None:
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.gather(self._playing, return_exceptions=True)
+        await self.programmes.aclose()
+        self._source.close()
+
+
+@contextlib.asynccontextmanager
+async def on_air(path: Path, delay: float = 0.5) -> AsyncIterator[OnAir]:
+    session = OnAir(path, delay)
+    try:
+        yield session
+    finally:
+        await session.aclose()
+
+
+def read(path: Path) -> NDArray[np.float32]:
+    with av.open(str(path)) as file:
+        frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
+        planar = file.streams.audio[0].format.is_planar
+    joined = np.concatenate(frames, axis=1)
+    sound = joined.T if planar else joined.reshape(-1, 2)
+    return sound.astype(np.float32) / (32768 if sound.dtype == np.int16 else 1)
+
+
+def test_a_session_into_a_file_with_captions(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+            _, shown = await command.communicate()
+        assert command.returncode == 0, shown
+        captions = [
+            line
+            for second in range(4)
+            for line in (f"0:0{second}  en  second {second}", f"0:0{second}  pt  segundo {second}")
+        ]
+        assert shown.decode().splitlines() == captions
+        assert np.array_equal(read(out), -samples)
+
+    asyncio.run(run())
+
+
+def test_nothing_is_lost_when_the_server_goes_and_comes_back(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async def run() -> None:
+        async with on_air(path) as session:
+            router = listen_router(session.programmes, Gate())
+            async with serving(router) as url:
+                command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+                await session.heard.wait()
+            await asyncio.sleep(1.5)
+            await asyncio.sleep(0.7)
+            async with serving(router, port=int(url.rpartition(":")[2])):
+                _, shown = await command.communicate()
+        assert command.returncode == 0, shown
+        assert b"Connected again." in shown
+        assert np.array_equal(read(out), -samples)
+
+    asyncio.run(run())
+
+
+def test_nothing_is_lost_when_the_line_is_cut(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            line = Line(url)
+            await line.open()
+            address = f"{line.url}/sessions/live/listen"
+            command = await listen(address, "--out", str(out), "--format", "pcm_f32le")
+            await session.heard.wait()
+            for away in (0.3, 0.8):
+                await asyncio.sleep(1.2)
+                line.cut()
+                await asyncio.sleep(away)
+                await line.open()
+            _, shown = await command.communicate()
+            line.cut()
+        assert command.returncode == 0, shown
+        assert b"Connected again." in shown
+        assert np.array_equal(read(out), -samples)
+
+    asyncio.run(run())
+
+
+def test_nothing_is_lost_when_the_line_is_cut_before_the_first_frame(  # type: ignore[no-untyped-def]
+    spoken, tmp_path: Path
+) -> None:
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async def run() -> None:
+        async with (
+            on_air(path, delay=2) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            line = Line(url)
+            await line.open()
+            command = await listen(f"{line.url}/sessions/live/listen", "--out", str(out))
+            await session.heard.wait()
+            await asyncio.sleep(1.5)
+            line.cut()
+            await asyncio.sleep(1)
+            await line.open()
+            _, shown = await command.communicate()
+            line.cut()
+        assert command.returncode == 0, shown
+        assert np.array_equal(read(out), -samples)
+
+    asyncio.run(run())
+
+
+def test_another_feed_goes_on_after_silence_as_long_as_the_server_was_away(  # type: ignore[no-untyped-def]
+    spoken, tmp_path: Path
+) -> None:
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+            await session.heard.wait()
+            await asyncio.sleep(1.5)
+        port = int(url.rpartition(":")[2])
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate()), port=port),
+        ):
+            _, shown = await command.communicate()
+        assert command.returncode == 0, shown
+
+    asyncio.run(run())
+    sound = read(out)
+    silent = np.flatnonzero(~sound.any(axis=1))
+    longest = max(np.split(silent, np.flatnonzero(np.diff(silent) != 1) + 1), key=len)
+    before, after = sound[: longest[0]], sound[longest[-1] + 1 :]
+    assert len(before) > TICK_RATE / 4
+    assert np.array_equal(after, -samples)
+    # Away for at least as long as the second feed took to begin.
+    assert 0.5 < len(longest) / TICK_RATE < 5
+
+
+def test_opus_into_an_opus_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.opus"
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(
+                f"{url}/sessions/live/listen",
+                *("--out", str(out), "--format", "opus", "--track", "original", "--no-captions"),
+            )
+            _, shown = await command.communicate()
+        assert (command.returncode, shown) == (0, b"")
+
+    asyncio.run(run())
+    sound = read(out)
+    # The received stream begins 312 samples early: the encoder's look-ahead.
+    assert len(sound) == len(samples) + 312
+    sound, wanted = sound[312 + 4800 :], samples[4800:]
+    error = np.sqrt(np.mean((sound - wanted) ** 2))
+    assert error < 0.2 * np.sqrt(np.mean(wanted**2))
+
+
+def test_ctrl_c_finishes_the_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.flac"
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+            await session.heard.wait()
+            await asyncio.sleep(1.5)
+            command.send_signal(signal.SIGINT)
+            _, shown = await command.communicate()
+            assert command.returncode == 130
+            assert b"Traceback" not in shown
+
+    asyncio.run(run())
+    sound = read(out)
+    assert TICK_RATE / 4 < len(sound) < 3 * TICK_RATE
+    assert any(
+        np.array_equal(sound, -samples[at : at + len(sound)]) for at in range(0, 96_000, 960)
+    )
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_standard_output_carries_samples(spoken) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+
+    async def run() -> None:
+        async with (
+            on_air(path) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(f"{url}/sessions/live/listen", "--out", "-", "--no-captions")
+            sound, shown = await command.communicate()
+        assert (command.returncode, shown) == (0, b"")
+        assert sound == (-samples * 32768).astype("<i2").tobytes()
+
+    asyncio.run(run())
+
+
+def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
+    if shutil.which("ffplay") is None:
+        pytest.skip("ffplay is not installed")
+
+    async def run() -> None:
+        async with (
+            on_air(spoken[0]) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(
+                f"{url}/sessions/live/listen", "--play", "--no-captions", SDL_AUDIODRIVER="dummy"
+            )
+            _, shown = await command.communicate()
+        assert (command.returncode, shown) == (0, b"")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["ftp://host/x"], "ftp://host/x is no address"),
+        (["ws://[broken/x"], "is no address"),
+        (["ws://127.0.0.1:1/x"], "127.0.0.1:1 cannot be listened to: "),
+        (["URL/sessions/live/other"], "it answered with HTTP status 403"),
+        (["URL/sessions/dead/listen"], "There is no session 'dead'"),
+        (["URL/sessions/live/listen", "--track", "xx"], "There is no track 'xx'"),
+        (["URL/sessions/live/listen", "--out", "no/where.wav"], "no does not exist"),
+        (["URL/sessions/live/listen", "--out", "."], ". is a folder"),
+        (["URL/sessions/live/listen", "--out", "x.xyz", "--no-captions"], "names a container"),
+        (["ws://user:secret@127.0.0.1:1/x"], "livedub: 127.0.0.1:1 cannot be listened to: nothing"),
+        (["ws://a..b/x"], "a..b is no address"),
+        (["ws://127.0.0.1:1/x", "--token", "a\nb"], "The token has characters"),
+        (["URL/sessions/live/listen", "--no-captions"], "Nothing would be heard"),
+    ],
+)
+def test_refusals_are_one_sentence(spoken, arguments: list[str], sentence: str) -> None:  # type: ignore[no-untyped-def]
+    async def run() -> None:
+        async with (
+            on_air(spoken[0]) as session,
+            serving(listen_router(session.programmes, Gate())) as url,
+        ):
+            command = await listen(*(a.replace("URL", url) for a in arguments))
+            _, shown = await command.communicate()
+        assert command.returncode == 2
+        assert sentence in shown.decode()
+        assert shown.count(b"\n") == 1
+
+    asyncio.run(run())
+
+
+HELLO = Hello("f", "pt", "en", Encoding("pcm_f32le", TICK_RATE, 1))
+
+
+def _frame(start: int, count: int) -> Frame:
+    ramp = np.arange(start + 1, start + count + 1, dtype="<f4")
+    return Frame("pcm_f32le", start, count, ramp.tobytes())
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), min_size=1, max_size=30))
+def test_every_sample_is_in_its_place_once(frames: list[tuple[int, int]]) -> None:
+    timeline = Timeline(HELLO)
+    first = frames[0][0]
+    pieces = [p for start, count in frames for p in timeline.add(_frame(start, count), 0.0)]
+    sound = np.concatenate(pieces)[:, 0]
+    assert len(sound) == max(start + count for start, count in frames) - first
+    places = np.arange(first + 1, first + 1 + len(sound))
+    assert np.all((sound == places) | (sound == 0))
+    # What came in order is there.
+    newest = first
+    for start, count in frames:
+        if start >= newest:
+            assert np.all(sound[start - first : start - first + count] > 0)
+        newest = max(newest, start + count)
+
+
+def test_a_time_that_cannot_be_does_not_fill_the_disk() -> None:
+    timeline = Timeline(HELLO)
+    lengths = [
+        len(piece)
+        for start in (0, LONGEST_GAP * 100, LONGEST_GAP * 100 + 10)
+        for piece in timeline.add(_frame(start, 10), 0.0)
+    ]
+    assert lengths == [10, 10, 10]
+
+
+def test_captions_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from server.commands.listen import _Captions
+
+    captions = _Captions(Console(stderr=True))
+    event = {"type": "event", "kind": "translation", "track": "pt", "utterance": 1, "start": 0}
+    for _ in range(2):
+        captions.show({**event, "text": "a\x1b[2Jb\n[red]c"}, HELLO)
+    assert capsys.readouterr().err == "0:00:00  pt  a [2Jb [red]c\n".replace("0:00:00", "0:00")
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ListenError, match="is no address"):
+        ListenClient("nonsense", {})
+
+
+@pytest.mark.parametrize(
+    ("track", "tag"), [("original", "eng"), ("pt", "por"), ("pt.voice", "por")]
+)
+def test_a_file_says_in_which_language_it_is(track: str, tag: str, tmp_path: Path) -> None:
+    output = FileOutput(tmp_path / "kept.mka", Hello("f", track, "en", Encoding("opus", 48_000, 2)))
+    output.write(np.zeros((TICK_RATE, 2), np.float32))
+    output.close()
+    with av.open(str(tmp_path / "kept.mka")) as kept:
+        assert kept.streams.audio[0].metadata["language"] == tag

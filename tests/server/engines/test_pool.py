@@ -1,0 +1,58 @@
+import asyncio
+import contextlib
+import os
+from types import SimpleNamespace
+
+import pytest
+
+import server.engines.pool
+from server.config import load
+from server.engines.options import options_of
+from server.engines.pool import FAULTS, SharedEngine
+
+
+async def _nothing() -> None:
+    """Closes."""
+
+
+async def _call(shared: SharedEngine, takes: float, deadline: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline), shared.use("session"):
+            await asyncio.sleep(takes)
+
+
+@pytest.mark.parametrize(("usual", "restarts"), [(0.0, 1), (0.05, 0)])
+def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
+    usual: float, restarts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine's engine is slow, not broken; to load it anew would take what is left."""
+    engine = SimpleNamespace(aclose=_nothing)
+    monkeypatch.setattr(server.engines.pool, "HUNG", 0.02)
+    monkeypatch.setattr(server.engines.pool, "LONGEST", 0.5)
+    monkeypatch.setattr(server.engines.pool, "create", lambda *_, **__: engine)
+    restarted: list[str] = []
+
+    async def run() -> None:
+        shared = SharedEngine("tts", "scripted", {}, engine, restarted.append)
+        for _ in range(12):
+            await _call(shared, usual, 5)
+        for _ in range(FAULTS):
+            await _call(shared, 5, 0.06)
+        await asyncio.sleep(0.1)
+        assert len(restarted) == restarts
+        for _ in range(FAULTS):
+            await _call(shared, 5, 0.6)
+        await asyncio.sleep(0.1)
+        assert restarted == ["tts"] * (restarts + 1)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("cores", "threads"), [({0}, 1), ({0, 2, 5}, 2)])
+def test_an_engine_gets_no_more_threads_than_cores(
+    cores: set[int], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    config = load(assignments=["asr.threads=2"], environment={})
+    for kind in ("asr", "mt", "tts"):
+        assert options_of(kind, config)[1]["threads"] == threads

@@ -1,0 +1,270 @@
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import server.outputs.push
+import server.outputs.push_link
+from server.outputs.push import RtmpPush
+from stream.timeline import TICK_RATE
+from tests.helpers.bare_feed import bare_feed, play
+from tests.helpers.feeds import file_feed
+from tests.helpers.streams import (
+    decoded_sound,
+    ffmpeg,
+    likeness,
+    packets,
+    pictures_of,
+    probe,
+    small_source,
+)
+
+MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+
+pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+needs_nginx = pytest.mark.skipif(
+    shutil.which("nginx") is None or not MODULE.exists(),
+    reason="nginx with its RTMP module is not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_source(tmp_path_factory.mktemp("source") / "source.mp4", length=16)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe_:
+        probe_.bind(("127.0.0.1", 0))
+        return int(probe_.getsockname()[1])
+
+
+class Nginx:
+    """A real RTMP server that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"rtmp://127.0.0.1:{self.port}/live/show"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "nginx.conf").write_text(
+            f"""
+            load_module {MODULE};
+            daemon off; master_process off; pid {folder}/pid; error_log {folder}/log info;
+            events {{ worker_connections 64; }}
+            rtmp {{ server {{
+                listen 127.0.0.1:{self.port};
+                application live {{ live on; wait_key on; drop_idle_publisher 30s; }}
+            }} }}
+            """
+        )
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["nginx", "-p", self._folder, "-c", self._folder / "nginx.conf", "-e", "log"]
+        )
+        deadline = time.monotonic() + 5
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    (tmp_path / "nginx").mkdir()
+    server_ = Nginx(tmp_path / "nginx")
+    yield server_
+    server_.kill()
+
+
+def pull(url: str, out: Path, length: float) -> None:
+    ffmpeg("-i", url, "-t", str(length), "-c", "copy", out)
+
+
+def offset_of_picture(source: Path, pulled: Path) -> float:
+    """Seconds from a picture in the source to the same one in what was pulled."""
+
+    def shown(path: Path) -> dict[str, float]:
+        out = ffmpeg("-copyts", "-i", path, "-map", "0:v", "-fps_mode", "passthrough",
+                     "-enc_time_base", "1:1000", "-f", "framemd5", "-").stdout.decode()  # fmt: skip
+        rows = [row.split(",") for row in out.splitlines() if not row.startswith("#")]
+        return {row[5].strip(): int(row[2]) / 1000 for row in rows}
+
+    one, other = shown(source), shown(pulled)
+    offsets = [time_ - one[picture] for picture, time_ in other.items() if picture in one]
+    assert len(offsets) > 20
+    assert max(offsets) - min(offsets) < 0.003
+    return float(np.median(offsets))
+
+
+def sound_at(path: Path) -> tuple[float, np.ndarray]:
+    start = float(packets(path, "a:0")[0]["pts_time"])
+    return start, decoded_sound(path)
+
+
+def check_in_sync(source: Path, pulled: Path) -> None:
+    """The pulled sound is the source's, upside down, at the offset that the picture has."""
+    offset = offset_of_picture(source, pulled)
+    start, sound = sound_at(pulled)
+    whole = decoded_sound(source)
+    at = round((start - offset) * TICK_RATE)
+    # FLV counts milliseconds, so the place is known to one of them.
+    likely = [
+        likeness(whole[at + shift + 4096 : at + shift + 20_000], sound[4096:20_000])
+        for shift in range(-96, 97, 2)
+    ]
+    assert min(likely) < -0.95
+
+
+@needs_nginx
+def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) -> None:
+    async def run() -> RtmpPush:
+        async with file_feed(source) as feed:
+            nginx.start()
+            push = RtmpPush(feed, "pt", nginx.url)
+            running = asyncio.create_task(push.run())
+            await asyncio.to_thread(pull, nginx.url, tmp_path / "one.mkv", 2.0)
+            assert push.connected and push.reconnects == 0
+            await asyncio.to_thread(nginx.kill)
+            async with asyncio.timeout(10):
+                while push.failure is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            await asyncio.to_thread(nginx.start)
+            await asyncio.to_thread(pull, nginx.url, tmp_path / "two.mkv", 2.0)
+            assert push.connected and push.reconnects >= 1 and push.failure is None
+            await asyncio.wait_for(push.aclose(), 8)
+            await running
+            assert feed.picture.readers == feed.tracks["pt"].readers == 0
+        return push
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.outputs.push, "FIRST_PAUSE", 0.4)
+        push = asyncio.run(run())
+    assert push.missed == 0
+    for name in ("one.mkv", "two.mkv"):
+        streams = probe(tmp_path / name, "-show_streams")["streams"]
+        assert sorted(one["codec_name"] for one in streams) == ["aac", "h264"]
+        assert "K" in packets(tmp_path / name, "v:0")[0]["flags"]
+        check_in_sync(source, tmp_path / name)
+
+
+def test_a_refused_push_is_one_clear_line_without_the_secret(
+    source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with file_feed(source) as feed:
+            push = RtmpPush(feed, "pt", f"rtmp://127.0.0.1:{free_port()}/live/secret-key")
+            running = asyncio.create_task(push.run())
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                if caplog.records:
+                    break
+            assert not push.connected
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    asyncio.run(asyncio.wait_for(run(), 15))
+    assert "Connection refused; trying again in 1 s" in caplog.records[0].getMessage()
+    assert "secret" not in caplog.text
+
+
+@needs_nginx
+def test_a_server_that_takes_nothing_holds_nobody_up(
+    source: Path, nginx: Nginx, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server stopped in mid-stream: the feed keeps its pace, and the push can be ended."""
+
+    # Filler units make each picture so large that the buffers on the way are soon full.
+    filler = (300_000).to_bytes(4, "big") + b"\x0c" + bytes([255]) * 299_999
+    large = [replace(one, data=one.data + filler) for one in pictures_of(source)]
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        async with bare_feed() as feed:
+            nginx.start()
+            push = RtmpPush(feed, "pt", nginx.url)
+            running = asyncio.create_task(push.run())
+            await play(feed, large[:50], 0, 2, pace=2)
+            os.kill(nginx.pid, signal.SIGSTOP)
+            began = loop.time()
+            await play(feed, large[50:], 2, 10, pace=2)
+            assert loop.time() - began < 7
+            assert push.failure is not None and not push.connected
+            began = loop.time()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            assert loop.time() - began < 1.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.outputs.push_link, "STALLED", 1.0)
+        asyncio.run(asyncio.wait_for(run(), 20))
+    assert "the server took nothing for 1 s" in caplog.text
+
+
+def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+
+    async def run() -> None:
+        async with file_feed(source) as feed:
+            push = RtmpPush(feed, "pt", url)
+            running = asyncio.create_task(push.run())
+            await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    asyncio.run(run())
+    check_in_sync(source, tmp_path / "udp.mkv")
+
+
+def test_sound_without_picture(tmp_path: Path) -> None:
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+
+    async def run() -> None:
+        async with bare_feed() as feed:
+            push = RtmpPush(feed, "pt", url)
+            running = asyncio.create_task(push.run())
+            playing = asyncio.create_task(play(feed, [], 0, 60, pace=4))
+            await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
+            playing.cancel()
+            await push.aclose()
+            await running
+
+    asyncio.run(run())
+    (stream,) = probe(tmp_path / "udp.mkv", "-show_streams")["streams"]
+    assert stream["codec_name"] == "aac"
+
+
+@pytest.mark.parametrize("url", ["http://x/y", "rtmp://", "file:///etc/passwd", "x"])
+def test_other_places_are_refused(url: str) -> None:
+    async def run() -> None:
+        async with bare_feed() as feed:
+            with pytest.raises(ValueError, match="a push goes to rtmp://"):
+                RtmpPush(feed, "pt", url)
+
+    asyncio.run(run())

@@ -1,0 +1,516 @@
+import random
+import re
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.rtmp import amf0
+from server.rtmp.chunks import (
+    MAX_CHUNK_STREAMS,
+    MAX_MEDIA,
+    MAX_OTHER,
+    MAX_UNFINISHED,
+    RtmpError,
+)
+from server.rtmp.commands import End, Publish
+from server.rtmp.flv import FIRST
+from server.rtmp.protocol import (
+    PENDING,
+    PREAMBLE,
+    PREAMBLE_MESSAGES,
+    Event,
+    Media,
+    RtmpProtocol,
+)
+from tests.helpers.rtmp_peer import (
+    AUDIO,
+    C0C1,
+    C2,
+    COMMAND,
+    DATA,
+    HELLO,
+    VIDEO,
+    Chunker,
+    Sent,
+    command,
+    control,
+    interleaved,
+    introduction,
+)
+
+FLV_HEADER = b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00"
+BOUND = MAX_MEDIA + MAX_UNFINISHED + (128 << 10)
+"""Nothing that a peer sends makes us hold more."""
+
+
+def answer(protocol: RtmpProtocol) -> list[Event]:
+    """Take events, letting every publisher in."""
+    events = protocol.events_received()
+    if any(isinstance(event, Publish) for event in events):
+        protocol.accept()
+        events += protocol.events_received()
+    return events
+
+
+def feed(protocol: RtmpProtocol, *parts: bytes) -> list[Event]:
+    events = []
+    for part in parts:
+        protocol.receive_data(part)
+        assert protocol.buffered <= BOUND
+        events += answer(protocol)
+    return events
+
+
+def published(chunker: Chunker) -> RtmpProtocol:
+    protocol = RtmpProtocol()
+    feed(protocol, HELLO, chunker.bytes(*introduction()))
+    protocol.data_to_send()
+    return protocol
+
+
+def media(events: list[Event]) -> bytes:
+    return b"".join(event.flv for event in events if isinstance(event, Media))
+
+
+def tags(flv: bytes) -> list[tuple[int, int, bytes]]:
+    """Type, time since the start and body of every tag, read as FLV's specification has it."""
+    found = []
+    while flv:
+        size = int.from_bytes(flv[1:4], "big")
+        time = int.from_bytes(flv[7:8] + flv[4:7], "big")
+        found.append((flv[0], time - FIRST, flv[11 : 11 + size]))
+        assert flv[8:11] == bytes(3)
+        assert int.from_bytes(flv[11 + size : 15 + size], "big") == 11 + size
+        flv = flv[15 + size :]
+    return found
+
+
+def replies(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Type, message stream and body of what the server sent: single chunks of form 0."""
+    found = []
+    while data:
+        assert data[0] >> 6 == 0
+        size = int.from_bytes(data[4:7], "big")
+        found.append((data[7], int.from_bytes(data[8:12], "little"), data[12 : 12 + size]))
+        data = data[12 + size :]
+    return found
+
+
+def commands(data: bytes) -> list[list[amf0.Value]]:
+    return [amf0.decode(body) for kind, _, body in replies(data) if kind == COMMAND]
+
+
+def test_an_encoder_is_answered_step_by_step() -> None:
+    protocol = RtmpProtocol()
+    protocol.receive_data(C0C1)
+    hello = protocol.data_to_send()
+    assert len(hello) == 1 + 2 * 1536
+    assert hello[0] == 3
+    assert hello[1537:] == C0C1[1:]
+    protocol.receive_data(C2)
+    assert protocol.handshaken
+    chunker = Chunker()
+    connect, release, announce, create, publish = introduction("live/", "KEY?user=me")
+    protocol.receive_data(chunker.bytes(connect))
+    sent = protocol.data_to_send()
+    assert [kind for kind, _, _ in replies(sent)] == [5, 6, 1, 20]
+    name, transaction, _, status = commands(sent)[0]
+    assert (name, transaction) == ("_result", 1.0)
+    assert status["code"] == "NetConnection.Connect.Success"  # type: ignore[call-overload,index]
+    protocol.receive_data(chunker.bytes(release, announce, create))
+    assert commands(protocol.data_to_send()) == [
+        ["_result", 2.0, None, None],
+        ["_result", 3.0, None, None],
+        ["_result", 4.0, None, 1.0],
+    ]
+    protocol.receive_data(chunker.bytes(publish))
+    assert protocol.events_received() == [Publish("live", "KEY", "user=me")]
+    assert protocol.data_to_send() == b""
+    protocol.accept()
+    sent = protocol.data_to_send()
+    assert [(kind, stream) for kind, stream, _ in replies(sent)] == [(20, 1), (4, 0), (20, 1)]
+    assert [c[0] for c in commands(sent)] == ["onFCPublish", "onStatus"]
+    assert commands(sent)[1][3]["code"] == "NetStream.Publish.Start"  # type: ignore[call-overload,index]
+    assert protocol.events_received() == [Media(FLV_HEADER)]
+
+
+def test_obs_is_understood() -> None:
+    """OBS sends a digest in C1, its control messages with form 1, and bandwidth checks."""
+    order = random.Random(1)
+    c1 = b"\x03" + bytes(4) + b"\x80\x00\x07\x02" + order.randbytes(1528)
+    chunker = Chunker()
+    protocol = RtmpProtocol()
+    protocol.receive_data(c1)
+    assert protocol.data_to_send()[5:9] == bytes(4)  # "no digests here"
+    protocol.receive_data(order.randbytes(1536))
+    size = control(1, (4096).to_bytes(4, "big"))
+    window = b"\x42\x00\x00\x00\x00\x00\x04\x05" + (2_500_000).to_bytes(4, "big")
+    events = feed(protocol, window, chunker.bytes(size))
+    chunker.size = 4096
+    connect, *rest = introduction("live", "obs-key")
+    for message in (connect, command("_checkbw", 6.0, None), *rest):
+        events += feed(protocol, chunker.bytes(message))
+    assert Publish("live", "obs-key", "") in events
+    assert ["_result", 6.0, None, None] in commands(protocol.data_to_send())
+    metadata = amf0.encode(["@setDataFrame", "onMetaData", {"width": 160.0}])
+    events = feed(
+        protocol,
+        chunker.bytes(
+            Sent(4, DATA, 1, 0, metadata),
+            Sent(4, AUDIO, 1, 0, b"\xaf\x00\x12\x10"),
+            Sent(4, VIDEO, 1, 0, b"\x17\x00" + bytes(300)),
+            Sent(4, AUDIO, 1, 21, b"\xaf\x01abc"),
+            Sent(4, VIDEO, 1, 33, b"\x17\x01" + bytes(9000)),
+            Sent(4, AUDIO, 1, 42, b"\xaf\x01abd"),
+        ),
+    )
+    found = tags(media(events))
+    assert [(kind, time) for kind, time, _ in found] == [
+        (DATA, -FIRST), (AUDIO, 0), (VIDEO, 0), (AUDIO, 21), (VIDEO, 33), (AUDIO, 42),
+    ]  # fmt: skip
+    assert found[0][2] == amf0.encode(["onMetaData", {"width": 160.0}])
+    assert found[4][2] == b"\x17\x01" + bytes(9000)
+    assert feed(protocol, chunker.bytes(command("FCUnpublish", 7.0, None, "obs-key"))) == [End()]
+    assert feed(protocol, b"whatever comes now") == []
+
+
+def test_a_refused_publisher_hears_why() -> None:
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO + Chunker().bytes(*introduction()))
+    protocol.data_to_send()
+    assert protocol.events_received() == [Publish("live", "KEY", "")]
+    protocol.refuse("The key is wrong.")
+    name, _, _, status = commands(protocol.data_to_send())[0]
+    assert name == "onStatus"
+    assert status == {
+        "level": "error",
+        "code": "NetStream.Publish.BadName",
+        "description": "The key is wrong.",
+    }
+    protocol.receive_data(b"more")
+    assert protocol.events_received() == []
+
+
+def test_media_sent_before_the_answer_waits_for_it() -> None:
+    chunker = Chunker()
+    protocol = RtmpProtocol()
+    early = Sent(6, AUDIO, 1, 7, b"sound")
+    protocol.receive_data(HELLO + chunker.bytes(*introduction(), early))
+    assert len(protocol.events_received()) == 1
+    protocol.receive_data(chunker.bytes(Sent(6, AUDIO, 1, 8, b"more")))
+    assert protocol.events_received() == []
+    protocol.accept()
+    flv = media(protocol.events_received())
+    assert flv.startswith(FLV_HEADER)
+    assert tags(flv[13:]) == [(AUDIO, 7, b"sound"), (AUDIO, 8, b"more")]
+
+
+@pytest.mark.parametrize("start", [0, 5, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0x7FFFFFFC, 0xFFFFFFFB])
+@pytest.mark.parametrize("bits", [31, 32])
+def test_a_clock_may_begin_anywhere_and_start_again(start: int, bits: int) -> None:
+    """FFmpeg keeps 31 bits of the time, OBS 32."""
+    chunker = Chunker()
+    protocol = published(chunker)
+    steps = 0, 5, 10, 15, 15, 35, 35
+    sent = [
+        Sent(6, AUDIO, 1, (start + step) % (1 << bits), bytes([i]) * 300)
+        for i, step in enumerate(steps)
+    ]
+    found = tags(media(feed(protocol, chunker.bytes(*sent))))
+    assert [body for _, _, body in found] == [message.body for message in sent]
+    passed = [time - found[0][1] for _, time, _ in found]
+    if start + steps[-1] < 1 << bits or bits == 32:
+        assert passed == list(steps)
+    else:  # 20 ms take the place of the one interval in which the clock was set
+        assert passed == sorted(passed)
+        assert passed[-1] <= steps[-1] + 20
+
+
+def test_times_far_apart_are_a_clock_that_was_set() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    times = [0, 10_000, 9_990, 90_000_000, 90_000_010, 5, 25, 4_000_000_000, 4_000_000_100]
+    sent = [Sent(6, AUDIO, 1, time, b"x") for time in times]
+    assert [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))] == [
+        0, 10_000, 9_990, 10_010, 10_020, 10_040, 10_060, 10_080, 10_180,
+    ]  # fmt: skip
+
+
+def test_descriptions_sent_again_with_time_zero_do_not_set_the_clock() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    sent = [
+        Sent(6, AUDIO, 1, 600_000, b"\xaf\x01abc"),
+        Sent(6, DATA, 1, 0, amf0.encode(["onMetaData", {}])),
+        Sent(6, AUDIO, 1, 0, b"\xaf\x00\x12\x10"),
+        Sent(6, VIDEO, 1, 0, b"\x17\x00config"),
+        Sent(6, VIDEO, 1, 0, b"\x90hvc1config"),
+        Sent(6, VIDEO, 1, 600_040, b"\x17\x01picture"),
+    ]
+    found = [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))]
+    assert found == [20, -FIRST, 20, 20, 20, 60]
+
+
+def test_what_is_a_little_older_than_the_first_keeps_its_time() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    sent = [Sent(6, AUDIO, 1, time, b"x") for time in (600_000, 599_500, 599_000, 600_000)]
+    found = [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))]
+    assert found == [20, -480, -980, 20]
+
+
+def test_codecs_named_by_fourcc_pass_untouched() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    body = b"\x91hvc1" + bytes(100)
+    assert tags(media(feed(protocol, chunker.bytes(Sent(6, VIDEO, 1, 40, body))))) == [
+        (VIDEO, 40, body)
+    ]
+
+
+def test_commands_and_metadata_in_amf3_are_understood() -> None:
+    def amf3(message: Sent) -> Sent:
+        return Sent(message.channel, 17, message.stream, 0, b"\0" + message.body)
+
+    chunker = Chunker()
+    protocol = RtmpProtocol()
+    events = feed(protocol, HELLO, chunker.bytes(*map(amf3, introduction())))
+    assert Publish("live", "KEY", "") in events
+    data = b"\0" + amf0.encode(["@setDataFrame", "onMetaData", {}])
+    found = tags(media(feed(protocol, chunker.bytes(Sent(6, 15, 1, 0, data)))))
+    assert found == [(DATA, -FIRST, amf0.encode(["onMetaData", {}]))]
+
+
+def test_an_aborted_message_is_forgotten() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    first, *_ = chunker.chunks(Sent(6, VIDEO, 1, 0, bytes(500)))
+    abort = chunker.bytes(control(2, (6).to_bytes(4, "big")))
+    rest = Chunker().bytes(Sent(6, VIDEO, 1, 40, b"whole"))
+    assert tags(media(feed(protocol, first, abort, rest))) == [(VIDEO, 40, b"whole")]
+    assert protocol.buffered == 0
+
+
+def test_a_ping_is_answered_and_bytes_are_acknowledged() -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    feed(protocol, chunker.bytes(control(4, b"\x00\x06\x01\x02\x03\x04")))
+    assert replies(protocol.data_to_send()) == [(4, 0, b"\x00\x07\x01\x02\x03\x04")]
+    feed(protocol, chunker.bytes(control(5, (10_000).to_bytes(4, "big"))))
+    protocol.data_to_send()
+    feed(protocol, chunker.bytes(Sent(6, VIDEO, 1, 0, bytes(20_000))))
+    (kind, _, total), *_ = replies(protocol.data_to_send())
+    assert kind == 3
+    assert int.from_bytes(total, "big") > 20_000 + len(HELLO)
+
+
+@pytest.mark.parametrize("name", ["FCUnpublish", "deleteStream", "closeStream"])
+def test_a_publisher_can_say_that_it_ends(name: str) -> None:
+    chunker = Chunker()
+    protocol = published(chunker)
+    assert feed(protocol, chunker.bytes(command(name, 6.0, None, 1.0))) == [End()]
+
+
+def test_streams_of_earlier_runs_may_be_deleted_first() -> None:
+    chunker = Chunker()
+    connect, *rest = introduction()
+    old = command("deleteStream", 9.0, None, 1.0)
+    events = feed(RtmpProtocol(), HELLO, chunker.bytes(connect, old, *rest))
+    assert Publish("live", "KEY", "") in events
+
+
+def after(*messages: Sent) -> bytes:
+    return HELLO + Chunker().bytes(*introduction()[:1], *messages)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"GET / HTTP/1.1\r\n", "not RTMP"),
+        (HELLO + Chunker().bytes(command("createStream", 1.0, None)), "before connect"),
+        (HELLO + Chunker().bytes(command("connect", 1.0, {"x": 1.0})), "names no app"),
+        (HELLO + Chunker().bytes(command("connect")), "names no app"),
+        (after(command("publish", 5.0, None)), "names no stream"),
+        (after(command("publish", 5.0, None, 3.0)), "names no stream"),
+        (after(command("play", 5.0, None, "KEY")), "publishers only"),
+        (after(Sent(4, AUDIO, 1, 0, b"x")), "before anything was published"),
+        (after(Sent(4, DATA, 1, 0, amf0.encode(["x"]))), "before anything was published"),
+        (after(Sent(4, 22, 1, 0, b"x")), "aggregate"),
+        (after(Sent(4, COMMAND, 0, 0, b"\x02\xff\xff")), "cut short"),
+        (after(control(1, bytes(4))), "chunk size of 0"),
+        (after(control(1, b"\xff\xff\xff\xff")), "chunk size of 4294967295"),
+        (after(control(1, b"\x00")), "cut short"),
+        (HELLO + b"\xc3", "never sent"),
+        (HELLO + b"\x83\x00\x00\x00", "never sent"),
+        (HELLO + b"\x03" + bytes(3) + b"\x01\x00\x01\x14" + bytes(4), "is the limit"),
+        (HELLO + b"\x03" + bytes(3) + b"\x40\x00\x01\x09" + bytes(4), "is the limit"),
+        (HELLO + (b"\x03" + bytes(4) + b"\x01\x00\x14" + bytes(132)) * 2, "had ended"),
+        (
+            HELLO
+            + b"".join(
+                Chunker().bytes(Sent(channel, 3, 0, 0, bytes(4)))
+                for channel in range(100, 101 + MAX_CHUNK_STREAMS)
+            ),
+            "chunk streams are open",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(data: bytes, message: str) -> None:
+    protocol = RtmpProtocol()
+    with pytest.raises(RtmpError, match=message):
+        protocol.receive_data(data)
+    protocol.receive_data(data)  # of no more use, but harmless
+    assert protocol.buffered <= MAX_OTHER
+
+
+def test_only_so_much_is_read_before_somebody_publishes() -> None:
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO)
+    buffer_length = Chunker(compress=False).bytes(control(4, b"\x00\x03" + bytes(8)))
+    for _ in range(PREAMBLE_MESSAGES):
+        protocol.receive_data(buffer_length)
+    with pytest.raises(RtmpError, match="nothing was published in 64 messages"):
+        protocol.receive_data(buffer_length)
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO)
+    long = b"".join(Chunker().chunks(Sent(3, 20, 0, 0, bytes(MAX_OTHER))))
+    with pytest.raises(RtmpError, match="nothing was published in the first"):
+        for start in range(0, PREAMBLE, 1000):
+            protocol.receive_data(long[start : start + 1000])
+
+
+def test_only_so_much_is_held_while_the_application_decides() -> None:
+    protocol = RtmpProtocol()
+    protocol.receive_data(HELLO + Chunker().bytes(*introduction()))
+    with pytest.raises(RtmpError, match="without waiting"):
+        for _ in range(PENDING // 1000 + 2):
+            protocol.receive_data(bytes(1000))
+            assert protocol.buffered <= PENDING + 1000
+
+
+def test_unfinished_messages_cannot_pile_up() -> None:
+    protocol = published(Chunker())
+    channels = range(10, 20)
+    large = control(1, (1 << 20).to_bytes(4, "big"))
+    feed(protocol, Chunker().bytes(large))
+    with pytest.raises(RtmpError, match="unfinished messages"):
+        for channel in channels:
+            head = bytes([channel]) + bytes(3) + MAX_MEDIA.to_bytes(3, "big") + b"\x09" + bytes(4)
+            part = bytes(1 << 20)
+            feed(protocol, head + part, *([bytes([0xC0 | channel]) + part] * 2))
+    assert protocol.buffered <= MAX_UNFINISHED + (2 << 20)
+
+
+def test_a_decision_needs_a_publisher() -> None:
+    protocol = published(Chunker())
+    with pytest.raises(RuntimeError):
+        protocol.accept()
+    with pytest.raises(RuntimeError):
+        RtmpProtocol().refuse("No.")
+
+
+messages = st.lists(
+    st.builds(
+        Sent,
+        st.sampled_from([4, 6, 63, 64, 319, 320, 65_599]),
+        st.sampled_from([AUDIO, VIDEO]),
+        st.just(1),
+        st.integers(0, 1000) | st.integers(0xFFFF00, 0x1000100) | st.integers(0, 0xFFFFFFFF),
+        st.binary(max_size=700),
+    ),
+    max_size=12,
+)
+
+
+@given(
+    messages,
+    st.sampled_from([1, 10, 128, 4096]),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_cut_and_any_interleaving_gives_the_same_messages(
+    sent: list[Sent], size: int, order: random.Random, compress: bool
+) -> None:
+    sent = [replace(m, body=bytes([number]) + m.body) for number, m in enumerate(sent)]
+    chunker = Chunker(compress=compress)
+    opening = HELLO + chunker.bytes(*introduction(), control(1, size.to_bytes(4, "big")))
+    chunker.size = size
+    data = opening + interleaved(chunker, sent, order)
+    cuts = sorted(order.randrange(len(data) + 1) for _ in range(order.randrange(30)))
+    parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    flv = media(feed(RtmpProtocol(), *parts))
+    assert flv == media(feed(RtmpProtocol(), data))
+    found = tags(flv[13:])
+    assert sorted((kind, body) for kind, _, body in found) == sorted((m.kind, m.body) for m in sent)
+    for channel in {message.channel for message in sent}:
+        numbers = {m.body[0] for m in sent if m.channel == channel}
+        got = [body[0] for _, _, body in found if body[0] in numbers]
+        assert got == sorted(numbers)
+
+
+@given(st.binary(max_size=4000), st.booleans())
+@settings(deadline=None)
+def test_random_bytes_are_an_rtmp_error_at_worst(data: bytes, shaken: bool) -> None:
+    protocol = published(Chunker()) if shaken else RtmpProtocol()
+    try:
+        feed(protocol, data if shaken else HELLO + data)
+    except RtmpError as error:
+        assert re.fullmatch(r"[\w ,.:-]+", str(error))
+
+
+SESSION = HELLO + Chunker().bytes(
+    *introduction(),
+    Sent(4, DATA, 1, 0, amf0.encode(["@setDataFrame", "onMetaData", {"width": 160.0}])),
+    Sent(6, AUDIO, 1, 0, b"\xaf\x00\x12\x10"),
+    Sent(7, VIDEO, 1, 0, b"\x17\x00" + bytes(300)),
+    Sent(6, AUDIO, 1, 21, b"\xaf\x01" + bytes(200)),
+    control(4, b"\x00\x06\x01\x02\x03\x04"),
+    command("FCUnpublish", 7.0, None, "KEY"),
+)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_damaged_session_is_an_rtmp_error_at_worst(data: st.DataObject) -> None:
+    damaged = bytearray(SESSION)
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(len(HELLO), len(damaged) - 1))
+        match data.draw(st.sampled_from(["set", "insert", "delete"])):
+            case "set":
+                damaged[place] = data.draw(st.integers(0, 255))
+            case "insert":
+                damaged[place:place] = data.draw(st.binary(max_size=20))
+            case _:
+                del damaged[place : place + data.draw(st.integers(1, 20))]
+    protocol = RtmpProtocol()
+    try:
+        while damaged:
+            feed(protocol, bytes(damaged[:100]))
+            del damaged[:100]
+    except RtmpError:
+        assert protocol.events_received() is not None
+
+
+def test_memory_stays_bounded_whatever_sizes_are_claimed() -> None:
+    """A peer that was not let in claims large messages on every channel and fills them."""
+    chunker = Chunker()
+    claims = [
+        bytes([channel]) + bytes(3) + MAX_MEDIA.to_bytes(3, "big") + b"\x09" + bytes(4)
+        for channel in range(3, 30)
+    ]
+    tracemalloc.start()
+    try:
+        protocol = RtmpProtocol()
+        with pytest.raises(RtmpError):
+            feed(protocol, HELLO, chunker.bytes(*introduction()[:2]))
+            while True:
+                for channel, claim in enumerate(claims, 3):
+                    feed(protocol, claim + bytes(128))
+                    claims[channel - 3] = bytes([0xC0 | channel])
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,161 @@
+"""The command line as scripts see it: exit status, one sentence, files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from benchmarks.demo_clip import Clip
+from server.cli import main
+from server.config import Config, load
+from server.sessions.report import Report
+from stream.frames import Samples
+from stream.media.soundtrack import read_soundtrack
+
+FAST = ["--set", "tts.engine=espeak"]
+
+
+def test_a_file_is_dubbed_with_report_and_subtitles(clip: Clip, tmp_path: Path) -> None:
+    out, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    command = ["file", str(clip.path), str(out), "--report", str(report), *FAST]
+    assert main([*command, "--subtitles", str(tmp_path / "subs")]) == 0
+    summary = json.loads(report.read_text())["summary"]
+    assert summary["on_time_rate"] == 1.0
+    assert abs(summary["lufs_dub"] - summary["lufs_original"]) < 1
+    english = (tmp_path / "subs" / "out.en.vtt").read_text()
+    portuguese = (tmp_path / "subs" / "out.pt.vtt").read_text()
+    assert "keep your bags" in english and "Obrigado" in portuguese
+    assert portuguese.startswith("WEBVTT")
+
+
+def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(
+    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        assert main(["file", str(clip.path), str(disk / "out.mp4"), *FAST]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("livedub: ") and "No space left on device" in error
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def _sound(path: Path, samples: Samples) -> Path:
+    with av.open(str(path), "w") as media:
+        stream = media.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            (samples * 32767).astype(np.int16)[None], format="s16", layout="mono"
+        )
+        frame.sample_rate = 16_000
+        media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    return path
+
+
+def _chord() -> Samples:
+    time_ = np.arange(8 * 16_000) / 16_000
+    swell = 0.6 + 0.4 * np.sin(2 * np.pi * 0.5 * time_)
+    tones = sum(np.sin(2 * np.pi * f * time_) for f in (220, 277, 330, 440))
+    return (0.1 * swell * tones).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["silence", "music"])
+def test_sound_without_speech_passes_through(kind: str, tmp_path: Path) -> None:
+    samples = np.zeros(8 * 16_000, np.float32) if kind == "silence" else _chord()
+    source = _sound(tmp_path / "in.wav", samples)
+    out, report = tmp_path / "out.flac", tmp_path / "report.json"
+    assert main(["file", str(source), str(out), "--report", str(report), *FAST]) == 0
+    summary = json.loads(report.read_text())["summary"]
+    assert summary["utterances"] == summary["empty"] and summary["on_time_rate"] is None
+    heard = read_soundtrack(out).samples
+    assert len(heard) == len(samples)
+    # The resampling to 48 kHz and back is the only difference.
+    assert np.sqrt(np.mean((heard - samples)[800:-800] ** 2)) < 0.002
+
+
+def test_the_documented_schema_is_the_reports() -> None:
+    documented = Path(__file__).parents[2] / "docs" / "report.schema.json"
+    assert json.loads(documented.read_text()) == Report.model_json_schema()
+
+
+def test_the_shipped_configuration_is_the_default() -> None:
+    assert load(Path(__file__).parents[2] / "config.yaml", environment={}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("asr: {modle: x}", "unknown key 'asr.modle'; known are engine, model"),
+        ("tts: {engine: festival}", "tts.engine is 'festival', but must be one of kokoro, piper"),
+        ("playout: {delay: soon}", "playout.delay is 'soon', but should be a valid number"),
+        ("playout: {bed: loud}", "playout.bed is 'loud', but should be duck, mute or keep"),
+        ("asr: tiny", "asr must be a section with keys, not a text"),
+        ("- a", "must hold sections"),
+        ("a: [", "is not valid YAML at line 1"),
+        ("languages: {target: xx}", "bergamot"),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence(
+    clip: Clip, tmp_path: Path, text: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    out = tmp_path / "out.mp4"
+    assert main(["file", str(clip.path), str(out), "--config", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["file", "none.mp4", "out.mp4"], "none.mp4 does not exist"),
+        (["file", "none.mp4", "no/out.mp4"], "make the folder first"),
+        (["file", "none.mp4", "out.mp4", "--set", "tts"], "--set takes section.key=value"),
+        (["measure", "none.mp4", "none.mp4"], "none.mp4 cannot be read"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("livedub: ") and sentence in error and error.count("\n") == 1
+
+
+def test_ctrl_c_leaves_a_playable_file(clip: Clip, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "server.cli", "file", str(clip.path), str(out), *FAST]
+    process = subprocess.Popen(
+        [*command, "--realtime", "--delay", "3"], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    part = tmp_path / ".out.part.mp4"
+    while not part.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in error, error
+    with av.open(str(out)) as media:
+        frames = list(media.decode(audio=0))
+    assert 1 < float(frames[-1].pts * frames[-1].time_base) < clip.duration - 0.5
+    assert not part.exists()
