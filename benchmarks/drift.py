@@ -21,8 +21,9 @@ from demo_clip import make_clip
 from matplotlib.figure import Figure
 from scipy.stats import theilslopes
 
-from server.evaluation.isochrony import PAUSE, merge, onset_errors
+from server.evaluation.isochrony import PAUSE, onset_errors
 from server.evaluation.measure import BREATH, Heard, listen
+from stream.intervals import merge
 from stream.timeline import TICK_RATE
 
 PARTS = 12

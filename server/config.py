@@ -12,24 +12,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import annotated_types as at
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
 from stages.registry import names
 from stages.tts.xtts.options import XttsOptions
 from stream.dub.fit import FitOptions
 from stream.sound.mix import MixOptions
-from stream.speech.diarize import SpeakerOptions
 from stream.speech.segment import SegmentOptions
-
-STRICT: ConfigDict = {"extra": "forbid", "frozen": True}
-
-Deadline = Annotated[float, at.Gt(0), at.Le(600)]
-Threads = Annotated[int, at.Ge(1), at.Le(256)]
-Beam = Annotated[int, at.Ge(1), at.Le(20)]
 
 
 class ConfigError(Exception):
@@ -42,63 +36,6 @@ class Languages(BaseModel):
     model_config = STRICT
     source: str = "en"
     target: str = "pt"
-
-
-class AsrConfig(BaseModel):
-    """Recognition."""
-
-    model_config = STRICT
-    engine: str = "faster-whisper"
-    model: str = "tiny.en"
-    compute_type: str = "int8"
-    beam_size: Beam = 1
-    threads: Threads = 1
-    deadline: Deadline = 30.0
-    denoise: Literal["none", "afftdn", "arnndn"] = "none"
-    denoise_model: Path | None = None
-    mode: Literal["utterance", "incremental"] = "incremental"
-    step: Annotated[float, at.Ge(0.1), at.Le(5)] = 0.5
-    agreement: Annotated[int, at.Ge(1), at.Le(4)] = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakersConfig(SpeakerOptions):
-    """Telling speakers apart."""
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    engine: str = "none"
-    model: str = "default"
-    deadline: Deadline = 2.0
-
-
-class MtConfig(BaseModel):
-    """Translation."""
-
-    model_config = STRICT
-    engine: str = "bergamot"
-    model: str = "default"
-    beam_size: Beam = 2
-    alternatives: Beam = 4
-    length_weight: Annotated[float, at.Ge(0), at.Le(100)] = 1.0
-    context: bool = True
-    threads: Threads = 2
-    deadline: Deadline = 20.0
-    glossary: dict[Annotated[str, at.MinLen(1)], str] = {}
-
-
-class TtsConfig(BaseModel):
-    """Synthesis."""
-
-    model_config = STRICT
-    engine: str = "kokoro"
-    voice: str = "default"
-    voices: dict[str, str] = {}
-    consent: bool = False
-    model: str = "default"
-    listener: str | None = None
-    threads: Threads = 2
-    deadline: Deadline = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from server.webrtc.peer import OfferError, UnsupportedOfferError
-
 
 class Problem(Exception):
     """A request is refused.
@@ -43,14 +41,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def refused(request: Request, error: Problem) -> JSONResponse:
         return problem_response(error.status, error.detail, error.headers)
-
-    @app.exception_handler(OfferError)
-    async def malformed(request: Request, error: OfferError) -> JSONResponse:
-        return problem_response(400, str(error))
-
-    @app.exception_handler(UnsupportedOfferError)
-    async def unsupported(request: Request, error: UnsupportedOfferError) -> JSONResponse:
-        return problem_response(422, str(error))
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:

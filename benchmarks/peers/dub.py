@@ -34,8 +34,8 @@ from server.config import Config, load
 from server.engines.options import options_of
 from server.evaluation.manifest import Clip, read_manifest
 from server.evaluation.performance import Performance
+from server.evaluation.report import peak_rss
 from server.evaluation.sequential import write_wave
-from server.sessions.report import peak_rss
 from stages.registry import create
 from stages.weights.resolve import resolve
 from stream.frames import SPEECH_RATE

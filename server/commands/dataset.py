@@ -7,12 +7,12 @@ import asyncio
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
+from server.commands.dataset_records import Census, ClipRecord
 from server.commands.dataset_report import write_report
 from server.config import Config, load
 from server.engines.options import options_of
@@ -33,7 +33,7 @@ from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
 from stream.media.soundtrack import read_soundtrack
 from stream.sound.activity import sharpen
 from stream.sound.resample import resample
-from stream.speech.segment import quietest
+from stream.speech.cuts import quietest
 from stream.timeline import Interval, seconds
 
 EVALUATION = 0.1
@@ -44,40 +44,6 @@ LOWEST_SNR = 15.0
 
 WANTED = 600.0
 """Seconds of clean speech from which fine-tuning helps; below, it is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipRecord:
-    """One clip of the set.
-
-    Attributes:
-        name: of the file in ``wavs``, without suffix.
-        source: media it comes from.
-        interval: where in it, ticks.
-        text: what the recogniser heard.
-        similarity: cosine to the person's reference clip.
-        cleaned: the sound and what was done to it.
-    """
-
-    name: str
-    source: Path
-    interval: Interval
-    text: str
-    similarity: float
-    cleaned: Cleaned
-
-
-@dataclass(slots=True)
-class Census:
-    """Where the media's speech went, seconds without pauses: all others add up to ``speech``."""
-
-    speech: float = 0.0
-    others: float = 0.0
-    overlapped: float = 0.0
-    uncut: float = 0.0
-    noisy: float = 0.0
-    wordless: float = 0.0
-    kept: float = 0.0
 
 
 def run_dataset(options: argparse.Namespace, console: Console) -> int:

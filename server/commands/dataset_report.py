@@ -14,7 +14,7 @@ from stages.speakers.reference import RATE
 from stream.timeline import seconds
 
 if TYPE_CHECKING:
-    from server.commands.dataset import Census, ClipRecord
+    from server.commands.dataset_records import Census, ClipRecord
 
 _LABELS = {
     "speech": "speech found",

@@ -16,8 +16,8 @@ from rich.table import Table
 from server.config import Config, load
 from server.engines.options import load_engines
 from server.evaluation.plot import draw_sync, require_matplotlib
+from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
-from server.sessions.report import Report
 from server.usage import UsageError
 from stream.dub.job import DubJob
 from stream.media.sink import FileSink

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from server.config import Config, ConfigError, amend, load
 from server.http.app import create_app
-from server.http.doors import Doors, outputs
+from server.http.doors import Doors
+from server.outputs.make import outputs
 from server.sessions import logs
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.spec import PUBLISH, SpecError

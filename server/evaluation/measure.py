@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from server.evaluation.bed import FRAME, bed_gain
-from server.evaluation.isochrony import PAUSE, duration, intersection, merge, onset_errors, overlap
+from server.evaluation.isochrony import PAUSE, onset_errors
 from server.evaluation.speaking_rate import speaking_rate
 from stages.vad import speech_in
 from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
+from stream.intervals import duration, intersection, merge, overlap
 from stream.media.soundtrack import Soundtrack, read_soundtrack
 from stream.sound.activity import sharpen
 from stream.sound.loudness import pooled_loudness

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.sessions.report import Report
+from server.evaluation.report import Report
 from stream.frames import Fate
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import math
 from pathlib import Path
 
-from server.sessions.report import Report
+from server.evaluation.report import Report
 from stages.base import EngineError
 from stream.timeline import Interval, seconds
 

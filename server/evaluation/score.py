@@ -9,25 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from server.evaluation.isochrony import (
-    duration,
-    intersection,
-    merge,
-    offset_errors,
-    onset_errors,
-    pauses,
-)
+from server.evaluation.isochrony import offset_errors, onset_errors
 from server.evaluation.lag import segment_lags, stream_lags
 from server.evaluation.listener import Listener
 from server.evaluation.manifest import Clip
 from server.evaluation.measure import BREATH, Heard, listen, loudness
 from server.evaluation.metrics import METRICS, Unit
 from server.evaluation.performance import Performance, Spoken
+from server.evaluation.report import FAST
 from server.evaluation.speaking_rate import speaking_rate
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
 from server.evaluation.words import character_edits, resegment, word_edits
-from server.sessions.report import FAST
 from stream.frames import Fate
+from stream.intervals import duration, intersection, merge, pauses
 from stream.timeline import TICK_RATE, Interval, ticks
 
 Rows = dict[str, list[list[float]]]

@@ -19,7 +19,7 @@ import numpy as np
 from server.config import Config, load
 from server.engines.options import options_of
 from server.evaluation.performance import Performance, Spoken
-from server.sessions.report import peak_rss
+from server.evaluation.report import peak_rss
 from stages.registry import create
 from stages.weights.resolve import resolve
 from stream.dub.pipeline import ON_TIME

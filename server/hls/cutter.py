@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from server.hls.playlist import target_duration
-from stream.live.feed import PicturePacket
+from stream.frames import PicturePacket
 from stream.media.annexb import parameter_sets
 from stream.timeline import TICK_RATE, Interval, seconds
 

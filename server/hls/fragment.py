@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stream.live.feed import PicturePacket
+from stream.frames import PicturePacket
 from stream.media.aac import AacPacket
 from stream.media.muxer import Muxer, SoundTrack
 

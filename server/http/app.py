@@ -14,11 +14,10 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from server import problems
-from server.access import Denied, Right, check
 from server.http.body_limit import BodyLimit
+from server.http.guard import find, permit
 from server.problems import Problem
 from server.sessions.daemon import APP, Daemon, Taken
-from server.sessions.running import RunningSession
 from server.sessions.spec import SessionSpec, SpecError, check_addresses
 
 WEB = Path(__file__).parents[1] / "web"
@@ -77,31 +76,6 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         app.include_router(router)
     _pages(app)
     return app
-
-
-def find(daemon: Daemon, id_: str) -> RunningSession:
-    """The session of that name.
-
-    Raises:
-        Problem: 404, if there is none.
-    """
-    session = daemon.sessions.get(id_)
-    if session is None:
-        raise Problem(404, f"there is no session '{id_[:64]}'")
-    return session
-
-
-def permit(daemon: Daemon, request: Request, right: Right, session: RunningSession | None) -> None:
-    """Let a request pass.
-
-    Raises:
-        Problem: 401 or 403, if it may not.
-    """
-    try:
-        check(request, right, session, daemon.config.serve.token)
-    except Denied as denied:
-        headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
-        raise Problem(denied.status, denied.detail, headers) from None
 
 
 def _sessions(daemon: Daemon) -> APIRouter:

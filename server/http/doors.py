@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import urlsplit
 
-import numpy as np
 from fastapi import APIRouter, HTTPException, Request
 from starlette.websockets import WebSocket
 
 from server.access import Denied, Right, check
-from server.hls.output import HlsOutput
 from server.hls.routes import hls_routes
-from server.outputs.push import RtmpPush
-from server.outputs.recording import Recording
 from server.sessions.daemon import Daemon
-from server.sessions.running import Output, RunningSession
 from server.webrtc.ice_servers import ice_server
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
@@ -35,10 +29,9 @@ from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
-from server.websocket.source import WebSocketSource
-from stream.frames import AudioChunk, Samples
+from server.websocket.source import SocketConnection, WebSocketSource
 from stream.live.feed import Feed
-from stream.live.source import CHANNELS, LiveBatch
+from stream.live.source import LiveBatch
 
 log = logging.getLogger(__name__)
 
@@ -138,46 +131,3 @@ class WhipConnection:
     async def aclose(self) -> None:
         """End the peer; ``batches`` ends after what it holds."""
         await self._source.aclose()
-
-
-class SocketConnection:
-    """A publisher by WebSocket as a connection.
-
-    Args:
-        source: of its frames.
-    """
-
-    def __init__(self, source: WebSocketSource) -> None:
-        self._source = source
-        self.ended = asyncio.Event()
-        """Set when the session has let go of it."""
-
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """See ``Connection``."""
-        async with contextlib.aclosing(self._source.batches()) as media:
-            async for chunks in media:
-                yield [AudioChunk(c.start, _stereo(c.samples)) for c in chunks]
-
-    async def aclose(self) -> None:
-        """Take no more of it; its connection ends."""
-        await self._source.finish()
-        self.ended.set()
-
-
-def outputs(session: RunningSession) -> Iterable[Output]:
-    """Where a session goes beside its viewers."""
-    if session.spec.hls:
-        yield HlsOutput(session.feed, session.folder)
-    for output in session.spec.outputs:
-        if output.url is not None:
-            yield RtmpPush(session.feed, output.track or session.targets[0], output.url)
-        else:
-            assert output.record is not None
-            folder = session.recordings
-            folder.mkdir(parents=True, exist_ok=True)
-            chosen = (output.track,) if output.track is not None else None
-            yield Recording(session.feed, folder / output.record, chosen)
-
-
-def _stereo(samples: Samples) -> Samples:
-    return np.repeat(samples, CHANNELS, axis=1) if samples.shape[1] == 1 else samples[:, :CHANNELS]

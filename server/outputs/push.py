@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from server.outputs.push_link import LinkError, PushLink
 from server.outputs.push_process import hello, picture_record, sound_record
 from stream.flow.worker import Worker
-from stream.live.feed import Feed, PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
+from stream.live.feed import Feed
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.muxer import SoundTrack

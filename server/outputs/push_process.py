@@ -15,7 +15,7 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import BinaryIO
 
-from stream.live.feed import PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
 from stream.media.aac import AacPacket
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 

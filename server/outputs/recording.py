@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stream.flow.worker import Worker
-from stream.frames import AudioChunk
-from stream.live.feed import ORIGINAL, Feed, PictureFormat, PicturePacket
+from stream.frames import AudioChunk, PictureFormat, PicturePacket
+from stream.live.feed import ORIGINAL, Feed
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.muxer import Muxer, MuxerError, SoundTrack

@@ -13,11 +13,11 @@ from server.access import same
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.rtmp.byte_pipe import BytePipe
+from server.rtmp.connection import FlvConnection
 from server.rtmp.ingest import Publication, RtmpIngest
 from server.sessions.gauges import gauges
 from server.sessions.metrics import Metrics
 from server.sessions.running import Output, RunningSession
-from server.sessions.sources import FlvConnection
 from server.sessions.spec import PUBLISH, SessionSpec
 from stream.live.source import Connection
 

@@ -10,26 +10,20 @@ import numpy as np
 
 from server.config import Config
 from server.engines.options import Engines
-from server.sessions.assembly import (
-    hearing,
-    increments,
-    listened_to,
-    recognition,
-    segmenter,
-    timed,
-    translation,
-    voice,
-)
+from server.evaluation.report import Report, describe, summarise
+from server.sessions.assembly import increments, listened_to, segmenter, voice
 from server.sessions.casting import Casting
-from server.sessions.report import Report, describe, summarise
+from stages.asr.stage import hearing, recognition, timed
+from stages.mt.stage import translation
 from stages.vad import SileroDetector
 from stream.clock.pacing import Offline, Pacing, RealTime
 from stream.dub.deliver import Delivery
 from stream.dub.job import DubJob
-from stream.dub.pipeline import Lane, Listening, Pipeline, Stage, batches
+from stream.dub.pipeline import Lane, Listening, Pipeline, Stage
 from stream.dub.playout import Block, Playout
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, CopiedPacket, Samples
+from stream.media.reading import batches
 from stream.media.sink import FileSink
 from stream.media.source import MediaSource
 from stream.sound.activity import speech_intervals

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from server.config import Config
 from server.engines.pool import EnginePool
-from server.sessions.assembly import (
-    hearing,
-    increments,
-    listened_to,
-    recognition,
-    segmenter,
-    timed,
-    translation,
-    voice,
-)
+from server.sessions.assembly import increments, listened_to, segmenter, voice
 from server.sessions.casting import Casting
+from stages.asr.stage import hearing, recognition, timed
 from stages.base import Recogniser
+from stages.mt.stage import translation
 from stages.vad import SileroDetector
 from stream.clock.adaptive_delay import AdaptiveDelay
-from stream.clock.playout_clock import Live, PlayoutClock
+from stream.clock.pacing import Live
+from stream.clock.playout_clock import PlayoutClock
 from stream.dub.deliver import Delivery
 from stream.dub.jitter import Played
 from stream.dub.job import DubJob
 from stream.dub.pipeline import Lane, Listening, Pipeline, Stage
-from stream.dub.playout import Block, Playout
+from stream.dub.playout import Playout
 from stream.flow.broadcast import Broadcast
 from stream.frames import AudioChunk, Fate
-from stream.live.feed import ORIGINAL, Event, Feed, PicturePacket, voice_of
+from stream.live.feed import ORIGINAL, Event, Feed, voice_of
+from stream.live.publish import LanePublisher
 from stream.live.source import CHANNELS, LiveSource
-from stream.sound.mix import add_dub
-from stream.timeline import FRAME, TICK_RATE
+from stream.timeline import TICK_RATE
 
 CAPACITY = 10 * TICK_RATE
 """Ticks of source beyond the delay that may wait for playout."""
@@ -191,7 +182,7 @@ class LiveSession:
         pacing = Live(self.clock)
         options = config.playout
         first = target == self.targets[0]
-        output = _Output(self.feed, target, carries_picture=first, clock=self.clock)
+        output = LanePublisher(self.feed, target, carries_picture=first, clock=self.clock)
         playout = Playout(
             CHANNELS,
             None,
@@ -275,60 +266,6 @@ class LiveSession:
             self._adaptive.dubbed(job.available)
         elif job.fate is Fate.DROPPED:
             self._adaptive.dropped()
-
-
-class _Output:
-    """Blocks of one lane's playout, published as whole frames at their times.
-
-    The mix is behind bed and dub by the limiter's latency, and playout runs a frame early to make
-    up for it; everything is published with the frame of the mix that it belongs to.
-    """
-
-    def __init__(self, feed: Feed, track: str, *, carries_picture: bool, clock: PlayoutClock):
-        self._feed = feed
-        self._mix = feed.tracks[track]
-        self._voice = feed.voices[voice_of(track)]
-        self._original = feed.tracks[ORIGINAL] if carries_picture else None
-        self._clock = clock
-        self._position = 0
-        self._pending = np.zeros((0, feed.channels), np.float32)
-        self._bed = self._pending
-        self._dub = self._pending[:, 0]
-        self._packets: deque[PicturePacket] = deque()
-
-    async def emit(self, block: Block) -> None:
-        """Take what playout has made."""
-        self._pending = np.concatenate([self._pending, block.audio])
-        self._dub = np.concatenate([self._dub, block.dub])
-        if self._original is not None:
-            self._bed = np.concatenate([self._bed, block.bed])
-            self._packets.extend(p for p in block.packets if isinstance(p, PicturePacket))
-            self._clock.may_hurry = not block.dub.any()
-        while len(self._pending) >= FRAME:
-            self._publish(FRAME)
-        if not len(block.bed):  # what the limiter held back at the end
-            self._publish(len(self._pending))
-
-    def _publish(self, length: int) -> None:
-        start = self._position
-        self._position += length
-        if length:
-            self._mix.publish(AudioChunk(start, self._pending[:length]))
-            self._pending = self._pending[length:]
-            if self._voice.readers:
-                silence = np.zeros((length, self._feed.channels), np.float32)
-                voice = add_dub(silence, self._dub[:length], None)
-                self._voice.publish(AudioChunk(start, voice))
-            self._dub = self._dub[length:]
-        if self._original is None:
-            return
-        if length:
-            self._original.publish(AudioChunk(start, self._bed[:length]))
-            self._bed = self._bed[length:]
-        while self._packets and self._packets[0].time < self._position:
-            packet = self._packets.popleft()
-            self._feed.picture_format = packet.format
-            self._feed.picture.publish(packet)
 
 
 def for_target(config: Config, target: str) -> Config:

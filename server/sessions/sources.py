@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
-from server.rtmp.byte_pipe import BytePipe
-from server.rtmp.ingest import SOURCE_OPTIONS
 from stream.flow.worker import Worker
-from stream.live.source import LAYOUT, Connection, LiveBatch, MediaConnection
+from stream.live.source import LAYOUT, Connection, MediaConnection
 from stream.media.source import MediaSource, SourceError
 
 SILENCE = 10.0
@@ -63,36 +61,6 @@ class _Stay:
     async def aclose(self) -> None:
         await self._connection.aclose()
         self._leave()
-
-
-class FlvConnection:
-    """A publisher whose FLV comes through a pipe."""
-
-    def __init__(self, name: str) -> None:
-        self.pipe = BytePipe()
-        self._name = name
-
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """See ``Connection``."""
-        worker = Worker("probe")
-        try:
-            source = await worker.run(
-                lambda: MediaSource(
-                    self._name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
-                )
-            )
-        except BaseException:
-            self.pipe.close()
-            raise
-        finally:
-            await worker.aclose()
-        async with contextlib.aclosing(MediaConnection(source).batches()) as media:
-            async for batch in media:
-                yield batch
-
-    async def aclose(self) -> None:
-        """Break the pipe."""
-        self.pipe.close()
 
 
 class Pull:

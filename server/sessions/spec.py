@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import annotated_types as at
 from pydantic import BaseModel, Field
 
-from server.config import STRICT, Config, ConfigError, amend
+from server.config import Config, ConfigError, amend
+from stages.options import STRICT
 
 PUBLISH = "publish"
 """The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
+from server.webrtc.opus import opus_packets
 from stream.flow.broadcast import Subscription
 from stream.live.feed import Feed
-from stream.media.opus import OpusPacket, opus_packets
+from stream.media.opus import OpusPacket
 
 
 class OpusListener:

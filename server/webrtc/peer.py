@@ -21,6 +21,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import SessionDescription
 
+from server.problems import Problem
+
 MAX_SDP = 64 * 1024
 """Bytes of the longest description that is read."""
 
@@ -37,12 +39,18 @@ CLOSING = 5.0
 _log = logging.getLogger(__name__)
 
 
-class OfferError(ValueError):
-    """The offer is not a description that can be answered; one sentence."""
+class OfferError(Problem):
+    """The offer is not a description that can be answered."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)
 
 
-class UnsupportedOfferError(ValueError):
-    """The offer is well-formed, but nothing here can serve it; one sentence."""
+class UnsupportedOfferError(Problem):
+    """The offer is well-formed, but nothing here can serve it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(422, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from av.video.frame import PictureType
 
 from stream.flow.broadcast import Subscription
 from stream.flow.relay import Relays
-from stream.live.feed import Feed, PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
+from stream.live.feed import Feed
 from stream.timeline import TICK, TICK_RATE
 
 KEY_INTERVAL = 2 * TICK_RATE

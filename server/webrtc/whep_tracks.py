@@ -16,8 +16,9 @@ from aiortc.mediastreams import MediaStreamError
 
 from server.webrtc.opus_listener import OpusListener
 from server.webrtc.picture_transcode import from_key, transcoded
+from stream.frames import PicturePacket
 from stream.h264 import AnnexB
-from stream.live.feed import ORIGINAL, Feed, PicturePacket
+from stream.live.feed import ORIGINAL, Feed
 from stream.timeline import TICK, TICK_RATE, rescale
 
 PICTURE_RATE = 90_000

@@ -19,9 +19,8 @@ from server.webrtc.rtp_pictures import CodedPicture, PictureAssembler, vp8_size
 from server.webrtc.rtp_receive import Reception
 from server.webrtc.whip_sound import CHANNELS, SoundDecoder
 from stream.flow.worker import Worker
-from stream.frames import AudioChunk
+from stream.frames import AudioChunk, PictureFormat, PicturePacket
 from stream.h264 import SPS, split_annexb, unit_type
-from stream.live.feed import PictureFormat, PicturePacket
 from stream.timeline import TICK_RATE
 
 SOUND_WAIT = 0.12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from fractions import Fraction
 from functools import partial
@@ -10,10 +12,14 @@ import av
 import av.error
 import numpy as np
 
-from server.websocket.frames import Encoding, Frame
+from server.websocket.frames import (
+    Encoding,
+    Frame,
+)
 from stream.flow.channel import Channel, Closed
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
+from stream.live.source import CHANNELS, LiveBatch
 from stream.media.repair import TimestampRepair
 from stream.media.source import ContiguousTrack
 from stream.timeline import TICK, TICK_RATE, rescale
@@ -139,3 +145,31 @@ def _opus_decoder(layout: str) -> av.AudioCodecContext:
     decoder.sample_rate = TICK_RATE
     decoder.layout = layout
     return decoder
+
+
+class SocketConnection:
+    """A publisher by WebSocket as a connection.
+
+    Args:
+        source: of its frames.
+    """
+
+    def __init__(self, source: WebSocketSource) -> None:
+        self._source = source
+        self.ended = asyncio.Event()
+        """Set when the session has let go of it."""
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
+        async with contextlib.aclosing(self._source.batches()) as media:
+            async for chunks in media:
+                yield [AudioChunk(c.start, _stereo(c.samples)) for c in chunks]
+
+    async def aclose(self) -> None:
+        """Take no more of it; its connection ends."""
+        await self._source.finish()
+        self.ended.set()
+
+
+def _stereo(samples: Samples) -> Samples:
+    return np.repeat(samples, CHANNELS, axis=1) if samples.shape[1] == 1 else samples[:, :CHANNELS]

@@ -6,6 +6,7 @@ import asyncio
 import math
 from typing import Protocol
 
+from stream.clock.playout_clock import PlayoutClock
 from stream.timeline import TICK_RATE
 
 
@@ -82,3 +83,30 @@ class RealTime:
     def since(self, time: int) -> float:
         """Wall seconds since the source reached ``time``."""
         return self._delay - self.time_left(time)
+
+
+class Live:
+    """``Pacing`` by a ``PlayoutClock`` on the running loop's time."""
+
+    live = True
+    running = True
+
+    def __init__(self, clock: PlayoutClock) -> None:
+        self._clock = clock
+
+    def start(self) -> None:
+        """The first arrival anchors the clock."""
+
+    async def source(self, time: int) -> None:
+        """A live source is never held back; its arrival is noted."""
+        self._clock.observe(asyncio.get_running_loop().time(), time)
+
+    def time_left(self, time: int) -> float:
+        """Wall seconds until the viewer sees ``time``; negative once it was seen."""
+        now = asyncio.get_running_loop().time()
+        self._clock.advance(now)
+        return self._clock.due(time) - now
+
+    def since(self, time: int) -> float:
+        """Wall seconds since the source reached ``time``."""
+        return asyncio.get_running_loop().time() - self._clock.arrival(time)

@@ -9,7 +9,6 @@ a source that falls behind for good, where the picture has to stand still once.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import deque
 
@@ -103,30 +102,3 @@ class PlayoutClock:
         self._source += min(max(source - self._source, -most), most)
         least = -most if self.may_hurry else 0.0
         self._behind += min(max(self.delay - self._behind, least), most)
-
-
-class Live:
-    """``Pacing`` by a ``PlayoutClock`` on the running loop's time."""
-
-    live = True
-    running = True
-
-    def __init__(self, clock: PlayoutClock) -> None:
-        self._clock = clock
-
-    def start(self) -> None:
-        """The first arrival anchors the clock."""
-
-    async def source(self, time: int) -> None:
-        """A live source is never held back; its arrival is noted."""
-        self._clock.observe(asyncio.get_running_loop().time(), time)
-
-    def time_left(self, time: int) -> float:
-        """Wall seconds until the viewer sees ``time``; negative once it was seen."""
-        now = asyncio.get_running_loop().time()
-        self._clock.advance(now)
-        return self._clock.due(time) - now
-
-    def since(self, time: int) -> float:
-        """Wall seconds since the source reached ``time``."""
-        return asyncio.get_running_loop().time() - self._clock.arrival(time)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,10 +26,11 @@ from stream.dub.mirrored_pauses import (
     mirror,
     sounding,
 )
-from stream.dub.playout import LONGEST_LEAD, Playout
+from stream.dub.playout import Playout
+from stream.dub.shape import cut_between_words, lead, levelled, spoken
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Fate, Manner, Samples
-from stream.sound.loudness import integrated_loudness, match_gain
+from stream.sound.loudness import integrated_loudness
 from stream.sound.resample import Resampler
 from stream.sound.tempo import change_tempo
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
@@ -41,9 +42,6 @@ COMMIT_MARGIN = 0.4
 
 PATIENCE = 0.5
 """Wall seconds of silence inside a dub after which no more of it is expected."""
-
-FADE = TICK_RATE // 100
-"""Ticks over which a truncated dub fades out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +201,7 @@ class Delivery:
         theirs, _ = job.loudness
 
         def shape() -> tuple[Samples, float]:
-            gain, ours = _levelled(sound, theirs)
+            gain, ours = levelled(sound, theirs)
             shaped = change_tempo(sound, TICK_RATE, placement.tempo) * gain
             return shaped.astype(np.float32, copy=False), ours
 
@@ -315,7 +313,7 @@ class Delivery:
 
         def level() -> tuple[float, float, float]:
             theirs = integrated_loudness(source, SPEECH_RATE)
-            return theirs, *_levelled(sound, theirs)
+            return theirs, *levelled(sound, theirs)
 
         theirs, take.gain, ours = await self._worker.run(level)
         job.loudness = (theirs, ours)
@@ -330,7 +328,7 @@ class Delivery:
         self, job: DubJob, sound: Samples, length: int, cursor: int, free_until: int
     ) -> Placement:
         # What is heard first shall be heard at the slot's start, not the breath before it.
-        job.lead = _lead(sound)
+        job.lead = lead(sound)
         options, slot = self._options, job.slot
         if options.strategy == "global":
             options = self._one_tempo.apply(length, slot, options)
@@ -379,11 +377,11 @@ class Delivery:
         take.pieces.clear()
         tempo, gain = self._tempo(take, len(sound)), take.gain
         phrases = take.phrases or [Phrase(Interval(0, len(sound)), 0, tempo)]
-        shaped = await self._worker.run(lambda: _spoken(sound, phrases) * gain)
+        shaped = await self._worker.run(lambda: spoken(sound, phrases) * gain)
         take.spoken += len(sound)
         left = take.placement.latest - take.placement.interval.start - take.scheduled
         if len(shaped) > left:
-            shaped = _cut_between_words(shaped[: max(left, 0)])
+            shaped = cut_between_words(shaped[: max(left, 0)])
             take.job.truncated = True
         take.scheduled += len(shaped)
         await self._playout.append(take.job.utterance.id, shaped.astype(np.float32, copy=False))
@@ -401,50 +399,3 @@ class Delivery:
         if self._options.strategy == "chunk":
             slowest = self._options.min_tempo
         return min(max(needed, slowest), fastest)
-
-
-def _levelled(sound: Samples, theirs: float) -> tuple[float, float]:
-    """Factor that makes a dub as loud as the source's ``theirs``, and how loud it is then, LUFS."""
-    ours = integrated_loudness(sound, TICK_RATE)
-    decibels = match_gain(ours, theirs)
-    return 10 ** (decibels / 20), ours + decibels
-
-
-def _spoken(sound: Samples, phrases: Sequence[Phrase]) -> Samples:
-    """The phrases at their tempos, with silence up to where each begins."""
-    if len(phrases) == 1:
-        return change_tempo(sound, TICK_RATE, phrases[0].tempo)
-    out = np.zeros(phrases[-1].end, np.float32)
-    ramp = np.linspace(0, 1, TICK_RATE // 200, dtype=np.float32)
-    for phrase in phrases:
-        cut = sound[phrase.cut.start : phrase.cut.end].copy()
-        fade = min(len(ramp), len(cut))
-        if phrase.start > 0:
-            cut[:fade] *= ramp[:fade]
-        if phrase is not phrases[-1]:
-            cut[len(cut) - fade :] *= ramp[:fade][::-1]
-        spoken = change_tempo(cut, TICK_RATE, phrase.tempo)
-        out[phrase.start : phrase.start + len(spoken)] = spoken
-    return out
-
-
-def _lead(speech: Samples) -> int:
-    """Ticks before speech is loud enough to be noticed: within 30 dB of its loudest 5 ms."""
-    frame = TICK_RATE // 200
-    frames = speech[: len(speech) // frame * frame].reshape(-1, frame)
-    power = np.einsum("nk,nk->n", frames, frames)
-    return min(int(np.argmax(power > power.max(initial=0) / 1000)) * frame, LONGEST_LEAD)
-
-
-def _cut_between_words(speech: Samples) -> Samples:
-    """Speech that breaks off, shortened to the quietest place of its last 0.3 s, faded out."""
-    width = 2 * FADE
-    tail = speech[-TICK_RATE * 3 // 10 :]
-    if len(tail) > 2 * width:
-        energy = np.convolve(tail.astype(np.float64) ** 2, np.ones(width), "valid")
-        speech = speech[: len(speech) - len(tail) + int(np.argmin(energy)) + width]
-    faded = speech.copy()
-    fade = min(FADE, len(faded))
-    if fade:
-        faded[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return faded

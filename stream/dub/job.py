@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from stream.dub.fit import Placement
@@ -80,3 +81,6 @@ class DubJob:
         """Settle the fate without a dub."""
         self.fate = fate
         self.fault = fault
+
+
+Work = Callable[[DubJob], Awaitable[None]]

@@ -21,8 +21,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from server.evaluation.isochrony import merge, overlap
 from stream.frames import Samples
+from stream.intervals import merge, overlap
 from stream.sound.activity import ABOVE_NOISE_DB, RANGE_DB
 from stream.timeline import TICK_RATE, Interval, ticks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,14 +13,13 @@ from stream.clock.due import DUE
 from stream.clock.pacing import Pacing
 from stream.dub.jitter import Played
 from stream.dub.job import DubJob
-from stream.dub.playout import Block, Packet, Playout
+from stream.dub.playout import Block, Playout
 from stream.flow.channel import Channel
-from stream.flow.worker import Worker
 from stream.frames import (
     SPEECH_RATE,
     TICKS_PER_SAMPLE,
     AudioChunk,
-    CopiedPacket,
+    Batch,
     Embedding,
     Fate,
     Samples,
@@ -28,7 +27,6 @@ from stream.frames import (
     Utterance,
     Word,
 )
-from stream.media.source import MediaSource
 from stream.sound.resample import Resampler
 from stream.speech.diarize import Diarizer
 from stream.speech.incremental import Incremental, Spoken, since_onset
@@ -53,9 +51,6 @@ DRAFT = 5.0
 
 DEAF = 5.0
 """Seconds for which a live source is not listened to after its detector hung."""
-
-Batch = Sequence[AudioChunk | Packet]
-"""Media of one source in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,45 +485,6 @@ async def _voice(job: DubJob, speakers: Speakers) -> Embedding | None:
 async def _write(blocks: Channel[Block], emit: Callable[[Block], Awaitable[None]]) -> None:
     async for block in blocks:
         await emit(block)
-
-
-async def batches(
-    source: MediaSource, span: int, *, close: bool = False
-) -> AsyncGenerator[Batch, None]:
-    """The media of a source, read in a thread of its own, in lists of about ``span`` ticks.
-
-    With ``close`` the source is closed by whoever reads it last, which is the thread itself
-    where it hangs in the network.
-    """
-    worker = Worker("source")
-    reading = worker.stream(lambda: _batches(source, span, close=close))
-    try:
-        async for items in reading:
-            yield items
-    finally:
-        await reading.aclose()
-        await worker.aclose()
-
-
-def _batches(
-    source: MediaSource, span: int, *, close: bool
-) -> Iterator[list[AudioChunk | CopiedPacket]]:
-    """Fewer hand-overs between threads."""
-    batch: list[AudioChunk | CopiedPacket] = []
-    begin: int | None = None
-    try:
-        for item in source:
-            batch.append(item)
-            time = item.end if isinstance(item, AudioChunk) else item.time
-            begin = time if begin is None else begin
-            if time - begin >= span:
-                yield batch
-                batch, begin = [], None
-        if batch:
-            yield batch
-    finally:
-        if close:
-            source.close()
 
 
 def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:

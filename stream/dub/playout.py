@@ -13,14 +13,10 @@ import numpy as np
 
 from stream.clock.pacing import Pacing
 from stream.dub.jitter import JitterBuffer, Played
-from stream.frames import AudioChunk, CopiedPacket, Samples
-from stream.live.feed import PicturePacket
+from stream.frames import AudioChunk, Packet, Samples
 from stream.sound.limiter import Limiter
 from stream.sound.mix import Ducker, MixOptions, add_dub
 from stream.timeline import END_OF_TIME, FRAME, TICK_RATE, Interval, ticks
-
-Packet = CopiedPacket | PicturePacket
-"""What passes through in decoding order."""
 
 LONGEST_LEAD = ticks(0.05)
 """A dub may begin this long before its slot, with sound too quiet to be noticed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk
+from stream.frames import AudioChunk, PictureFormat, PicturePacket
 
 ORIGINAL = "original"
 """Name of the track that carries the source's own sound; dubs go by their language's code."""
@@ -23,50 +23,6 @@ def voice_of(dub: str) -> str:
 def dub_of(sound: str) -> str:
     """Name of the dub that a sound is, or is the voice of."""
     return sound.removesuffix(_VOICE)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureFormat:
-    """How the picture is coded.
-
-    Attributes:
-        codec: FFmpeg's name, such as ``h264``.
-        extradata: codec configuration as FFmpeg holds it; empty where it travels in the packets
-            (H.264 in Annex B form). Non-empty H.264 extradata that starts with 1 means packets
-            in AVCC form.
-        width, height: pixels.
-        reordered: whether pictures are shown in another order than they are decoded.
-    """
-
-    codec: str
-    extradata: bytes
-    width: int
-    height: int
-    reordered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PicturePacket:
-    """One coded picture, published when the viewer is to see its decoding time.
-
-    Attributes:
-        format: equal for all packets until the source changes it.
-        time: decoding time, ticks; strictly rising.
-        shown: presentation time, ticks.
-        key: whether decoding can begin here.
-        data: the packet's bytes.
-    """
-
-    format: PictureFormat
-    time: int
-    shown: int
-    key: bool
-    data: bytes
-
-    @property
-    def end(self) -> int:
-        """When it is decoded; how long it is shown only the next packet tells."""
-        return self.time
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ import av.stream
 import numpy as np
 
 from stream.clock.playout_clock import PlayoutClock
-from stream.dub.pipeline import batches
-from stream.frames import AudioChunk, CopiedPacket
-from stream.live.feed import PictureFormat, PicturePacket
+from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
+from stream.media.reading import batches
 from stream.media.source import MediaSource, SourceInfo
 from stream.timeline import TICK, TICK_RATE, rescale
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from stream.flow.broadcast import Subscription
-from stream.frames import AudioChunk
-from stream.live.feed import Event, Feed, PicturePacket
+from stream.frames import AudioChunk, PicturePacket
+from stream.live.feed import Event, Feed
 
 T = TypeVar("T")
 

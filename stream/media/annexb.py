@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stream.frames import PictureFormat, PicturePacket
 from stream.h264 import counted_units, read_configuration, split_annexb
-from stream.live.feed import PictureFormat, PicturePacket
 
 START_CODE = b"\x00\x00\x00\x01"
 

@@ -10,7 +10,7 @@ import av
 import av.error
 from av.stream import Disposition
 
-from stream.live.feed import PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
 from stream.media.aac import LAYOUTS, AacPacket
 from stream.media.annexb import annex_b
 from stream.media.languages import container_tag

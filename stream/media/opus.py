@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import av
 import numpy as np
 
-from stream.flow.broadcast import Broadcast, Subscription
-from stream.flow.relay import Relays
 from stream.frames import AudioChunk, Samples
-from stream.live.feed import Feed
 from stream.timeline import FRAME, TICK, TICK_RATE
 
 BITRATE = 96_000
@@ -92,27 +87,3 @@ class OpusEncoder:
             return frame
         (mixed,) = self._mixer.resample(frame)
         return mixed
-
-
-_relays: Relays[AudioChunk, OpusPacket] = Relays("opus", capacity=50)
-
-
-@contextlib.asynccontextmanager
-async def opus_packets(
-    feed: Feed, track: str, *, capacity: int = 50
-) -> AsyncIterator[Subscription[OpusPacket]]:
-    """Listen to a track in Opus: stereo, 96 kbit/s, 20 ms, with in-band error correction.
-
-    The encoder is shared by all listeners of the track; it runs from the first to the last.
-
-    Args:
-        feed: whose sound.
-        track: name of one of its sounds.
-        capacity: packets of 20 ms that the listener may be behind before it loses the oldest.
-
-    Raises:
-        KeyError: if there is no such track.
-    """
-    source: Broadcast[AudioChunk] = feed.sounds[track]
-    async with _relays.read(source, lambda: OpusEncoder(feed.channels), capacity) as packets:
-        yield packets

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from server.evaluation.isochrony import merge
 from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
+from stream.intervals import merge
 from stream.timeline import Interval, ticks
 
 _ON, _OFF = 0.5, 0.35

@@ -23,7 +23,8 @@ from stream.frames import (
     written,
 )
 from stream.speech.agreement import LocalAgreement
-from stream.speech.segment import Draft, Segmenter, quietest
+from stream.speech.cuts import quietest
+from stream.speech.segment import Draft, Segmenter
 
 BREATH = 0.2
 """Seconds of silence after which speech is heard: what is said may be complete. Heard sooner, last

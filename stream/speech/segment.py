@@ -16,6 +16,7 @@ import annotated_types as at
 import numpy as np
 
 from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples, Utterance, Word
+from stream.speech.cuts import choose_cut, to_samples
 from stream.timeline import Interval
 
 SLIP = 0.2
@@ -103,14 +104,14 @@ class Segmenter:
         self._opening = opening
         self._breaths = breaths
         self._window = window
-        self._pause = _samples(options.pause)
-        self._late_pause = _samples(options.late_pause)
-        self._overlap = _samples(context)
-        self._padding = _samples(options.padding)
-        self._min_speech = _samples(options.min_speech)
-        self._breath_gap = _samples(options.breath_gap)
-        self._soft = _samples(options.soft_length)
-        self._max = _samples(options.max_length)
+        self._pause = to_samples(options.pause)
+        self._late_pause = to_samples(options.late_pause)
+        self._overlap = to_samples(context)
+        self._padding = to_samples(options.padding)
+        self._min_speech = to_samples(options.min_speech)
+        self._breath_gap = to_samples(options.breath_gap)
+        self._soft = to_samples(options.soft_length)
+        self._max = to_samples(options.max_length)
         self._audio = np.zeros(0, np.float32)
         self._audio_start = 0  # sample index of _audio[0]
         self._position = 0  # samples whose probability is known
@@ -191,7 +192,7 @@ class Segmenter:
         Args:
             grace: seconds beyond it.
         """
-        longest = self._max + _samples(grace)
+        longest = self._max + to_samples(grace)
         return self._onset is not None and self._position - self._onset >= longest
 
     def pending(self) -> Samples:
@@ -245,7 +246,7 @@ class Segmenter:
             if probability >= self._options.onset:
                 self._onset = begin
                 self._hear_voice(begin)
-            elif self._position - self._previous_end >= _samples(NEAR):
+            elif self._position - self._previous_end >= to_samples(NEAR):
                 self._context = None
             return None
         silence = begin - self._last_voiced
@@ -267,11 +268,11 @@ class Segmenter:
 
     def _in_silence(self, at: int) -> int:
         """``at``, or the middle of the silence next to it, if it is within ``SLIP``."""
-        slip = _samples(SLIP)
+        slip = to_samples(SLIP)
         best, place = slip + 1, at
         for (_, end), (start, _) in pairwise(self._voiced):
             away = max(end - at, at - start, 0)
-            if start - end >= _samples(SILENCE) and away < best:
+            if start - end >= to_samples(SILENCE) and away < best:
                 best, place = away, (end + start) // 2
         return place
 
@@ -332,62 +333,6 @@ class Segmenter:
         if keep - self._audio_start > SPEECH_RATE:
             self._audio = self._audio[keep - self._audio_start :]
             self._audio_start = keep
-
-
-def choose_cut(
-    words: Sequence[Word],
-    audio: Samples,
-    leaning: frozenset[str] = frozenset(),
-    opening: frozenset[str] = frozenset(),
-) -> int:
-    """Where to cut speech that has no pause: between two words, preferably after a clause.
-
-    Boundaries before 40 % of the audio make the first part too short to translate, and the
-    last word may be unfinished, so neither is used. Punctuation after a word counts most, then
-    whether the word can end a phrase (a number cannot) and the next one begin a clause, the gap to
-    it, and lateness. The exact sample is the quietest within the gap, because recognisers place
-    word edges to about 100 ms only.
-
-    Args:
-        words: in order, times in seconds from ``audio[0]``.
-        audio: mono at ``SPEECH_RATE``, shape ``(n,)``.
-        leaning: words, in lower case, that do not end a phrase, such as articles.
-        opening: words, in lower case, that begin a clause, such as conjunctions.
-
-    Returns:
-        Length of the first part in samples. Without usable words, the quietest place in the
-        second half.
-    """
-    length = len(audio) / SPEECH_RATE
-    best: tuple[float, float, float] | None = None
-    for left, right in zip(words[:-1], words[1:], strict=True):
-        middle = (left.end + right.start) / 2
-        if not 0.4 * length <= middle <= length - 0.15:
-            continue
-        clause = 1.0 if left.text.rstrip()[-1:] in ".!?;:,…—" else 0.0
-        ends = left.text.strip().casefold()
-        clause -= 0.5 if ends in leaning or ends.isdigit() else 0.0
-        clause += 0.5 if right.text.strip().casefold() in opening else 0.0
-        gap = min(max(right.start - left.end, 0.0), 0.4)
-        score = clause + 2 * gap + 0.5 * middle / length
-        if best is None or score > best[0]:
-            best = (score, min(left.end, right.start), max(left.end, right.start))
-    if best is None:
-        return quietest(audio, len(audio) // 2, len(audio) - _samples(0.1))
-    return quietest(audio, _samples(best[1] - 0.08), _samples(best[2] + 0.08))
-
-
-def quietest(audio: Samples, first: int, last: int) -> int:
-    """Sample in the middle of the quietest 20 ms between two samples of ``audio``."""
-    width = _samples(0.02)
-    first = max(0, min(first, len(audio) - width - 1))
-    last = max(first + width, min(last, len(audio)))
-    energy = np.convolve(audio[first:last].astype(np.float64) ** 2, np.ones(width), "valid")
-    return first + int(np.argmin(energy)) + width // 2
-
-
-def _samples(seconds: float) -> int:
-    return round(seconds * SPEECH_RATE)
 
 
 def within_delay(

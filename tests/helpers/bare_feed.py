@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk
-from stream.live.feed import ORIGINAL, Feed, PicturePacket
+from stream.frames import AudioChunk, PicturePacket
+from stream.live.feed import ORIGINAL, Feed
 from stream.timeline import FRAME, TICK_RATE
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk, CopiedPacket
-from stream.live.feed import ORIGINAL, Event, Feed, PictureFormat, PicturePacket, voice_of
+from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
+from stream.live.feed import ORIGINAL, Event, Feed, voice_of
 from stream.media.source import MediaSource
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
 

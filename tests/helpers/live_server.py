@@ -8,7 +8,8 @@ import threading
 
 from server.commands.serve import HttpServer
 from server.config import load
-from server.http.doors import Doors, outputs
+from server.http.doors import Doors
+from server.outputs.make import outputs
 from server.sessions.daemon import Daemon
 from tests.helpers.scripted import ScriptedPool
 

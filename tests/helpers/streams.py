@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stream.frames import CopiedPacket, Samples
-from stream.live.feed import PicturePacket
+from stream.frames import CopiedPacket, PicturePacket, Samples
 from stream.media.source import MediaSource
 from tests.helpers.feeds import _picture as picture
 

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.demo_clip import Clip
 from server.cli import main
 from server.config import Config, load
-from server.sessions.report import Report
+from server.evaluation.report import Report
 from stream.frames import Samples
 from stream.media.soundtrack import read_soundtrack
 

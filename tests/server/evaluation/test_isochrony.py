@@ -3,16 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.evaluation.isochrony import (
-    difference,
-    duration,
-    intersection,
-    match_onsets,
-    merge,
-    onset_errors,
-    overlap,
-    pause_preservation,
-)
+from server.evaluation.isochrony import match_onsets, onset_errors, pause_preservation
+from stream.intervals import difference, duration, intersection, merge, overlap
 from stream.timeline import Interval, ticks
 
 speech = st.lists(

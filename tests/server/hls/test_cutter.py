@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from server.hls.cutter import Cut, Cutter
 from server.hls.playlist import target_duration
-from stream.live.feed import PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
 from stream.timeline import TICK_RATE, seconds
 
 FORMAT = PictureFormat("av1", b"", 16, 16)

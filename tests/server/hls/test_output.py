@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from server.hls.output import HlsOutput
-from stream.live.feed import Event, PicturePacket
+from stream.frames import PicturePacket
+from stream.live.feed import Event
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.feeds import file_feed

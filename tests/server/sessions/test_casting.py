@@ -10,9 +10,9 @@ import pytest
 
 from server.config import Config, ConfigError, load
 from server.engines.options import Engines
+from server.evaluation.report import Report
 from server.sessions.casting import Casting
 from server.sessions.file import FileSession
-from server.sessions.report import Report
 from stages.base import EngineError
 from stages.speakers.voice_store import write_clip
 from stages.tts.espeak.engine import Espeak

@@ -17,8 +17,8 @@ from server.config import load
 from server.sessions.live import LiveSession
 from stream.clock.due import DUE
 from stream.clock.playout_clock import PlayoutClock
-from stream.frames import PLAIN, AudioChunk, Fate, Manner, Samples, Transcript
-from stream.live.feed import ORIGINAL, Event, PicturePacket, voice_of
+from stream.frames import PLAIN, AudioChunk, Fate, Manner, PicturePacket, Samples, Transcript
+from stream.live.feed import ORIGINAL, Event, voice_of
 from stream.live.source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE

@@ -18,8 +18,7 @@ import pytest
 from benchmarks.demo_clip import Clip
 from server.sessions.sources import Pull
 from stream.clock.playout_clock import PlayoutClock
-from stream.frames import AudioChunk
-from stream.live.feed import PicturePacket
+from stream.frames import AudioChunk, PicturePacket
 from stream.live.source import LiveSource
 from stream.timeline import TICK_RATE
 from tests.server.outputs.test_push import Nginx, needs_nginx

@@ -10,12 +10,13 @@ import av
 import numpy as np
 import pytest
 
+from server.webrtc.opus import opus_packets
 from server.webrtc.opus_listener import OpusListener
 from server.webrtc.picture_transcode import PictureTranscoder, from_key, transcoded
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk
-from stream.live.feed import Feed, PictureFormat, PicturePacket
-from stream.media.opus import OpusEncoder, opus_packets
+from stream.frames import AudioChunk, PictureFormat, PicturePacket
+from stream.live.feed import Feed
+from stream.media.opus import OpusEncoder
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import brightenings, flashes, nothing_left, until

@@ -16,8 +16,7 @@ from server.webrtc.peer import UnsupportedOfferError
 from server.webrtc.rtp_order import Lost
 from server.webrtc.rtp_receive import Reception
 from server.webrtc.whip import WhipSource, publish
-from stream.frames import AudioChunk
-from stream.live.feed import PicturePacket
+from stream.frames import AudioChunk, PicturePacket
 from stream.timeline import FRAME, TICK_RATE
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import (

@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
-from server.config import Config, MtConfig
-from server.sessions.assembly import increments, recognition, segmenter, translation
+from server.config import Config
+from server.sessions.assembly import increments, segmenter
+from stages.asr.stage import recognition
 from stages.base import Rendering
+from stages.mt.stage import translation
+from stages.options import MtConfig
 from stream.dub.job import DubJob, StageFault
 from stream.frames import SPEECH_RATE, Fate, Transcript, Utterance
 from stream.timeline import TICK_RATE, Interval

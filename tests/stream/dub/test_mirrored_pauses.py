@@ -2,9 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.evaluation.isochrony import overlap
 from stream.dub.mirrored_pauses import Phrase, breaks, clause_ends, mirror, sounding
 from stream.frames import SPEECH_RATE
+from stream.intervals import overlap
 from stream.timeline import TICK_RATE, Interval, ticks
 
 

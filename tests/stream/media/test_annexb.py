@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.live.feed import PictureFormat, PicturePacket
+from stream.frames import PictureFormat, PicturePacket
 from stream.media.annexb import START_CODE, annex_b, parameter_sets
 from tests.helpers.streams import ffmpeg, pictures_of, small_source
 

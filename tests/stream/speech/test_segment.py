@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.frames import SPEECH_RATE, Samples, Utterance, Word
-from stream.speech.segment import Segmenter, SegmentOptions, choose_cut
+from stream.speech.cuts import choose_cut
+from stream.speech.segment import Segmenter, SegmentOptions
 from stream.timeline import TICK_RATE
 
 WINDOW = 512

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.evaluation.isochrony import overlap
 from stages.gpu import peak_gpu
 from stream.dub.job import DubJob
 from stream.frames import Fate
+from stream.intervals import overlap
 from stream.timeline import TICK_RATE, Interval, seconds
 
 FAST = 1.25

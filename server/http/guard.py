@@ -1,0 +1,35 @@
+"""What every route asks first: is there such a session, and may the client do this?"""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from server.access import Denied, Right, check
+from server.problems import Problem
+from server.sessions.daemon import Daemon
+from server.sessions.running import RunningSession
+
+
+def find(daemon: Daemon, id_: str) -> RunningSession:
+    """The session of that name.
+
+    Raises:
+        Problem: 404, if there is none.
+    """
+    session = daemon.sessions.get(id_)
+    if session is None:
+        raise Problem(404, f"there is no session '{id_[:64]}'")
+    return session
+
+
+def permit(daemon: Daemon, request: Request, right: Right, session: RunningSession | None) -> None:
+    """Let a request pass.
+
+    Raises:
+        Problem: 401 or 403, if it may not.
+    """
+    try:
+        check(request, right, session, daemon.config.serve.token)
+    except Denied as denied:
+        headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
+        raise Problem(denied.status, denied.detail, headers) from None
