@@ -6,7 +6,7 @@ compared::
     pip install python-stretch bungee-python audiotsm libtsm audiostretchy pylibrb
     pip install pesq speechmos   # two more columns
 
-Candidates that are not installed are skipped. docs/tempo.md explains the columns.
+Candidates that are not installed are skipped. docs/inside/tempo.md explains the columns.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def analyse(samples: Array, hop: int) -> Analysis:
 
 
 def compare(original: Analysis, result: Analysis, tempo: float) -> dict[str, float]:
-    """Measure a result against its original; see docs/tempo.md."""
+    """Measure a result against its original; see docs/inside/tempo.md."""
     match, distance, shift = _align(original, result, tempo)
     active = original.active[match]
     voiced = original.voiced[match] & result.voiced

@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.set_defaults(run=_measure)
 
     evaluate = commands.add_parser(
-        "eval", help="how good the dubs of a test set are; see docs/evaluation.md"
+        "eval", help="how good the dubs of a test set are; see docs/use/evaluation.md"
     )
     evaluate.add_argument(
         "manifest",

@@ -1,6 +1,6 @@
 """Every figure that ``livedub eval`` gives: what it means, and how it is pooled over a test set.
 
-The HTML report, docs/evaluation.md and the comparison all read this table.
+The HTML report, docs/use/evaluation.md and the comparison all read this table.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def shown(value: float | None) -> str:
 
 
 def markdown() -> str:
-    """The table of docs/evaluation.md."""
+    """The table of docs/use/evaluation.md."""
     lines = ["| figure | unit | best | what it is | after |", "|---|---|---|---|---|"]
     for metric in METRICS.values():
         live = " Live only." if metric.live else ""

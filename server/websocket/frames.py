@@ -1,4 +1,4 @@
-"""The WebSocket protocol's binary frames and errors, without sockets; see docs/protocols.md."""
+"""The WebSocket protocol's binary frames and errors, without sockets; see docs/protocols/websocket.md."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The method is WSOLA, overlap-add of waveform segments shifted to where they fit best (Verhelst
 & Roelands, ICASSP 1993), as FFmpeg's ``atempo`` filter does it. It copies whole pitch periods,
-so a voice keeps its timbre; docs/tempo.md has the comparison.
+so a voice keeps its timbre; docs/inside/tempo.md has the comparison.
 """
 
 from __future__ import annotations

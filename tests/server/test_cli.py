@@ -86,7 +86,7 @@ def test_sound_without_speech_passes_through(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_documented_schema_is_the_reports() -> None:
-    documented = Path(__file__).parents[2] / "docs" / "report.schema.json"
+    documented = Path(__file__).parents[2] / "docs" / "use" / "report.schema.json"
     assert json.loads(documented.read_text()) == Report.model_json_schema()
 
 

@@ -130,7 +130,7 @@ def test_too_few_units_have_no_interval() -> None:
 
 
 def test_the_document_has_the_table_of_the_registry() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "use" / "evaluation.md").read_text("utf-8")
     assert markdown() in text
 
 

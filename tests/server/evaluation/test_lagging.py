@@ -2,7 +2,7 @@
 
 ``data/simuleval.json`` holds made-up runs and the scores of SimulEval's own scorers for them; for
 StreamLAAL, those of FBK's ``stream_laal.py`` with ``mweralign`` as its segmenter. How they were
-made is in docs/evaluation.md.
+made is in docs/use/evaluation.md.
 """
 
 import json

@@ -181,7 +181,7 @@ def test_logs_are_one_json_object_a_line_with_the_session(
 
 
 def test_every_metric_is_in_the_operators_guide() -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "operate" / "daemon.md").read_text()
 
     async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
         await client.post("/sessions", json={"id": "a"})
