@@ -1,4 +1,7 @@
-"""The WebSocket protocol's binary frames and errors, without sockets; see docs/protocols/websocket.md."""
+"""The WebSocket protocol's binary frames and errors, without sockets.
+
+See docs/protocols/websocket.md.
+"""
 
 from __future__ import annotations
 

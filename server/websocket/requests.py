@@ -1,4 +1,7 @@
-"""The WebSocket protocol's queries and JSON messages, without sockets; see docs/protocols/websocket.md."""
+"""The WebSocket protocol's queries and JSON messages, without sockets.
+
+See docs/protocols/websocket.md.
+"""
 
 from __future__ import annotations
 
