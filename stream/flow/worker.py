@@ -8,10 +8,11 @@ import queue
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
-_Job = Callable[[], None]
 
 GRACE = 3.0
 """Seconds that closing waits for a call that was abandoned."""
@@ -27,28 +28,17 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: queue.SimpleQueue[_Job | None] | None = None
-        self._threads: list[threading.Thread] = []
+        self._thread: _Thread | None = None
+        self._threads: list[_Thread] = []
 
     async def run(self, function: Callable[[], T]) -> T:
         """Call ``function`` in the thread and return what it returns, or raise what it raises."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def job() -> None:
-            try:
-                result = function()
-            except BaseException as error:  # re-raised in the caller
-                _settle(loop, future, None, error)
-            else:
-                _settle(loop, future, result, None)
-
-        jobs = self._queue()
-        jobs.put(job)
+        thread = self._current()
         try:
-            return await future
+            # The way that event loops know of: one that counts its calls sees this one too.
+            return await asyncio.get_running_loop().run_in_executor(thread, function)
         except asyncio.CancelledError:
-            self._abandon(jobs)
+            self._abandon(thread)
             raise
 
     async def stream(self, generate: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
@@ -70,49 +60,67 @@ class Worker:
         A process that exits while a thread is inside native code may be aborted, so calls
         that can still end are given the time to.
         """
-        if self._jobs is not None:
-            self._jobs.put(None)
-            self._jobs = None
-        deadline = time.monotonic() + GRACE
-        # A thread's end cannot be awaited, only looked for.
-        while any(t.is_alive() for t in self._threads) and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-        self._threads.clear()
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
+        threads, self._threads = self._threads, []
+        if threads:
+            await asyncio.to_thread(_join, threads, time.monotonic() + GRACE)
 
-    def _queue(self) -> queue.SimpleQueue[_Job | None]:
-        if self._jobs is None:
-            self._jobs = queue.SimpleQueue()
-            thread = threading.Thread(
-                target=_work, args=(self._jobs,), name=f"livedub-{self._name}", daemon=True
-            )
-            thread.start()
-            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
-        return self._jobs
+    def _current(self) -> _Thread:
+        if self._thread is None:
+            self._thread = _Thread(self._name)
+            self._threads = [*(t for t in self._threads if t.is_alive()), self._thread]
+        return self._thread
 
-    def _abandon(self, jobs: queue.SimpleQueue[_Job | None]) -> None:
-        jobs.put(None)
-        if self._jobs is jobs:
-            self._jobs = None
+    def _abandon(self, thread: _Thread) -> None:
+        thread.shutdown()
+        if self._thread is thread:
+            self._thread = None
 
 
-def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
+class _Thread(Executor):
+    """One daemon thread, which ends after what it was given before it was shut down."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(
+            target=_work, args=(self._jobs,), name=f"livedub-{name}", daemon=True
+        )
+        self._thread.start()
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:  # re-raised in the caller
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._jobs.put(job)
+        return future
+
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:
+        self._jobs.put(None)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+
+def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
     while (job := jobs.get()) is not None:
         job()
+        del job  # and with it the result
 
 
-def _settle(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[T],
-    result: T | None,
-    error: BaseException | None,
-) -> None:
-    def settle() -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    with contextlib.suppress(RuntimeError):  # the loop closed while an abandoned call ran
-        loop.call_soon_threadsafe(settle)
+def _join(threads: list[_Thread], deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
