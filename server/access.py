@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 from starlette.requests import HTTPConnection
 
+from stream.errors import LivedubError
+
 Right = Literal["play", "publish", "control"]
 
 
@@ -19,7 +21,7 @@ class Keyed(Protocol):
     """What viewers show, if they must."""
 
 
-class Denied(Exception):
+class Denied(LivedubError):
     """Nothing was shown (status 401), or the wrong thing (403)."""
 
     def __init__(self, status: int, detail: str) -> None:

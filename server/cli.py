@@ -13,15 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
-from server.config import ConfigError
-from server.usage import UsageError
-from stages.base import EngineError
-from stream.media.sink import SinkError
-from stream.media.soundtrack import SoundtrackError
-from stream.media.source import SourceError
+from stream.errors import UserError
 
-USAGE = 2
-"""Exit status for input or configuration that cannot be used."""
+UNUSABLE = 2
+"""Exit status for input or configuration that cannot be used, as argparse has it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["LIVEDUB_OFFLINE"] = "1"
     try:
         status: int = options.run(options)
-    except (ConfigError, EngineError, SourceError, SinkError, SoundtrackError, UsageError) as error:
+    except UserError as error:
         print(f"livedub: {error}", file=sys.stderr)
-        return USAGE
+        return UNUSABLE
     except KeyboardInterrupt:
         return 130
     return status
@@ -135,7 +130,7 @@ def _require_serving() -> None:
     from server.commands.diagnosis import missing_for_serving
 
     if absent := missing_for_serving():
-        raise UsageError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")
+        raise UserError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")
 
 
 def _numbers(text: str) -> list[float]:

@@ -22,11 +22,12 @@ from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfi
 from stages.registry import names
 from stages.tts.xtts.options import XttsOptions
 from stream.dub.fit import FitOptions
+from stream.errors import UserError
 from stream.sound.mix import MixOptions
 from stream.speech.segment import SegmentOptions
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """The configuration cannot be used; the message names the key, the value and the choices."""
 
 

@@ -10,8 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from stream.errors import LivedubError
 
-class Problem(Exception):
+
+class Problem(LivedubError):
     """A request is refused.
 
     Args:

@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from stream.errors import UserError
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 
-class EngineError(Exception):
+class EngineError(UserError):
     """An engine cannot be used as configured; the message says what is wrong and what to do."""
 
 

@@ -20,12 +20,12 @@ from server.config import Config, load
 from server.engines.options import options_of
 from server.evaluation.plot import require_matplotlib
 from server.evaluation.speaking_rate import syllable_nuclei
-from server.usage import UsageError
 from stages.base import Recogniser, SpeakerEncoder, Synthesiser
 from stages.registry import create, names
 from stages.speakers.reference import RATE, read_clip
 from stages.speakers.voice_store import usable
 from stages.weights.hub import is_hub_reference
+from stream.errors import UserError
 from stream.frames import SPEECH_RATE, Embedding, Manner, Samples
 from stream.sound.resample import resample
 
@@ -61,9 +61,9 @@ def run_compare(options: argparse.Namespace, console: Console) -> int:
     config = load(options.config, preset=options.preset, assignments=options.set)
     texts = _texts(options.texts)
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"voices compare needs {', '.join(absent)}: pip install 'livedub[eval]'")
+        raise UserError(f"voices compare needs {', '.join(absent)}: pip install 'livedub[eval]'")
     if options.takes < 1:
-        raise UsageError("--takes must be 1 or more")
+        raise UserError("--takes must be 1 or more")
     for specification in (options.base, options.other):
         _check(specification)
     if options.plot is not None:
@@ -122,7 +122,7 @@ async def _compare(
 def _check(specification: str) -> None:
     engine = specification.partition(":")[0]
     if engine not in names("tts") and not _is_checkpoint(specification):
-        raise UsageError(
+        raise UserError(
             f"'{specification}' is neither a checkpoint (its folder or hub id) nor ENGINE or "
             f"ENGINE:VOICE with an engine of {', '.join(names('tts'))}"
         )
@@ -197,7 +197,7 @@ def _texts(given: Sequence[str]) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [argument]
         texts += [line.strip() for line in lines if line.strip()]
     if not texts:
-        raise UsageError("--texts holds nothing to say")
+        raise UserError("--texts holds nothing to say")
     return texts
 
 

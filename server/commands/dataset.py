@@ -17,7 +17,6 @@ from server.commands.dataset_report import write_report
 from server.config import Config, load
 from server.engines.options import options_of
 from server.evaluation.plot import require_matplotlib
-from server.usage import UsageError
 from stages.base import EngineError, Recogniser
 from stages.registry import create
 from stages.speakers.ge2e import Ge2e
@@ -29,6 +28,7 @@ from stages.training.finetune import DESCRIPTION
 from stages.training.target_speech import Judged, judge
 from stages.vad import speech_in
 from stages.weights.cache import atomic_directory
+from stream.errors import UserError
 from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples
 from stream.media.soundtrack import read_soundtrack
 from stream.sound.activity import sharpen
@@ -51,9 +51,9 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
     config = load(options.config, preset=options.preset, assignments=options.set)
     require_matplotlib()
     if not 0 < options.similarity < 1:
-        raise UsageError("--similarity is a cosine between 0 and 1")
+        raise UserError("--similarity is a cosine between 0 and 1")
     if options.out.exists() and any(options.out.iterdir()):
-        raise UsageError(f"{options.out} is not empty: name a new folder")
+        raise UserError(f"{options.out} is not empty: name a new folder")
     clips, census = asyncio.run(_build(config, options, console))
     if len(clips) < 4:
         raise EngineError(

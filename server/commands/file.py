@@ -18,8 +18,8 @@ from server.engines.options import load_engines
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
-from server.usage import UsageError
 from stream.dub.job import DubJob
+from stream.errors import UserError
 from stream.media.sink import FileSink
 from stream.media.source import MediaSource
 from stream.media.webvtt import Cue, write
@@ -102,15 +102,15 @@ def _assignments(options: argparse.Namespace) -> list[str]:
 def _check_paths(options: argparse.Namespace) -> None:
     """Find out before an hour of work whether its results can be written."""
     if options.output.is_dir():
-        raise UsageError(f"{options.output} is a folder: name the file to write")
+        raise UserError(f"{options.output} is a folder: name the file to write")
     both = options.output.exists() and options.input.exists()
     if both and options.output.samefile(options.input):
-        raise UsageError(f"{options.output} is the input: name another file to write")
+        raise UserError(f"{options.output} is the input: name another file to write")
     for path in (options.output, options.report, options.plot):
         if path is not None and not path.absolute().parent.is_dir():
-            raise UsageError(f"{path.parent} does not exist: make the folder first")
+            raise UserError(f"{path.parent} does not exist: make the folder first")
     if options.subtitles is not None and options.subtitles.is_file():
-        raise UsageError(f"{options.subtitles} is a file: --subtitles takes a folder")
+        raise UserError(f"{options.subtitles} is a file: --subtitles takes a folder")
     if options.plot is not None:
         require_matplotlib()
 

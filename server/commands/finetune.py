@@ -6,16 +6,16 @@ import argparse
 
 from rich.console import Console
 
-from server.usage import UsageError
 from stages.training.finetune import FinetuneOptions, finetune, language_of
 from stages.weights.resolve import resolve
+from stream.errors import UserError
 
 
 def run_finetune(options: argparse.Namespace, console: Console) -> int:
     """Train and say how it went; exit status 0."""
     for name in ("epochs", "patience", "batch", "accumulate", "learning_rate"):
         if getattr(options, name) <= 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be above 0")
+            raise UserError(f"--{name.replace('_', '-')} must be above 0")
     chosen = FinetuneOptions(
         options.language or language_of(options.dataset),
         options.epochs,

@@ -24,9 +24,9 @@ from server.commands.listen_recorder import (
     Timeline,
     find_player,
 )
-from server.usage import UsageError
 from server.websocket.client import Hello, ListenClient, ListenError
 from server.websocket.frames import Frame
+from stream.errors import UserError
 from stream.flow.channel import Channel
 from stream.flow.worker import Worker
 from stream.frames import Samples
@@ -43,25 +43,23 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
     """Listen until the session ends; exit status 0, 2 when refused, 130 when interrupted.
 
     Raises:
-        UsageError: in one sentence, for what cannot work or is refused.
+        UserError: in one sentence, for what cannot work or is refused.
     """
     if options.no_captions and not options.play and options.out is None:
-        raise UsageError("Nothing would be heard, written or shown: give --out FILE or --play")
+        raise UserError("Nothing would be heard, written or shown: give --out FILE or --play")
     if options.out not in (None, "-"):
         _check_path(Path(options.out))
     query = {"format": options.format, "rate": str(TICK_RATE)}
     query["events"] = "false" if options.no_captions else "true"
     if options.track is not None:
         query["track"] = options.track
+    if options.play:
+        find_player()
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    client = ListenClient(options.url, query, token=options.token, tell=say)
+    captions = None if options.no_captions else _Captions(console)
     try:
-        if options.play:
-            find_player()
-        say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
-        client = ListenClient(options.url, query, token=options.token, tell=say)
-        captions = None if options.no_captions else _Captions(console)
         return asyncio.run(_Listening(client, options, captions).run())
-    except ListenError as error:
-        raise UsageError(str(error)) from None
     except asyncio.CancelledError:
         return 130  # interrupted twice
 
@@ -69,9 +67,9 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
 def _check_path(path: Path) -> None:
     """Find out before an hour of talk whether it can be written."""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name the file to write")
+        raise UserError(f"{path} is a folder: name the file to write")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path.parent} does not exist: make the folder first")
+        raise UserError(f"{path.parent} does not exist: make the folder first")
 
 
 class _Listening:

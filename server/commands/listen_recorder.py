@@ -16,6 +16,7 @@ import numpy as np
 
 from server.websocket.client import Hello, ListenError
 from server.websocket.frames import Frame
+from stream.errors import LivedubError
 from stream.frames import Samples
 from stream.live.feed import ORIGINAL, dub_of
 from stream.media.sink import FileSink
@@ -33,7 +34,7 @@ PLAYERS = {
 """Programs that play sound from a pipe, the preferred first, and their arguments."""
 
 
-class OutputGone(Exception):
+class OutputGone(LivedubError):
     """Whoever took the sound wants no more of it."""
 
 

@@ -14,15 +14,15 @@ import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
-from server.config import Config, ConfigError, amend, load
+from server.config import Config, amend, load
 from server.http.app import create_app
 from server.http.doors import Doors
 from server.outputs.make import outputs
 from server.sessions import logs
-from server.sessions.daemon import APP, Daemon, Taken
-from server.sessions.spec import PUBLISH, SpecError
-from server.usage import UsageError
+from server.sessions.daemon import APP, Daemon
+from server.sessions.spec import PUBLISH
 from server.websocket.transport import LiveWebSocketProtocol
+from stream.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def run_serve(options: argparse.Namespace, console: Console) -> int:
             session["key"] = options.key
         config = amend(config, {"serve.sessions": [session]})
     elif options.key is not None:
-        raise UsageError("--key is for a daemon without configured sessions: set their key instead")
+        raise UserError("--key is for a daemon without configured sessions: set their key instead")
     logs.configure(as_json=options.log_json, verbose=options.verbose)
     return asyncio.run(_serve(config, console))
 
@@ -78,13 +78,13 @@ async def _serve(config: Config, console: Console) -> int:
     except ValueError as error:
         listening.close()
         await daemon.aclose()
-        raise UsageError(f"serve.ice_servers: {error}") from None
+        raise UserError(f"serve.ice_servers: {error}") from None
     try:
         await daemon.start()
-    except (OSError, SpecError, Taken, ConfigError, ValidationError) as error:
+    except (OSError, UserError, ValidationError) as error:
         listening.close()
         await daemon.aclose()
-        raise UsageError(_reason(error)) from None
+        raise UserError(_reason(error)) from None
     server = HttpServer(daemon, doors)
     ending: set[asyncio.Task[None]] = set()
 
@@ -119,7 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror or error
-        raise UsageError(
+        raise UserError(
             f"cannot listen on {host} port {port}: {reason} (serve.host, serve.port)"
         ) from None
 

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from server.config import Config, load
 from server.engines.options import options_of
-from server.usage import UsageError
 from stages.base import Synthesiser
 from stages.registry import create
 from stages.speakers import voice_store as voices
 from stages.speakers.voice_store import StoredVoice, usable
+from stream.errors import UserError
 from stream.frames import Manner, Samples
 
 SAMPLE = {
@@ -53,15 +53,15 @@ def preview(options: argparse.Namespace) -> Path:
 
     Raises:
         EngineError: if the configured engine cannot speak in the voice.
-        UsageError: if there is no text for the language or nowhere to write.
+        UserError: if there is no text for the language or nowhere to write.
     """
     config = load(options.config, preset=options.preset, assignments=options.set)
     text = options.text or SAMPLE.get(config.target.split("-")[0])
     if not text:
-        raise UsageError(f"there is no sample text in '{config.target}': give one with --text")
+        raise UserError(f"there is no sample text in '{config.target}': give one with --text")
     path: Path = options.out or Path(f"{Path(options.name).stem}.wav")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path.parent} does not exist: make the folder first")
+        raise UserError(f"{path.parent} does not exist: make the folder first")
     sound, rate = asyncio.run(_speak(config, options.name, text))
     voices.write_clip(path, sound, rate)
     return path

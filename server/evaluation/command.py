@@ -24,7 +24,7 @@ from server.evaluation.record import Evaluation, Run
 from server.evaluation.score import score_clip
 from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
-from server.usage import UsageError
+from stream.errors import UserError
 from stream.media.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
@@ -46,9 +46,9 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
 
         return run_compare(options, console)
     if len(options.manifest) != 1:
-        raise UsageError("eval takes one manifest, or: eval compare A.json B.json")
+        raise UserError("eval takes one manifest, or: eval compare A.json B.json")
     if options.out is None:
-        raise UsageError("eval needs --out DIR for its report")
+        raise UserError("eval needs --out DIR for its report")
     manifest = read_manifest(options.manifest[0], options.clips)
     systems = systems_of(options)
     target = _target(systems, manifest)
@@ -67,10 +67,10 @@ def require_evaluation() -> None:
     """Raise one sentence if a package is missing.
 
     Raises:
-        UsageError: naming what to install.
+        UserError: naming what to install.
     """
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
+        raise UserError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
 
 
 def evaluate(
@@ -146,7 +146,7 @@ def _target(systems: Sequence[System], manifest: Manifest) -> str:
     ]
     targets = {config.target for config in configs} or {manifest.target}
     if len(targets) > 1:
-        raise UsageError(f"the systems dub into {' and '.join(sorted(targets))}: choose one")
+        raise UserError(f"the systems dub into {' and '.join(sorted(targets))}: choose one")
     return targets.pop()
 
 

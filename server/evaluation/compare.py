@@ -22,7 +22,7 @@ from server.evaluation.metrics import METRICS, Pool, Row, pooled, shown
 from server.evaluation.page import document, figure
 from server.evaluation.plots import intervals
 from server.evaluation.record import Run, read_evaluation
-from server.usage import UsageError
+from stream.errors import UserError
 
 DRAWS = 1000
 _SEED = 12345
@@ -58,11 +58,11 @@ class Difference:
 def run_compare(options: argparse.Namespace, console: Console) -> int:
     """Compare two runs and print; exit status 0."""
     if len(options.manifest) != 3:
-        raise UsageError("eval compare takes two reports: A.json[:SYSTEM] B.json[:SYSTEM]")
+        raise UserError("eval compare takes two reports: A.json[:SYSTEM] B.json[:SYSTEM]")
     a, b = (_run(str(text)) for text in options.manifest[1:])
     differences = compare(a, b)
     if not differences:
-        raise UsageError("the two runs have no clip in common")
+        raise UserError("the two runs have no clip in common")
     names = tuple(map(str, options.manifest[1:]))
     console.print(_table(differences, a, b))
     if options.out is not None:
@@ -82,7 +82,7 @@ def _run(text: str) -> Run:
     if system is None and len(runs) == 1:
         return next(iter(runs.values()))
     if system not in runs:
-        raise UsageError(f"{path} has {', '.join(runs)}: name one as {path}:SYSTEM")
+        raise UserError(f"{path} has {', '.join(runs)}: name one as {path}:SYSTEM")
     return runs[system]
 
 

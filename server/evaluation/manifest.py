@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from server.usage import UsageError
+from stream.errors import UserError
 
 
 class _Checked(BaseModel):
@@ -65,29 +65,29 @@ def read_manifest(path: Path, only: list[str] | None = None) -> Manifest:
         only: names of the clips to keep; all if ``None``.
 
     Raises:
-        UsageError: in one sentence.
+        UserError: in one sentence.
     """
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
         manifest = Manifest.model_validate(values)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise UserError(f"{path} cannot be read: {error}") from None
     except yaml.YAMLError:
-        raise UsageError(f"{path} is neither YAML nor JSON") from None
+        raise UserError(f"{path} is neither YAML nor JSON") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "it"
-        raise UsageError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
     clips = {clip.name: clip for clip in manifest.clips}
     if len(clips) < len(manifest.clips):
-        raise UsageError(f"{path}: two clips have the same name")
+        raise UserError(f"{path}: two clips have the same name")
     if unknown := [name for name in only or () if name not in clips]:
-        raise UsageError(f"{path} has no clip '{unknown[0]}', only {', '.join(clips)}")
+        raise UserError(f"{path} has no clip '{unknown[0]}', only {', '.join(clips)}")
     kept = [clips[name] for name in only or clips]
     placed = [c.model_copy(update={"media": path.parent / c.media}) for c in kept]
     for clip in placed:
         if not clip.media.is_file():
-            raise UsageError(f"{path}: {clip.media} does not exist")
+            raise UserError(f"{path}: {clip.media} does not exist")
     return manifest.model_copy(update={"clips": tuple(placed)})
 
 

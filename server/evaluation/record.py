@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.evaluation.metrics import METRICS, Unit, pooled
-from server.usage import UsageError
+from stream.errors import UserError
 
 
 class _Record(BaseModel):
@@ -64,11 +64,11 @@ def read_evaluation(path: Path) -> Evaluation:
     """Read a report.
 
     Raises:
-        UsageError: if it is not one.
+        UserError: if it is not one.
     """
     try:
         return Evaluation.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
-        raise UsageError(f"{path} is not a report of livedub eval") from None
+        raise UserError(f"{path} is not a report of livedub eval") from None

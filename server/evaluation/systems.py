@@ -11,7 +11,7 @@ from typing import Literal
 
 from server.config import load
 from server.evaluation.manifest import Clip
-from server.usage import UsageError
+from stream.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class System:
         """The dubbed file and the JSON beside it.
 
         Raises:
-            UsageError: if finished files lack this clip.
+            UserError: if finished files lack this clip.
         """
         if self.kind != "files":
             suffix = ".wav" if self.kind == "sequential" else _suffix(clip.media)
@@ -47,7 +47,7 @@ class System:
         assert self.folder is not None
         found = [p for p in self.folder.glob(f"{clip.name}.*") if p.suffix != ".json"]
         if len(found) != 1:
-            raise UsageError(f"{self.folder} should hold one media file named {clip.name}")
+            raise UserError(f"{self.folder} should hold one media file named {clip.name}")
         return found[0], found[0].with_suffix(".json")
 
     def run(self, clip: Clip, out: Path) -> tuple[Path, Path]:
@@ -58,7 +58,7 @@ class System:
             out: the report's folder.
 
         Raises:
-            UsageError: if the run failed, with its last line.
+            UserError: if the run failed, with its last line.
         """
         dubbed, record = self.produced(clip, out)
         if self.kind == "files":
@@ -78,7 +78,7 @@ class System:
         done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no word of why"]
-            raise UsageError(f"{self.name} failed on {clip.name}: {lines[-1]}")
+            raise UserError(f"{self.name} failed on {clip.name}: {lines[-1]}")
         return dubbed, record
 
 
@@ -86,7 +86,7 @@ def systems_of(options: argparse.Namespace) -> list[System]:
     """The systems that a command line names.
 
     Raises:
-        UsageError: if two have one name, or a name or folder cannot be used.
+        UserError: if two have one name, or a name or folder cannot be used.
         ConfigError: if a configuration is wrong.
     """
     named: list[tuple[str, Path | None]] = []
@@ -122,14 +122,14 @@ def systems_of(options: argparse.Namespace) -> list[System]:
     for text in options.dubs:
         name, _, folder = text.partition("=")
         if not folder or not Path(folder).is_dir():
-            raise UsageError(f"--dubs takes NAME=FOLDER, not '{text}'")
+            raise UserError(f"--dubs takes NAME=FOLDER, not '{text}'")
         systems.append(System(name, "files", folder=Path(folder)))
     for system in systems:
         if not system.name or set(system.name) & set('/\\"<>&'):
-            raise UsageError(f"'{system.name}' cannot be the name of a system")
+            raise UserError(f"'{system.name}' cannot be the name of a system")
         load(system.config, assignments=system.settings)
     if len({system.name for system in systems}) < len(systems):
-        raise UsageError("two systems have the same name")
+        raise UserError("two systems have the same name")
     return systems
 
 

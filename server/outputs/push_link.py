@@ -8,11 +8,13 @@ import os
 import sys
 from collections import deque
 
+from stream.errors import LivedubError
+
 STALLED = 10.0
 """Seconds that a server may take nothing before it is given up."""
 
 
-class LinkError(Exception):
+class LinkError(LivedubError):
     """The connection is of no more use; the message says why."""
 
 

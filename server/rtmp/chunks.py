@@ -6,6 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from stream.errors import LivedubError
+
 T = TypeVar("T")
 
 Steps = Generator[None, None, T]
@@ -33,7 +35,7 @@ EXTENDED = 0xFFFFFF
 """A time field that says: the time is in the four bytes after the header."""
 
 
-class RtmpError(Exception):
+class RtmpError(LivedubError):
     """The peer does not speak RTMP as it should; the message says what is wrong."""
 
 

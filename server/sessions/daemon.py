@@ -19,6 +19,7 @@ from server.sessions.gauges import gauges
 from server.sessions.metrics import Metrics
 from server.sessions.running import Output, RunningSession
 from server.sessions.spec import PUBLISH, SessionSpec
+from stream.errors import UserError
 from stream.live.source import Connection
 
 APP = "live"
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 OutputMaker = Callable[[RunningSession], Iterable[Output]]
 
 
-class Taken(ValueError):
+class Taken(UserError):
     """A session's name or key is another's; the message says which."""
 
 

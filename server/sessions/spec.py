@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from server.config import Config, ConfigError, amend
 from stages.options import STRICT
+from stream.errors import UserError
 
 PUBLISH = "publish"
 """The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""
@@ -25,7 +26,7 @@ SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
-class SpecError(ValueError):
+class SpecError(UserError):
     """A session cannot be as asked; the message says why."""
 
 

@@ -27,6 +27,7 @@ from server.websocket.frames import (
     decode_frame,
 )
 from server.websocket.requests import parse_message
+from stream.errors import UserError
 from stream.timeline import TICK_RATE
 
 FIRST_DELAY = 0.25
@@ -38,7 +39,7 @@ FINAL = {BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN}
 """Close codes after which coming back is of no use."""
 
 
-class ListenError(Exception):
+class ListenError(UserError):
     """Listening cannot begin or go on; the message is one sentence for the user."""
 
 

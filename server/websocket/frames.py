@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from stream.errors import LivedubError
+
 SUBPROTOCOL = "livedub.v1"
 
 MAX_MESSAGE = 64 * 1024
@@ -31,7 +33,7 @@ FURTHEST = 1 << 53
 """Ticks; later times are mistakes, and JavaScript cannot count them exactly."""
 
 
-class ProtocolError(Exception):
+class ProtocolError(LivedubError):
     """The other side broke the protocol, or is refused.
 
     Attributes:

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from stream.dub.fit import Placement
+from stream.errors import LivedubError
 from stream.frames import Fate, Transcript, Utterance
 from stream.timeline import Interval
 
 
-class StageFault(Exception):
+class StageFault(LivedubError):
     """A stage gave nothing usable for one utterance; the message says what it gave."""
 
 

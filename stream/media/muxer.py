@@ -10,6 +10,7 @@ import av
 import av.error
 from av.stream import Disposition
 
+from stream.errors import LivedubError
 from stream.frames import PictureFormat, PicturePacket
 from stream.media.aac import LAYOUTS, AacPacket
 from stream.media.annexb import annex_b
@@ -17,7 +18,7 @@ from stream.media.languages import container_tag
 from stream.timeline import TICK, TICK_RATE
 
 
-class MuxerError(Exception):
+class MuxerError(LivedubError):
     """The output cannot be written; the message says why."""
 
 

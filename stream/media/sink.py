@@ -12,6 +12,7 @@ import av
 import av.error
 import numpy as np
 
+from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
 from stream.media.languages import container_tag
 from stream.media.source import SourceInfo
@@ -34,7 +35,7 @@ ONE_TRACK = {"aac", "adts", "flac", "flv", "mp3", "ogg", "opus", "wav"}
 LOSSLESS = {"flac", "pcm_s16le"}
 
 
-class SinkError(Exception):
+class SinkError(UserError):
     """The output cannot be written; the message says why."""
 
 

@@ -14,6 +14,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from stream.errors import UserError
 from stream.frames import SPEECH_RATE, Samples
 from stream.timeline import TICK, rescale
 
@@ -21,7 +22,7 @@ _JUMP = SPEECH_RATE // 50
 """Samples by which timestamps may disagree with the sample count before sound is moved."""
 
 
-class SoundtrackError(Exception):
+class SoundtrackError(UserError):
     """A file has no sound to analyse; the message is one sentence for the user."""
 
 

@@ -11,6 +11,7 @@ import av
 import av.error
 import numpy as np
 
+from stream.errors import UserError
 from stream.frames import AudioChunk, CopiedPacket, Samples
 from stream.media.repair import TimestampRepair
 from stream.timeline import TICK, TICK_RATE, rescale
@@ -30,7 +31,7 @@ class Readable(Protocol):
         ...
 
 
-class SourceError(Exception):
+class SourceError(UserError):
     """The source cannot be read; the message says why."""
 
 

@@ -23,7 +23,7 @@ from server.evaluation.performance import Spoken, read_performance
 from server.evaluation.record import Run
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
 from server.evaluation.words import word_edits
-from server.usage import UsageError
+from stream.errors import UserError
 from stream.timeline import Interval, ticks
 
 REFERENCES = [
@@ -157,7 +157,7 @@ def test_every_metric_says_which_way_is_better() -> None:
 def test_a_wrong_manifest_gets_one_sentence(tmp_path: Path, manifest: str, says: str) -> None:
     path = tmp_path / "manifest.yaml"
     path.write_text(manifest)
-    with pytest.raises(UsageError, match=says) as told:
+    with pytest.raises(UserError, match=says) as told:
         read_manifest(path)
     assert "\n" not in str(told.value)
 
