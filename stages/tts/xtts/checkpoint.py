@@ -103,7 +103,7 @@ def _torch() -> Any:
     except (ImportError, OSError, RuntimeError) as error:
         raise EngineError(
             "XTTS cannot start, its packages do not fit together "
-            f"({_first_line(error)}): pip install 'livedub[xtts]', and see docs/use/voices.md."
+            f"({_first_line(error)}): pip install 'livedub[xtts]', and see docs/use/cloning.md."
         ) from error
     return torch
 
