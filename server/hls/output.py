@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from server.hls.packager import Language, Packager
+from server.hls.packager import MASTER, Language, Packager
 from stream.flow.worker import Worker
 from stream.live.feed import ORIGINAL, Feed
+from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.muxer import MuxerError
 
@@ -70,13 +71,19 @@ class HlsOutput:
         self._done = asyncio.Event()
         self._running = False
         self._refused: set[str] = set()
-        self.failure: str | None = None
-        """Why the output ended before the session, if it did."""
+        self._failure: str | None = None
 
-    @property
-    def missed(self) -> int:
-        """Pictures and blocks of sound lost because the disk was too slow."""
-        return self._tap.missed
+    def status(self) -> OutputStatus:
+        """See ``Output``; what is missed is what the disk was too slow for."""
+        state: OutputState = "ended" if self._done.is_set() else "running"
+        return OutputStatus(
+            "hls",
+            MASTER,
+            state if self._failure is None else "failed",
+            self._failure,
+            missed=self._tap.missed,
+            missed_pictures=self._tap.missed_pictures,
+        )
 
     async def run(self) -> None:
         """Write until the feed ends; then the playlists say that nothing follows."""
@@ -88,9 +95,8 @@ class HlsOutput:
                 await self._worker.run(lambda batch=batch: self._packager.add(batch))  # type: ignore[misc]
             await self._worker.run(self._packager.finish)
         except (OSError, MuxerError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self.failure = f"HLS in {self._folder} ends: {reason}"
-            _log.error("%s", self.failure)
+            self._failure = f"HLS has ended: {why(error)}"
+            _log.error("%s (in %s)", self._failure, self._folder)
         finally:
             self._tap.close()
             await self._worker.aclose()

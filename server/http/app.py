@@ -18,6 +18,7 @@ from server.http.body_limit import BodyLimit
 from server.http.guard import find, permit
 from server.problems import Problem
 from server.sessions.daemon import APP, Daemon, Taken
+from server.sessions.description import SessionDescription
 from server.sessions.spec import SessionSpec, SpecError, check_addresses
 
 WEB = Path(__file__).parents[1] / "web"
@@ -41,7 +42,7 @@ class Created(BaseModel):
     key: str
     play_token: str | None
     rtmp_path: str
-    session: dict[str, object]
+    session: SessionDescription
 
 
 def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -82,7 +83,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
     router = APIRouter(prefix="/sessions", tags=["sessions"])
 
     @router.get("")
-    async def list_sessions() -> list[dict[str, object]]:
+    async def list_sessions() -> list[SessionDescription]:
         """Every session, without its secrets."""
         return [session.describe() for session in daemon.sessions.values()]
 
@@ -113,7 +114,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
         )
 
     @router.get("/{id}", responses={404: {}})
-    async def show_session(id: str) -> dict[str, object]:
+    async def show_session(id: str) -> SessionDescription:
         """One session."""
         return find(daemon, id).describe()
 

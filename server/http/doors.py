@@ -31,7 +31,7 @@ from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
 from server.websocket.source import SocketConnection, WebSocketSource
 from stream.live.feed import Feed
-from stream.live.source import LiveBatch
+from stream.live.source import ConnectionStatus, LiveBatch
 
 log = logging.getLogger(__name__)
 
@@ -131,3 +131,7 @@ class WhipConnection:
     async def aclose(self) -> None:
         """End the peer; ``batches`` ends after what it holds."""
         await self._source.aclose()
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("whip", self._source.concealed)

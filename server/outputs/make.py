@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from server.hls.output import HlsOutput
-from server.outputs.push import RtmpPush
+from server.outputs.push import Push
 from server.outputs.recording import Recording
-from server.sessions.running import Output, RunningSession
+from server.sessions.spec import SessionSpec
+from stream.live.feed import ORIGINAL, Feed
+from stream.live.output import Output
 
 
-def outputs(session: RunningSession) -> Iterable[Output]:
-    """Where a session goes beside its viewers."""
-    if session.spec.hls:
-        yield HlsOutput(session.feed, session.folder)
-    for output in session.spec.outputs:
+def outputs(spec: SessionSpec, feed: Feed, hls: Path, recordings: Path) -> Iterable[Output]:
+    """Where a session goes beside its viewers.
+
+    Args:
+        spec: what was asked for, checked.
+        feed: what the session shows.
+        hls: folder of its HLS files.
+        recordings: folder of its recordings.
+    """
+    if spec.hls:
+        yield HlsOutput(feed, hls)
+    first_dub = next(name for name in feed.tracks if name != ORIGINAL)
+    for output in spec.outputs:
         if output.url is not None:
-            yield RtmpPush(session.feed, output.track or session.targets[0], output.url)
+            yield Push(feed, output.track or first_dub, output.url)
         else:
             assert output.record is not None
-            folder = session.recordings
-            folder.mkdir(parents=True, exist_ok=True)
             chosen = (output.track,) if output.track is not None else None
-            yield Recording(session.feed, folder / output.record, chosen)
+            yield Recording(feed, recordings / output.record, chosen)

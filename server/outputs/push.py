@@ -11,6 +11,7 @@ from server.outputs.push_process import hello, picture_record, sound_record
 from stream.flow.worker import Worker
 from stream.frames import PictureFormat, PicturePacket
 from stream.live.feed import Feed
+from stream.live.output import OutputState, OutputStatus
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.muxer import SoundTrack
@@ -20,27 +21,28 @@ CONTAINERS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts"}
 """Container by the URL's scheme."""
 
 CODECS = {"h264", "hevc"}
-"""Pictures that both containers carry and servers understand."""
+"""Video codecs that both containers carry and servers accept."""
 
 PATIENCE = 2 * TICK_RATE
-"""Ticks without a picture after which a stream may begin with sound alone."""
+"""Ticks without a picture after which a stream may start with sound alone."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds before the first attempt to reconnect; every one that fails doubles them."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+"""Wait before the first attempt to reconnect, doubled by every one that fails, up to the latter."""
 
 _log = logging.getLogger(__name__)
 
 
-class RtmpPush:
-    """Pushes until the feed ends, however often the server goes away; made in the feed's loop.
+class Push:
+    """Pushes until the feed ends, reconnecting whenever the server goes away.
 
-    The stream begins, and begins anew, with a key picture. What a slow server does not take is
-    dropped up to the next key picture, after 10 s of waiting.
+    To be made in the feed's event loop. A stream starts, and restarts, with a keyframe. What a slow
+    server does not take within 10 s is dropped, up to the next keyframe.
 
     Args:
         feed: the session.
         track: its sound.
-        url: ``rtmp://``, ``rtmps://`` or ``udp://``; its last part, often a secret, is not logged.
+        url: ``rtmp://``, ``rtmps://`` or ``udp://``. User, path and query may be secrets and are
+            never shown.
 
     Raises:
         ValueError: for another URL.
@@ -57,8 +59,7 @@ class RtmpPush:
         # Datagrams of seven whole packets pass through any network.
         sized = parts.scheme != "udp" or "pkt_size" in parts.query
         self._url = url if sized else f"{url}{'&' if parts.query else '?'}pkt_size=1316"
-        self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        """Where it goes, as shown to people."""
+        self._target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._track = track
         self._sound = SoundTrack(feed.channels, language=track)
         self._encoder = AacEncoder(feed.channels)
@@ -68,24 +69,33 @@ class RtmpPush:
         self._coded: PictureFormat | None = None
         self._seen: int | None = None  # media time of the newest picture, or where sound began
         self._refused: set[str] = set()
-        self._pause = FIRST_PAUSE
+        self._pause_s = FIRST_PAUSE_S
         self._retry_at = 0.0
         self._done = asyncio.Event()
         self._running = False
-        self.reconnects = 0
-        """Times that a connection was opened again."""
-        self.failure: str | None = None
-        """Why the newest connection ended, ``None`` while one is open."""
+        self._reconnects = 0
+        self._position: int | None = None  # media time up to which sound was dealt with
+        self._missed = 0
+        self._failure: str | None = None
+        self._broke_at = 0.0
 
-    @property
-    def missed(self) -> int:
-        """Pictures and blocks of sound that a slow server did not take."""
-        return self._tap.missed
+    def status(self) -> OutputStatus:
+        """See ``Output``; what is missed was not taken, or fell into a broken connection."""
+        state: OutputState = "running" if self._failure is None else "retrying"
+        return OutputStatus(
+            "push",
+            self._target,
+            "ended" if self._done.is_set() else state,
+            self._failure,
+            self._reconnects,
+            self._missed,
+            self._tap.missed_pictures,
+        )
 
     @property
     def connected(self) -> bool:
-        """Whether the stream is being written; what is refused shows within a second or so."""
-        return self._link is not None
+        """Whether a server takes the stream."""
+        return self._link is not None and self._link.established
 
     async def run(self) -> None:
         """Push until the feed ends."""
@@ -111,8 +121,10 @@ class RtmpPush:
 
     async def _push(self, batch: Batch) -> None:
         blocks = batch.sound[self._track]
-        if self._seen is None and blocks:
+        if blocks and self._seen is None:
             self._seen = blocks[0].start
+        if blocks and self._position is not None:
+            self._missed += blocks[0].start - self._position
         packets = await self._worker.run(
             lambda: [packet for block in blocks for packet in self._encoder.encode(block)]
         )
@@ -125,11 +137,15 @@ class RtmpPush:
                 self._retry_at = 0.0
             await self._send(run, [])
         await self._send([], packets)
+        if blocks:
+            self._position = blocks[-1].end
+            if self._failure is not None and self._link is None:
+                self._missed += self._position - blocks[0].start
 
     def _carried(self, pictures: list[PicturePacket]) -> list[PicturePacket]:
         for codec in {one.format.codec for one in pictures} - CODECS - self._refused:
             self._refused.add(codec)
-            _log.warning("the push to %s goes without the picture: it is %s", self.place, codec)
+            _log.warning("the push to %s has no picture: it is %s", self._target, codec)
         return [one for one in pictures if one.format.codec in CODECS]
 
     async def _send(self, pictures: list[PicturePacket], packets: list[AacPacket]) -> None:
@@ -145,7 +161,7 @@ class RtmpPush:
         try:
             await link.write(b"".join(data for _, data in records))
         except LinkError as error:
-            self._lost(str(error), link)
+            self._broken(str(error), link)
             await link.kill()
 
     async def _open(self, pictures: list[PicturePacket], packets: list[AacPacket]) -> bool:
@@ -161,22 +177,35 @@ class RtmpPush:
             self._coded, zero = None, packets[0].time
         else:
             return False
-        if self.failure is not None:
-            self.reconnects += 1
-        self._link = PushLink(self._url, zero, loop.time())
+        self._link = PushLink(self._url, zero, loop.time(), self._established)
         await self._link.open(hello(self._url, self._container, self._coded, self._sound, zero))
-        self.failure = None
         return True
 
-    def _lost(self, reason: str, link: PushLink) -> None:
+    def _established(self, link: PushLink) -> None:
+        """A server takes the stream: only now is an earlier failure over."""
+        if link is not self._link or self._failure is None:
+            return
+        self._reconnects += 1
+        self._failure = None
+        gap_s = asyncio.get_running_loop().time() - self._broke_at
+        _log.info("the push to %s is connected again after %.0f s", self._target, gap_s)
+
+    def _broken(self, reason: str, link: PushLink) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() - link.opened > LONGEST_PAUSE:
-            self._pause = FIRST_PAUSE
+        if loop.time() - link.opened > LONGEST_PAUSE_S:
+            self._pause_s = FIRST_PAUSE_S
         self._link = None
-        self._retry_at = loop.time() + self._pause
-        self.failure = f"the push to {self.place} broke off: {reason}"
-        _log.warning("%s; trying again in %.0f s", self.failure, self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._retry_at = loop.time() + self._pause_s
+        if not link.established and self._position is not None:
+            self._missed += max(0, self._position - link.zero)
+        failure = f"the push to {self._target} broke off: {reason}"
+        if self._failure is None:
+            self._broke_at = loop.time()
+        # A server that stays away is worth one line, not one for every attempt.
+        level = logging.DEBUG if failure == self._failure else logging.WARNING
+        _log.log(level, "%s; trying again in %.0f s", failure, self._pause_s)
+        self._failure = failure
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
 
 def _runs(pictures: list[PicturePacket]) -> list[list[PicturePacket]]:

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections import deque
+from collections.abc import Callable
 
 from stream.errors import LivedubError
 
-STALLED = 10.0
-"""Seconds that a server may take nothing before it is given up."""
+STALLED_S = 10.0
+"""How long a server may take nothing before the connection is given up."""
 
 
 class LinkError(LivedubError):
@@ -25,15 +25,23 @@ class PushLink:
         url: where it goes.
         zero: media time at which its stream begins, ticks.
         opened: event-loop time.
+        on_established: called once a server has taken the beginning of the stream.
+
+    Attributes:
+        established: whether it has.
     """
 
-    def __init__(self, url: str, zero: int, opened: float) -> None:
+    def __init__(
+        self, url: str, zero: int, opened: float, on_established: Callable[[PushLink], None]
+    ) -> None:
         self._url = url
         self.zero = zero
         self.opened = opened
+        self.established = False
+        self._on_established = on_established
         self._process: asyncio.subprocess.Process | None = None
-        self._said: deque[str] = deque(maxlen=1)
-        self._listening: asyncio.Task[None] | None = None
+        self._last_words = ""
+        self._reading: asyncio.Task[None] | None = None
 
     async def open(self, first: bytes) -> None:
         """Start the process and hand it its first record."""
@@ -43,12 +51,12 @@ class PushLink:
             "-m",
             "server.outputs.push_process",
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us: what was handed over is still to be sent
             env={**os.environ, "PYTHONPATH": path},
         )
-        self._listening = asyncio.create_task(self._listen(self._process))
+        self._reading = asyncio.create_task(self._read(self._process))
         assert self._process.stdin is not None
         self._process.stdin.write(first)
 
@@ -63,13 +71,13 @@ class PushLink:
             if self._process.returncode is not None:
                 raise BrokenPipeError
             self._process.stdin.write(data)
-            async with asyncio.timeout(STALLED):
+            async with asyncio.timeout(STALLED_S):
                 await self._process.stdin.drain()
         except TimeoutError:
-            raise LinkError(f"the server took nothing for {STALLED:.0f} s") from None
+            raise LinkError(f"the server took nothing for {STALLED_S:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
-            assert self._listening is not None
-            await asyncio.wait([self._listening], timeout=1.0)
+            assert self._reading is not None
+            await asyncio.wait([self._reading], timeout=1.0)
             raise LinkError(self._reason()) from None
 
     async def finish(self) -> None:
@@ -88,15 +96,18 @@ class PushLink:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
-        if self._listening is not None:
-            await self._listening
+        if self._reading is not None:
+            await self._reading
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        if await process.stdout.read(1):
+            self.established = True
+            self._on_established(self)
         with contextlib.suppress(ValueError):  # a line too long to be a sentence
             async for line in process.stderr:
-                self._said.append(line.decode(errors="replace").strip())
+                self._last_words = line.decode(errors="replace").strip()
 
     def _reason(self) -> str:
-        said = self._said[-1] if self._said else "the connection was closed"
+        said = self._last_words or "the connection was closed"
         return said.replace(self._url, "the server")

@@ -1,27 +1,31 @@
 """A process of its own that writes a stream to a server: ``python -m server.outputs.push_process``.
 
 FFmpeg's network protocols cannot be interrupted while a server takes nothing, and a thread cannot
-be ended from outside. A process can. It reads records from its standard input, ends with it, and
-says on its standard error in one sentence why it ends early.
+be ended from outside. A process can. It reads records from its standard input and ends with it. One
+byte on its standard output says that the server has taken the beginning of the stream, one sentence
+on its standard error why it ends early.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import sys
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import BinaryIO
 
 from stream.frames import PictureFormat, PicturePacket
+from stream.live.output import why
 from stream.media.aac import AacPacket
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 
 _RECORD = struct.Struct(">?qqqI")
-LAST = 10
-"""Seconds for the end of the stream; whoever started this may be gone by then."""
+LAST_S = 10
+"""Time for the end of the stream; whoever started this process may be gone by then."""
 
 _PICTURE, _SOUND = False, True
 
@@ -53,8 +57,12 @@ def sound_record(packet: AacPacket) -> bytes:
     return _RECORD.pack(_SOUND, packet.time, packet.time, 1, len(packet.data)) + packet.data
 
 
-def push(source: BinaryIO) -> None:
+def push(source: BinaryIO, established: Callable[[], object]) -> None:
     """Write what is read until it ends.
+
+    Args:
+        source: of records.
+        established: called once the server has taken the first of them.
 
     Raises:
         MuxerError: if the server cannot be reached or goes away.
@@ -72,6 +80,7 @@ def push(source: BinaryIO) -> None:
         zero=what["zero"],
         options={**_OPTIONS, **_FORMAT_OPTIONS.get(what["container"], {})},
     )
+    begun = False
     while len(head := source.read(_RECORD.size)) == _RECORD.size:
         is_sound, time, shown, key, length = _RECORD.unpack(head)
         data = source.read(length)
@@ -79,15 +88,18 @@ def push(source: BinaryIO) -> None:
             muxer.write_sound(0, AacPacket(time, data))
         elif coded is not None:
             muxer.write_picture(PicturePacket(coded, time, shown, bool(key), data), 0)
-    signal.alarm(LAST)
+        if not begun:
+            begun = True
+            established()
+    signal.alarm(LAST_S)
     muxer.close()
 
 
 def _main() -> None:
     try:
-        push(sys.stdin.buffer)
+        push(sys.stdin.buffer, lambda: os.write(sys.stdout.fileno(), b"\n"))
     except MuxerError as error:
-        sys.exit(str(error))
+        sys.exit(why(error))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
 from stream.live.feed import ORIGINAL, Feed
+from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
@@ -45,7 +46,7 @@ class Recording:
 
     Args:
         feed: the session.
-        path: ``.mp4`` or ``.mkv``; its folder must exist.
+        path: ``.mp4`` or ``.mkv``; its folder is made if it does not exist.
         tracks: in their order in the file; the first is the default one. By default the dubs,
             then the original.
         languages: ISO 639-1 code and title by track.
@@ -74,18 +75,25 @@ class Recording:
             label = "Original" if name == ORIGINAL else f"Dub ({code})"
             code, label = given.get(name, (code, label))
             sounds[name] = SoundTrack(feed.channels, code, label, default=not sounds)
+        self._path = path
         self._writer = _Writer(path, sounds)
         self._tap = FeedTap(feed, tracks)
         self._worker = Worker("recording")
         self._done = asyncio.Event()
         self._running = False
-        self.failure: str | None = None
-        """Why the recording ended before the session, if it did."""
+        self._failure: str | None = None
 
-    @property
-    def missed(self) -> int:
-        """Pictures and blocks of sound lost because the disk was too slow."""
-        return self._tap.missed
+    def status(self) -> OutputStatus:
+        """See ``Output``; what is missed is what the disk was too slow for."""
+        state: OutputState = "ended" if self._done.is_set() else "running"
+        return OutputStatus(
+            "recording",
+            self._path.name,
+            state if self._failure is None else "failed",
+            self._failure,
+            missed=self._tap.missed,
+            missed_pictures=self._tap.missed_pictures,
+        )
 
     @property
     def files(self) -> list[Path]:
@@ -97,6 +105,7 @@ class Recording:
         self._running = True
         writing: asyncio.Future[None] | None = None
         try:
+            await self._worker.run(self._writer.make_folder)
             async for batch in self._tap.batches():
                 # Shielded, since a file cannot be finished while another thread writes to it.
                 writing = asyncio.ensure_future(
@@ -104,8 +113,7 @@ class Recording:
                 )
                 await asyncio.shield(writing)
         except (OSError, MuxerError) as error:
-            self.failure = f"the recording ends: {error}"
-            _log.error("%s", self.failure)
+            self._failed(error)
         finally:
             self._tap.close()
             try:
@@ -125,11 +133,14 @@ class Recording:
                 await asyncio.wait([writing])
             await self._worker.run(self._writer.finish)
         except (OSError, MuxerError) as error:
-            if self.failure is None:
-                self.failure = f"the recording ends: {error}"
-                _log.error("%s", self.failure)
+            if self._failure is None:
+                self._failed(error)
         finally:
             await self._worker.aclose()
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = f"the recording '{self._path.name}' has ended: {why(error)}"
+        _log.error("%s (in %s)", self._failure, self._path.parent)
 
 
 class _Writer:
@@ -145,6 +156,10 @@ class _Writer:
         self._held: PicturePacket | None = None  # until it is known how long it is shown
         self._count = 0
         self.files: list[Path] = []
+
+    def make_folder(self) -> None:
+        """Find out at once, not with the first picture, that there is no place for files."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, batch: Batch) -> None:
         """Write what was published."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import SOURCE_OPTIONS
 from stream.flow.worker import Worker
-from stream.live.source import LAYOUT, LiveBatch, MediaConnection
+from stream.live.source import LAYOUT, ConnectionStatus, LiveBatch, MediaConnection
 from stream.media.source import MediaSource
 
 
@@ -40,3 +40,7 @@ class FlvConnection:
     async def aclose(self) -> None:
         """Break the pipe."""
         self.pipe.close()
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("rtmp")

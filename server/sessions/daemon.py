@@ -6,7 +6,6 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from server.access import same
@@ -17,7 +16,7 @@ from server.rtmp.connection import FlvConnection
 from server.rtmp.ingest import Publication, RtmpIngest
 from server.sessions.gauges import gauges
 from server.sessions.metrics import Metrics
-from server.sessions.running import Output, RunningSession
+from server.sessions.running import OutputMaker, RunningSession
 from server.sessions.spec import PUBLISH, SessionSpec
 from stream.errors import UserError
 from stream.live.source import Connection
@@ -26,8 +25,6 @@ APP = "live"
 """The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
 
 log = logging.getLogger(__name__)
-
-OutputMaker = Callable[[RunningSession], Iterable[Output]]
 
 
 class Taken(UserError):
@@ -42,7 +39,7 @@ class Daemon:
         outputs: makes what a session feeds beside its viewers.
     """
 
-    def __init__(self, config: Config, outputs: OutputMaker = lambda session: ()) -> None:
+    def __init__(self, config: Config, outputs: OutputMaker = lambda *_: ()) -> None:
         self.config = config
         self.metrics = Metrics()
         self.pool = EnginePool(self.metrics.restarted)
@@ -101,9 +98,9 @@ class Daemon:
         config = spec.configured(self.config)
         folder = Path(self._folder.name) / spec.id
         folder.mkdir(exist_ok=True)
-        session = RunningSession(spec, config, self.pool, self.metrics, folder)
+        session = RunningSession(spec, config, self.pool, self.metrics, folder, self._outputs)
         self.sessions[spec.id] = session
-        task = asyncio.create_task(session.run(self._outputs(session)), name=f"session {spec.id}")
+        task = asyncio.create_task(session.run(), name=f"session {spec.id}")
         self._tasks[spec.id] = task
         return session
 
@@ -124,6 +121,7 @@ class Daemon:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         del self.sessions[id_]
+        self.metrics.forget(id_)
         await asyncio.to_thread(shutil.rmtree, session.folder, ignore_errors=True)
 
     @property

@@ -1,12 +1,13 @@
-"""The state of every session at the time of a scrape, for Prometheus."""
+"""The state of every session and its outputs at the time of a scrape, for Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from server.sessions.running import RunningSession
+from stream.live.output import OutputStatus
 from stream.timeline import seconds
 
 SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] = (
@@ -34,20 +35,74 @@ SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] =
 )
 """Name after ``livedub_session_``, meaning, and value."""
 
+OUTPUT_COUNTERS: tuple[tuple[str, str, Callable[[OutputStatus], float]], ...] = (
+    (
+        "reconnects",
+        "Times that an output's broken connection was re-established.",
+        lambda o: o.reconnects,
+    ),
+    (
+        "missed_seconds",
+        "Sound of the session that an output does not hold.",
+        lambda o: seconds(o.missed),
+    ),
+    (
+        "missed_pictures",
+        "Pictures that an output was too slow for.",
+        lambda o: o.missed_pictures,
+    ),
+)
+"""Name between ``livedub_output_`` and ``_total``, meaning, and value."""
 
-def gauges(
-    sessions: Iterable[RunningSession], waiting: Mapping[str, int]
-) -> Iterable[GaugeMetricFamily]:
-    """One value per session of each gauge, and the calls that wait for each kind of engine."""
+
+def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> Iterable[Metric]:
+    """One value per session, output or engine of each metric.
+
+    Args:
+        sessions: the daemon's; what is not among them has no series.
+        waiting: calls that wait, by kind of engine.
+    """
     known = list(sessions)
     for name, meaning, value in SESSION_GAUGES:
         family = GaugeMetricFamily(f"livedub_session_{name}", meaning, labels=["session"])
         for session in known:
             family.add_metric([session.id], float(value(session)))
         yield family
+    concealed = CounterMetricFamily(
+        "livedub_session_concealed_seconds",
+        "Sound made up for packets that were lost on the way from the publisher.",
+        labels=["session"],
+    )
+    for session in known:
+        concealed.add_metric([session.id], seconds(session.source.concealed))
+    yield concealed
+    yield from _outputs(known)
     family = GaugeMetricFamily(
         "livedub_engine_waiting", "Calls that wait for an engine.", labels=["engine"]
     )
     for engine, number in waiting.items():
         family.add_metric([engine], number)
     yield family
+
+
+def _outputs(sessions: Sequence[RunningSession]) -> Iterable[Metric]:
+    """Outputs go by their place in the session's list: their targets could be any number."""
+    labels = ["session", "output", "kind"]
+    every = [
+        ([session.id, str(number), status.kind], status)
+        for session in sessions
+        for number, status in enumerate(session.outputs)
+    ]
+    failed = GaugeMetricFamily(
+        "livedub_output_failed",
+        "Whether an output has failed, or has lost its connection.",
+        labels=labels,
+    )
+    for values, status in every:
+        failed.add_metric(values, status.state in ("retrying", "failed"))
+    yield failed
+    for name, meaning, value in OUTPUT_COUNTERS:
+        counter = CounterMetricFamily(f"livedub_output_{name}", meaning, labels=labels)
+        for values, status in every:
+            counter.add_metric(values, value(status))
+        yield counter

@@ -6,7 +6,7 @@ import resource
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stages.gpu import peak_gpu
@@ -85,7 +85,12 @@ class Metrics:
         """An engine was made anew."""
         self._restarts.labels(engine).inc()
 
-    def watch(self, state: Callable[[], Iterable[GaugeMetricFamily]]) -> None:
+    def forget(self, session: str) -> None:
+        """Show no more of a session: names come and go for as long as the daemon lives."""
+        for counter in (self._speech, self._fates):
+            counter.remove_by_labels({"session": session})
+
+    def watch(self, state: Callable[[], Iterable[Metric]]) -> None:
         """Also show what ``state`` tells at the time of a scrape."""
         self.registry.register(_State(state))
 
@@ -95,13 +100,13 @@ class Metrics:
 
 
 class _State(Collector):
-    def __init__(self, state: Callable[[], Iterable[GaugeMetricFamily]]) -> None:
+    def __init__(self, state: Callable[[], Iterable[Metric]]) -> None:
         self._state = state
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
+    def describe(self) -> Iterable[Metric]:
         return ()
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         yield from self._state()
         memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Largest resident size so far.")
         memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
 
 from server.config import Config
 from server.engines.pool import EnginePool
+from server.sessions.description import OutputDescription, SessionDescription, SessionState
 from server.sessions.live import LiveSession
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
@@ -19,22 +20,15 @@ from server.sessions.spec import PUBLISH, SessionSpec
 from stages.base import EngineError
 from stream.clock.playout_clock import PlayoutClock
 from stream.live.feed import Feed
+from stream.live.output import Output, OutputStatus
 from stream.live.source import LiveSource
 from stream.timeline import seconds
 
-State = Literal["starting", "waiting", "live", "draining", "ended", "failed"]
-
 log = logging.getLogger(__name__)
 
-
-class Output(Protocol):
-    """Where a feed goes beside its viewers."""
-
-    async def run(self) -> None:
-        """Carry the feed until it ends or ``aclose``."""
-
-    async def aclose(self) -> None:
-        """Finish what was begun."""
+OutputMaker = Callable[[SessionSpec, Feed, Path, Path], Iterable[Output]]
+"""Makes what a session feeds beside its viewers, of what was asked for, its feed, and the folders
+of its HLS files and of recordings."""
 
 
 class RunningSession:
@@ -46,17 +40,23 @@ class RunningSession:
         pool: of engines.
         metrics: to tell about utterances.
         folder: where its HLS goes; it exists.
+        outputs: makes what it feeds beside its viewers.
     """
 
     def __init__(
-        self, spec: SessionSpec, config: Config, pool: EnginePool, metrics: Metrics, folder: Path
+        self,
+        spec: SessionSpec,
+        config: Config,
+        pool: EnginePool,
+        metrics: Metrics,
+        folder: Path,
+        outputs: OutputMaker,
     ) -> None:
         self.spec = spec
         self.id = spec.id
         self.key = spec.key
         self.play_token = spec.play_token
         self.folder = folder
-        self.recordings = config.serve.recordings
         self.targets = tuple(spec.targets) or (config.target,)
         self.error: str | None = None
         self.points = PublishPoint()
@@ -77,6 +77,9 @@ class RunningSession:
             bounds=(serve.min_delay, serve.max_delay) if spec.delay == "auto" else None,
             on_stage=lambda stage, track, job: metrics.stage(spec.id, stage, track, job),
         )
+        self._outputs = [
+            _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings)
+        ]
 
     @property
     def feed(self) -> Feed:
@@ -84,7 +87,7 @@ class RunningSession:
         return self.live.feed
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """What it is doing."""
         if self.error is not None:
             return "failed"
@@ -96,14 +99,19 @@ class RunningSession:
             return "starting"
         return "live" if self.source.connected else "waiting"
 
-    async def run(self, outputs: Iterable[Output]) -> None:
-        """Dub until the source ends; a fault ends this session alone."""
+    @property
+    def outputs(self) -> list[OutputStatus]:
+        """What its outputs are doing, in the order in which they were asked for."""
+        return [output.status() for output in self._outputs]
+
+    async def run(self) -> None:
+        """Dub until the source ends; a fault ends this session alone, and one output's only it."""
         SESSION.set(self.id)
         async with AsyncExitStack() as stack:
             tasks = []
-            for output in outputs:
+            for output in self._outputs:
                 stack.push_async_callback(output.aclose)
-                tasks.append(asyncio.create_task(self._carry(output)))
+                tasks.append(asyncio.create_task(output.run()))
             try:
                 await self.live.run()
             except EngineError as error:
@@ -125,38 +133,59 @@ class RunningSession:
         """End at once."""
         await self.live.stop()
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> SessionDescription:
         """What the API shows; no secrets."""
         live = self.live
-        return {
-            "id": self.id,
-            "state": self.state,
-            "error": self.error,
-            "source": "publish" if self.spec.source == PUBLISH else "pull",
-            "language": self.feed.language,
-            "tracks": list(self.feed.tracks),
-            "connected": self.source.connected,
-            "connections": self.source.connections,
-            "position": live.position,
-            "position_s": round(seconds(live.position), 3),
-            "delay_s": round(live.clock.behind, 3),
-            "hls": self.spec.hls,
-            "protected": self.play_token is not None,
-            "viewers": self.viewers,
-            "dubs": {
+        return SessionDescription(
+            id=self.id,
+            state=self.state,
+            error=self.error,
+            source="publish" if self.spec.source == PUBLISH else "pull",
+            language=self.feed.language,
+            tracks=list(self.feed.tracks),
+            connected=self.source.connected,
+            connections=self.source.connections,
+            transport=self.source.transport,
+            concealed_s=round(seconds(self.source.concealed), 3),
+            position=live.position,
+            position_s=round(seconds(live.position), 3),
+            delay_s=round(live.clock.behind, 3),
+            hls=self.spec.hls,
+            protected=self.play_token is not None,
+            viewers=self.viewers,
+            outputs=[OutputDescription.of(status) for status in self.outputs],
+            dubs={
                 track: {fate.value: n for fate, n in counts.fates.items()}
                 | {"on_time_rate": counts.on_time_rate}
                 for track, counts in live.counts.items()
             },
-        }
+        )
 
     @property
     def viewers(self) -> int:
         """Readers of its sound."""
         return sum(sound.readers for sound in self.feed.sounds.values())
 
-    async def _carry(self, output: Output) -> None:
+
+class _Guarded:
+    """An output whose faults, even unforeseen ones, stay its own."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._fault: str | None = None
+
+    async def run(self) -> None:
         try:
-            await output.run()
-        except Exception:
-            log.exception("session %s: an output ended", self.id)
+            await self._output.run()
+        except Exception as error:
+            self._fault = f"the {self._output.status().kind} broke down: {type(error).__name__}"
+            log.exception("%s", self._fault)
+
+    async def aclose(self) -> None:
+        await self._output.aclose()
+
+    def status(self) -> OutputStatus:
+        status = self._output.status()
+        if self._fault is None:
+            return status
+        return replace(status, state="failed", failure=self._fault)

@@ -57,6 +57,7 @@ class _Stay:
         self._connection = connection
         self._leave = leave
         self.batches = connection.batches
+        self.status = connection.status
 
     async def aclose(self) -> None:
         await self._connection.aclose()

@@ -22,6 +22,10 @@ PUBLISH = "publish"
 """The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""
 
 SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
+"""What a session may pull from."""
+
+PUSH_SCHEMES = ("rtmp", "rtmps", "udp")
+"""What it may push to."""
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
@@ -89,6 +93,8 @@ class SessionSpec(BaseModel):
         for output in self.outputs:
             if (output.url is None) == (output.record is None):
                 raise SpecError("an output has either a url or a record, and not both")
+            if output.url is not None:
+                _check_push(output.url)
             if output.track is not None and output.track not in tracks:
                 raise SpecError(
                     f"there is no track '{output.track}' to put out, only {', '.join(tracks)}"
@@ -111,6 +117,19 @@ def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | Non
     for output in spec.outputs:
         if output.url is not None:
             _check(output.url, allowed, None)
+
+
+def _check_push(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in PUSH_SCHEMES and parts.hostname
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        named = None
+    if not named:
+        raise SpecError(
+            "an output's url is rtmp://HOST/APPLICATION/NAME, rtmps:// or udp://HOST:PORT"
+        )
 
 
 def _check(url: str, allowed: Sequence[str], files: Path | None) -> None:

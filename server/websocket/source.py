@@ -19,7 +19,7 @@ from server.websocket.frames import (
 from stream.flow.channel import Channel, Closed
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
-from stream.live.source import CHANNELS, LiveBatch
+from stream.live.source import CHANNELS, ConnectionStatus, LiveBatch
 from stream.media.repair import TimestampRepair
 from stream.media.source import ContiguousTrack
 from stream.timeline import TICK, TICK_RATE, rescale
@@ -169,6 +169,10 @@ class SocketConnection:
         """Take no more of it; its connection ends."""
         await self._source.finish()
         self.ended.set()
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("websocket")
 
 
 def _stereo(samples: Samples) -> Samples:

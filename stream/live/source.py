@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeVar
 
 import av.stream
 import numpy as np
@@ -39,6 +39,20 @@ log = logging.getLogger(__name__)
 LiveBatch = Sequence[AudioChunk | PicturePacket]
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """One connection at one moment.
+
+    Attributes:
+        transport: how its media comes.
+        concealed: ticks of sound made up so far for packets that were lost (packet loss
+            concealment).
+    """
+
+    transport: Literal["rtmp", "whip", "websocket", "pull"]
+    concealed: int = 0
+
+
 class Connection(Protocol):
     """One publisher's stay."""
 
@@ -48,6 +62,10 @@ class Connection(Protocol):
 
     async def aclose(self) -> None:
         """Let go of it, so that ``batches`` ends soon; may be called more than once."""
+        ...
+
+    def status(self) -> ConnectionStatus:
+        """How its media comes, and what was lost on the way; also once it is over."""
         ...
 
 
@@ -73,11 +91,23 @@ class LiveSource:
         self.connections = 0
         """Publishers so far."""
         self._connection: Connection | None = None
+        self._concealed = 0  # on connections that are over
 
     @property
     def connected(self) -> bool:
         """Whether a publisher is here now."""
         return self._connection is not None
+
+    @property
+    def transport(self) -> str | None:
+        """How media comes now, ``None`` while nobody is connected."""
+        return self._connection.status().transport if self._connection is not None else None
+
+    @property
+    def concealed(self) -> int:
+        """Ticks of sound made up for lost packets, on all connections so far."""
+        now = self._connection.status().concealed if self._connection is not None else 0
+        return self._concealed + now
 
     async def aclose(self) -> None:
         """End the source: what came so far is its whole."""
@@ -99,6 +129,7 @@ class LiveSource:
                 log.warning("the source broke off: %s", error or type(error).__name__)
             finally:
                 self._connection = None
+                self._concealed += connection.status().concealed
                 await connection.aclose()
 
     async def _one(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
@@ -205,6 +236,10 @@ class MediaConnection:
     async def aclose(self) -> None:
         """Read no further."""
         self._left = True
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("pull")
 
 
 def _picture_stream(info: SourceInfo) -> int | None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from stream.flow.broadcast import Subscription
 from stream.frames import AudioChunk, PicturePacket
 from stream.live.feed import Event, Feed
+from stream.timeline import FRAME
 
 T = TypeVar("T")
 
@@ -59,8 +60,13 @@ class FeedTap:
 
     @property
     def missed(self) -> int:
-        """Pictures and blocks lost so far because the output was too slow."""
-        return self._pictures.missed + sum(sound.missed for sound in self._sound.values())
+        """Ticks lost so far, because the output was too slow, of the track that lost most."""
+        return FRAME * max(sound.missed for sound in self._sound.values())
+
+    @property
+    def missed_pictures(self) -> int:
+        """Pictures lost so far because the output was too slow."""
+        return self._pictures.missed
 
     async def batches(self, span: float = 0.2) -> AsyncIterator[Batch]:
         """Batches of at least ``span`` seconds until the feed ends; the last may be shorter."""

@@ -15,6 +15,7 @@ import pytest
 from server.hls.output import HlsOutput
 from stream.frames import PicturePacket
 from stream.live.feed import Event
+from stream.live.output import OutputStatus
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.feeds import file_feed
@@ -44,7 +45,7 @@ def written(source: Path, folder: Path, **options: object) -> HlsOutput:
         async with file_feed(source, speed=4.0) as feed:
             output = HlsOutput(feed, folder, **{"segment": 1.0, **options})  # type: ignore[arg-type]
             await output.run()
-            assert output.failure is None and output.missed == 0
+            assert output.status() == OutputStatus("hls", "master.m3u8", "ended")
             assert feed.picture.readers == feed.events.readers == 0
         return output
 
@@ -193,7 +194,7 @@ def presented(
             await play(feed, pictures, begin, end, pace)
             feed.close()
             await running
-            assert output.failure is None and output.missed == 0
+            assert output.status() == OutputStatus("hls", "master.m3u8", "ended")
 
     asyncio.run(run())
 
@@ -337,9 +338,10 @@ def test_a_disk_that_fails_ends_the_output_in_one_sentence(
             await asyncio.wait_for(running, 5)
             assert feed.tracks["pt"].readers == 0
             await play(feed, [], 3, 4)
-            return output.failure
+            assert output.status().state == "failed"
+            return output.status().failure
 
-    assert "Not a directory" in str(asyncio.run(run()))
+    assert asyncio.run(run()) == "HLS has ended: Not a directory"
     assert len(caplog.records) == 1
 
 
@@ -366,7 +368,7 @@ def test_a_slow_disk_does_not_hold_up_the_feed(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(Path, "write_bytes", write)
     took, output = asyncio.run(run())
     assert took < 3.0
-    assert output.missed > 0
+    assert output.status().missed > 0
 
 
 def test_closing_early_ends_the_playlists_and_leaves_nothing(source: Path, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +13,12 @@ import pytest
 
 import server.outputs.push
 import server.outputs.push_link
-from server.outputs.push import RtmpPush
+from server.outputs.push import Push
+from stream.live.output import OutputStatus
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, play
 from tests.helpers.feeds import file_feed
+from tests.helpers.nginx_rtmp import Nginx, free_port, needs_nginx
 from tests.helpers.streams import (
     decoded_sound,
     ffmpeg,
@@ -29,67 +29,12 @@ from tests.helpers.streams import (
     small_source,
 )
 
-MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
-
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-needs_nginx = pytest.mark.skipif(
-    shutil.which("nginx") is None or not MODULE.exists(),
-    reason="nginx with its RTMP module is not installed",
-)
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_source(tmp_path_factory.mktemp("source") / "source.mp4", length=16)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe_:
-        probe_.bind(("127.0.0.1", 0))
-        return int(probe_.getsockname()[1])
-
-
-class Nginx:
-    """A real RTMP server that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"rtmp://127.0.0.1:{self.port}/live/show"
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        (folder / "nginx.conf").write_text(
-            f"""
-            load_module {MODULE};
-            daemon off; master_process off; pid {folder}/pid; error_log {folder}/log info;
-            events {{ worker_connections 64; }}
-            rtmp {{ server {{
-                listen 127.0.0.1:{self.port};
-                application live {{ live on; wait_key on; drop_idle_publisher 30s; }}
-            }} }}
-            """
-        )
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            ["nginx", "-p", self._folder, "-c", self._folder / "nginx.conf", "-e", "log"]
-        )
-        deadline = time.monotonic() + 5
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
 
 
 @pytest.fixture
@@ -141,29 +86,39 @@ def check_in_sync(source: Path, pulled: Path) -> None:
 
 @needs_nginx
 def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) -> None:
-    async def run() -> RtmpPush:
+    async def run() -> None:
         async with file_feed(source) as feed:
             nginx.start()
-            push = RtmpPush(feed, "pt", nginx.url)
+            push = Push(feed, "pt", nginx.url)
             running = asyncio.create_task(push.run())
             await asyncio.to_thread(pull, nginx.url, tmp_path / "one.mkv", 2.0)
-            assert push.connected and push.reconnects == 0
+            assert push.connected
+            target = f"rtmp://127.0.0.1:{nginx.port}"
+            assert push.status() == OutputStatus("push", target, "running")
             await asyncio.to_thread(nginx.kill)
             async with asyncio.timeout(10):
-                while push.failure is None:  # noqa: ASYNC110
+                while push.status().state == "running":  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
+            broken = push.status()
+            assert broken.state == "retrying" and "broke off" in str(broken.failure)
+            await asyncio.sleep(1.5)  # attempts that are refused do not look like a connection
+            assert push.status().failure is not None and not push.connected
+            away = push.status().missed
+            assert away > TICK_RATE
             await asyncio.to_thread(nginx.start)
             await asyncio.to_thread(pull, nginx.url, tmp_path / "two.mkv", 2.0)
-            assert push.connected and push.reconnects >= 1 and push.failure is None
+            assert push.connected
+            back = push.status()
+            assert (back.state, back.failure, back.reconnects) == ("running", None, 1)
+            assert away <= back.missed < 10 * TICK_RATE and back.missed_pictures == 0
             await asyncio.wait_for(push.aclose(), 8)
             await running
             assert feed.picture.readers == feed.tracks["pt"].readers == 0
-        return push
+            assert push.status() == replace(back, state="ended")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server.outputs.push, "FIRST_PAUSE", 0.4)
-        push = asyncio.run(run())
-    assert push.missed == 0
+        patch.setattr(server.outputs.push, "FIRST_PAUSE_S", 0.4)
+        asyncio.run(run())
     for name in ("one.mkv", "two.mkv"):
         streams = probe(tmp_path / name, "-show_streams")["streams"]
         assert sorted(one["codec_name"] for one in streams) == ["aac", "h264"]
@@ -176,19 +131,19 @@ def test_a_refused_push_is_one_clear_line_without_the_secret(
 ) -> None:
     async def run() -> None:
         async with file_feed(source) as feed:
-            push = RtmpPush(feed, "pt", f"rtmp://127.0.0.1:{free_port()}/live/secret-key")
+            push = Push(feed, "pt", f"rtmp://127.0.0.1:{free_port()}/live/secret-key")
             running = asyncio.create_task(push.run())
-            for _ in range(100):
-                await asyncio.sleep(0.1)
-                if caplog.records:
-                    break
-            assert not push.connected
+            await asyncio.sleep(4.5)
+            assert not push.connected and push.status().state == "retrying"
+            assert push.status().missed > 2 * TICK_RATE and push.status().reconnects == 0
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
     asyncio.run(asyncio.wait_for(run(), 15))
-    assert "Connection refused; trying again in 1 s" in caplog.records[0].getMessage()
+    # Every attempt fails alike: that is said once.
+    (line,) = caplog.records
+    assert "broke off: Connection refused; trying again in 1 s" in line.getMessage()
     assert "secret" not in caplog.text
 
 
@@ -206,14 +161,15 @@ def test_a_server_that_takes_nothing_holds_nobody_up(
         loop = asyncio.get_running_loop()
         async with bare_feed() as feed:
             nginx.start()
-            push = RtmpPush(feed, "pt", nginx.url)
+            push = Push(feed, "pt", nginx.url)
             running = asyncio.create_task(push.run())
             await play(feed, large[:50], 0, 2, pace=2)
             os.kill(nginx.pid, signal.SIGSTOP)
             began = loop.time()
             await play(feed, large[50:], 2, 10, pace=2)
             assert loop.time() - began < 7
-            assert push.failure is not None and not push.connected
+            assert push.status().state == "retrying" and not push.connected
+            assert push.status().missed > 0
             began = loop.time()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -221,7 +177,7 @@ def test_a_server_that_takes_nothing_holds_nobody_up(
             assert loop.time() - began < 1.0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server.outputs.push_link, "STALLED", 1.0)
+        patch.setattr(server.outputs.push_link, "STALLED_S", 1.0)
         asyncio.run(asyncio.wait_for(run(), 20))
     assert "the server took nothing for 1 s" in caplog.text
 
@@ -231,7 +187,7 @@ def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
 
     async def run() -> None:
         async with file_feed(source) as feed:
-            push = RtmpPush(feed, "pt", url)
+            push = Push(feed, "pt", url)
             running = asyncio.create_task(push.run())
             await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
             running.cancel()
@@ -247,7 +203,7 @@ def test_sound_without_picture(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with bare_feed() as feed:
-            push = RtmpPush(feed, "pt", url)
+            push = Push(feed, "pt", url)
             running = asyncio.create_task(push.run())
             playing = asyncio.create_task(play(feed, [], 0, 60, pace=4))
             await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
@@ -265,6 +221,6 @@ def test_other_places_are_refused(url: str) -> None:
     async def run() -> None:
         async with bare_feed() as feed:
             with pytest.raises(ValueError, match="a push goes to rtmp://"):
-                RtmpPush(feed, "pt", url)
+                Push(feed, "pt", url)
 
     asyncio.run(run())

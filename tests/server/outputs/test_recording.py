@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.outputs.recording import Recording
+from stream.live.output import OutputStatus
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.feeds import file_feed
@@ -50,7 +51,8 @@ def test_picture_and_every_track(source: Path, tmp_path: Path, suffix: str) -> N
             await asyncio.sleep(1.0)
             assert not path.exists()  # its name is for what is complete
             await running
-            assert recording.files == [path] and recording.failure is None
+            assert recording.files == [path]
+            assert recording.status() == OutputStatus("recording", path.name, "ended")
             assert feed.picture.readers == feed.tracks["pt"].readers == 0
 
     asyncio.run(run())
@@ -158,7 +160,9 @@ def test_a_disk_that_fills_ends_the_recording_alone(
             heard = feed.tracks["pt"].subscribe(1000)
             recording = Recording(feed, disk / "show.mp4")
             await recording.run()
-            assert recording.failure is not None and "No space left" in recording.failure
+            status = recording.status()
+            assert status.state == "failed"
+            assert status.failure == "the recording 'show.mp4' has ended: No space left on device"
             assert len([block async for block in heard]) > 290  # the stream went on
 
     try:

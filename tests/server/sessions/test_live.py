@@ -57,6 +57,7 @@ class Stalling:
     def __init__(self, inner: Connection, at: float, length: float) -> None:
         self._inner, self._at, self._length = inner, at, length
         self.aclose = inner.aclose
+        self.status = inner.status
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         kept: asyncio.Queue[LiveBatch | None] = asyncio.Queue()

@@ -1,0 +1,70 @@
+"""What the API shows of a session; it holds no secrets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from stream.live.output import OutputState, OutputStatus
+from stream.timeline import seconds
+
+SessionState = Literal["starting", "waiting", "live", "draining", "ended", "failed"]
+
+
+class OutputDescription(BaseModel):
+    """Where a session goes beside its viewers."""
+
+    kind: Literal["hls", "push", "recording"]
+    target: str = Field(description="A file's name, or scheme and host of a server.")
+    state: OutputState = Field(
+        description="`retrying` while a broken connection is opened again, `failed` if the output "
+        "ended for good before the session."
+    )
+    failure: str | None = Field(description="Why it is retrying or has failed, in one sentence.")
+    reconnects: int = Field(description="Times that a broken connection was re-established.")
+    missed_s: float = Field(description="Sound of the session that the output does not hold.")
+    missed_pictures: int = Field(description="Pictures dropped because it was too slow.")
+
+    @classmethod
+    def of(cls, status: OutputStatus) -> OutputDescription:
+        """From what the output itself tells."""
+        return cls(
+            kind=status.kind,
+            target=status.target,
+            state=status.state,
+            failure=status.failure,
+            reconnects=status.reconnects,
+            missed_s=round(seconds(status.missed), 3),
+            missed_pictures=status.missed_pictures,
+        )
+
+
+class SessionDescription(BaseModel):
+    """A session and what it is doing."""
+
+    id: str
+    state: SessionState
+    error: str | None = Field(description="Why it has failed, in one sentence.")
+    source: Literal["publish", "pull"]
+    language: str
+    tracks: list[str]
+    connected: bool = Field(description="Whether its source is there now.")
+    connections: int = Field(description="Publishers so far.")
+    transport: str | None = Field(
+        default=None,
+        description="How media comes now: `rtmp`, `whip`, `websocket`, `pull`, or nothing.",
+    )
+    concealed_s: float = Field(
+        default=0.0, description="Sound made up for lost packets, on all connections so far."
+    )
+    position: int = Field(description="Media time that viewers have seen, ticks of 1/48000 s.")
+    position_s: float
+    delay_s: float = Field(description="How far viewers are behind the source.")
+    hls: bool
+    protected: bool = Field(description="Whether viewers must show a token.")
+    viewers: int = Field(description="Readers of its sound, outputs included.")
+    outputs: list[OutputDescription] = []
+    dubs: dict[str, dict[str, float | None]] = Field(
+        description="By track: utterances by fate, and the share that was dubbed on time."
+    )

@@ -1,0 +1,54 @@
+"""Where a feed goes beside its viewers: what every output can do, and the record of its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+OutputState = Literal["running", "retrying", "failed", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputStatus:
+    """One output at one moment; holds no secrets.
+
+    Attributes:
+        kind: ``hls``, ``push`` or ``recording``.
+        target: where it goes: a file's name, or scheme and host of a server.
+        state: ``retrying`` while a broken connection is opened again, ``failed`` if it ended for
+            good before its session, ``ended`` once it has finished.
+        failure: why it is ``retrying`` or ``failed``, in one sentence.
+        reconnects: times that a broken connection was re-established.
+        missed: ticks of the session's sound that it does not hold.
+        missed_pictures: pictures dropped because it was too slow.
+    """
+
+    kind: Literal["hls", "push", "recording"]
+    target: str
+    state: OutputState
+    failure: str | None = None
+    reconnects: int = 0
+    missed: int = 0
+    missed_pictures: int = 0
+
+
+class Output(Protocol):
+    """Where a feed goes beside its viewers; made before the feed starts, in its event loop."""
+
+    async def run(self) -> None:
+        """Carry the feed until it ends or ``aclose``; a fault is told by ``status``."""
+
+    async def aclose(self) -> None:
+        """Finish what was begun."""
+
+    def status(self) -> OutputStatus:
+        """What it is doing and what it has lost so far."""
+        ...
+
+
+def why(error: Exception) -> str:
+    """Why a file cannot be written, without its path: that is the machine's own business."""
+    for one in (error, error.__cause__):
+        if strerror := getattr(one, "strerror", None):
+            return str(strerror)
+    return str(error)
