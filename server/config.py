@@ -10,20 +10,19 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import annotated_types as at
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
+from server.rtmp.ingest import RtmpOptions
+from server.sessions.options import OutputConfig, ServeConfig
 from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
-from stages.registry import names
-from stages.tts.xtts.options import XttsOptions
+from stages.registry import find, names, option_sections
 from stream.dub.fit import FitOptions
+from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
-from stream.sound.mix import MixOptions
 from stream.speech.segment import SegmentOptions
 
 
@@ -39,46 +38,18 @@ class Languages(BaseModel):
     target: str = "pt"
 
 
-@dataclass(frozen=True, slots=True)
-class PlayoutOptions(MixOptions):
-    """The viewer's side: delay and levels."""
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    delay: Annotated[float, at.Ge(1), at.Le(60)] = 6.0
-    max_late: Annotated[float, at.Ge(0), at.Le(30)] = 1.5
-
-
-class OutputConfig(BaseModel):
-    """The finished file."""
-
-    model_config = STRICT
-    bitrate: Annotated[int, at.Ge(16_000), at.Le(512_000)] = 96_000
-    replace: bool = False
+if TYPE_CHECKING:
+    EngineSections = BaseModel
+else:
+    EngineSections = create_model(
+        "EngineSections",
+        __config__=STRICT,
+        **{section: (options, options()) for section, options in option_sections().items()},
+    )
+    """A section for every engine that has options of its own, as the registry names them."""
 
 
-class ServeConfig(BaseModel):
-    """The daemon."""
-
-    model_config = STRICT
-    host: str = "127.0.0.1"
-    port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
-    rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
-    token: str | None = None
-    origins: list[str] = []
-    hosts: list[str] = []
-    files: Path | None = None
-    recordings: Path = Path("recordings")
-    max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
-    max_viewers: Annotated[int, at.Ge(1), at.Le(100_000)] = 200
-    min_delay: Annotated[float, at.Ge(1), at.Le(60)] = 3.0
-    max_delay: Annotated[float, at.Ge(1), at.Le(60)] = 15.0
-    drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
-    ice_servers: list[str] = []
-    sessions: list[dict[str, Any]] = []
-
-
-class Config(BaseModel):
+class Config(EngineSections):
     """Every knob of livedub; each section configures one part."""
 
     model_config = STRICT
@@ -87,18 +58,22 @@ class Config(BaseModel):
     speakers: SpeakersConfig = SpeakersConfig()
     mt: MtConfig = MtConfig()
     tts: TtsConfig = TtsConfig()
-    xtts: XttsOptions = XttsOptions()
     segment: SegmentOptions = SegmentOptions()
     fit: FitOptions = FitOptions()
     playout: PlayoutOptions = PlayoutOptions()
     output: OutputConfig = OutputConfig()
     serve: ServeConfig = ServeConfig()
+    rtmp: RtmpOptions = RtmpOptions()
 
     @property
     def target(self) -> str:
         """Language of the dub: the source's own where nothing is translated."""
-        return self.languages.source if self.mt.engine == "none" else self.languages.target
+        translates = not find("mt", self.mt.engine).monolingual
+        return self.languages.target if translates else self.languages.source
 
+
+DAEMON_SECTIONS = ("serve", "rtmp")
+"""Sections that no session can have for itself."""
 
 PRESETS = Path(__file__).parent / "presets"
 """Configurations that come with livedub, by the name of their file."""
@@ -192,17 +167,12 @@ def _checked(values: dict[str, Any], where: str) -> Config:
             f"{where}: segment.offset is {segment.offset}, but must not exceed segment.onset "
             f"({segment.onset})"
         )
-    if config.serve.min_delay > config.serve.max_delay:
-        raise ConfigError(
-            f"{where}: serve.min_delay is {config.serve.min_delay}, but must not exceed "
-            f"serve.max_delay ({config.serve.max_delay})"
-        )
     return config
 
 
 def _check_voices(config: Config, where: str) -> None:
     """What gives each speaker a voice must know speakers, and whom it may clone."""
-    tts, apart = config.tts, config.speakers.engine != "none"
+    tts, apart = config.tts, config.speakers.enabled
     if tts.voices and not apart:
         raise ConfigError(
             f"{where}: tts.voices maps speakers to voices, but speakers.engine is none; "
@@ -221,15 +191,11 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: tts.voice is auto, which clones the voices of those who speak; set "
             "tts.consent to true once they have agreed to it"
         )
-    if tts.listener is not None and tts.engine != "xtts":
+    if tts.listener is not None and not find("tts", tts.engine).retakes:
+        able = " or ".join(name for name in names("tts") if find("tts", name).retakes)
         raise ConfigError(
             f"{where}: tts.listener is for voices that speak differently when asked again, which "
-            f"tts.engine {tts.engine} does not: set it to xtts, or tts.listener to null"
-        )
-    if config.asr.denoise == "arnndn" and config.asr.denoise_model is None:
-        raise ConfigError(
-            f"{where}: asr.denoise is arnndn, which needs asr.denoise_model, the path of an "
-            ".rnnn file"
+            f"tts.engine {tts.engine} does not: set it to {able}, or tts.listener to null"
         )
 
 
@@ -284,6 +250,8 @@ def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
     if first["type"] in ("model_type", "dataclass_type"):
         return f"{name} must be a section with keys, not a {_kind(first['input'])}"
     expected = first["msg"].removeprefix("Input should be ").replace("'", "")
+    if first["type"] == "value_error":  # a section's own check: a sentence already
+        return first["msg"].removeprefix("Value error, ")
     return f"{name} is {first['input']!r}, but should be {expected}"
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import annotated_types as at
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from stream.speech.diarize import SpeakerOptions
 
 STRICT: ConfigDict = {"extra": "forbid", "frozen": True}
 
-
 Deadline = Annotated[float, at.Gt(0), at.Le(600)]
-
-
 Threads = Annotated[int, at.Ge(1), at.Le(256)]
-
-
 Beam = Annotated[int, at.Ge(1), at.Le(20)]
 
 
@@ -39,6 +34,14 @@ class AsrConfig(BaseModel):
     step: Annotated[float, at.Ge(0.1), at.Le(5)] = 0.5
     agreement: Annotated[int, at.Ge(1), at.Le(4)] = 1
 
+    @model_validator(mode="after")
+    def _denoiser_has_its_model(self) -> Self:
+        if self.denoise == "arnndn" and self.denoise_model is None:
+            raise ValueError(
+                "asr.denoise is arnndn, which needs asr.denoise_model, the path of an .rnnn file"
+            )
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class SpeakersConfig(SpeakerOptions):
@@ -49,6 +52,11 @@ class SpeakersConfig(SpeakerOptions):
     engine: str = "none"
     model: str = "default"
     deadline: Deadline = 2.0
+
+    @property
+    def enabled(self) -> bool:
+        """Whether speakers are told apart at all."""
+        return self.engine != "none"
 
 
 class MtConfig(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,12 @@ class Engine:
         hub: id of what it uses by default instead, with ``{source}`` and ``{target}``.
         needs: import name -> what to install for it.
         library: a shared library of the system that makes ``needs`` unnecessary.
+        options: ``module:Class`` of settings that are its own, a dataclass whose fields all have
+            defaults. They are a section of the configuration named like the engine, with ``_``
+            for ``-``, and reach the factory as ``options``.
+        monolingual: whether a translator leaves the language as it is.
+        retakes: whether a synthesiser speaks a text differently when asked for another
+            ``Manner.take``.
     """
 
     factory: str
@@ -37,6 +43,9 @@ class Engine:
     hub: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
     library: str | None = None
+    options: str = ""
+    monolingual: bool = False
+    retakes: bool = False
 
 
 ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
@@ -76,6 +85,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 "No translation: revoices in the same language",
                 "any",
                 code_licence="MIT",
+                monolingual=True,
             ),
         },
         "tts": {
@@ -114,6 +124,8 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                     "torch": "livedub[xtts]",
                     "torchaudio": "livedub[xtts]",
                 },
+                options="stages.tts.xtts.options:XttsOptions",
+                retakes=True,
             ),
             "espeak": Engine(
                 "stages.tts.espeak.engine:Espeak",
@@ -144,9 +156,38 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(ENGINES[kind])
 
 
+def find(kind: str, name: str) -> Engine:
+    """What is known of an engine.
+
+    Raises:
+        EngineError: if there is no such engine; the message names the choices.
+    """
+    if kind not in ENGINES:
+        raise EngineError(f"There are no '{kind}' engines, only {', '.join(ENGINES)}.")
+    if name not in ENGINES[kind]:
+        choices = ", ".join(ENGINES[kind])
+        raise EngineError(f"{kind}.engine is '{name}', but must be one of {choices}.")
+    return ENGINES[kind][name]
+
+
+def section_of(name: str) -> str:
+    """The section of the configuration that holds an engine's own options."""
+    return name.replace("-", "_")
+
+
+def option_sections() -> dict[str, type[Any]]:
+    """The class of every engine's own options, by its section of the configuration."""
+    return {
+        section_of(name): _imported(engine.options)
+        for engines in ENGINES.values()
+        for name, engine in engines.items()
+        if engine.options
+    }
+
+
 def missing(kind: str, name: str) -> tuple[str, ...]:
     """What must be installed before the engine can be made, as pip requirements."""
-    engine = _engine(kind, name)
+    engine = find(kind, name)
     absent = tuple(
         dict.fromkeys(
             pip for module, pip in engine.needs.items() if importlib.util.find_spec(module) is None
@@ -162,7 +203,7 @@ def missing(kind: str, name: str) -> tuple[str, ...]:
 
 def default_weights(kind: str, name: str, source: str, target: str) -> tuple[str, ...]:
     """What an engine loads where no model is named, in the form that ``resolve`` takes."""
-    engine = _engine(kind, name)
+    engine = find(kind, name)
     return (engine.hub.format(source=source, target=target),) if engine.hub else engine.weights
 
 
@@ -174,7 +215,7 @@ def create(kind: str, name: str, **options: Any) -> Any:
         name: one of ``names(kind)``.
         options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
             asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
-            threads`` for tts and ``options`` for xtts, ``model`` for speakers.
+            threads`` for tts, ``model`` for speakers; and ``options``, if it has such.
 
     Returns:
         A ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.
@@ -183,12 +224,10 @@ def create(kind: str, name: str, **options: Any) -> Any:
         EngineError: in one sentence, for an unknown name, something not installed, or an
             engine that cannot do what the options ask.
     """
-    engine = _engine(kind, name)
+    engine = find(kind, name)
     if absent := missing(kind, name):
         raise EngineError(f"{kind}.engine '{name}' needs {install_command(absent)}.")
-    module, _, factory = engine.factory.partition(":")
-    make: Callable[..., Any] = getattr(importlib.import_module(module), factory)
-    return make(**options)
+    return _imported(engine.factory)(**options)
 
 
 def install_command(requirements: tuple[str, ...]) -> str:
@@ -196,10 +235,7 @@ def install_command(requirements: tuple[str, ...]) -> str:
     return "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
 
 
-def _engine(kind: str, name: str) -> Engine:
-    if kind not in ENGINES:
-        raise EngineError(f"There are no '{kind}' engines, only {', '.join(ENGINES)}.")
-    if name not in ENGINES[kind]:
-        choices = ", ".join(ENGINES[kind])
-        raise EngineError(f"{kind}.engine is '{name}', but must be one of {choices}.")
-    return ENGINES[kind][name]
+def _imported(reference: str) -> Any:
+    """What ``module:Name`` refers to."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from server.commands.voices import take
 from server.config import Config, load
-from server.engines.options import options_of
+from server.engines.options import options_of, own_options
 from server.evaluation.plot import require_matplotlib
 from server.evaluation.speaking_rate import syllable_nuclei
 from stages.base import Recogniser, SpeakerEncoder, Synthesiser
@@ -135,15 +135,19 @@ def _is_checkpoint(specification: str) -> bool:
 def _open(config: Config, specification: str, reference: Path) -> tuple[Synthesiser, Manner]:
     """``ENGINE``, ``ENGINE:VOICE``, or an XTTS checkpoint, which clones the clip."""
     engine, _, voice = specification.partition(":")
-    options: dict[str, Any] = {"language": config.target, "threads": config.tts.threads}
-    checkpoint = _is_checkpoint(specification)
-    if checkpoint or engine == "xtts":
-        options["options"] = config.xtts
-    if checkpoint:
-        voice = str(reference)
-        return create("tts", "xtts", model=specification, voice=voice, **options), Manner()
-    synthesiser: Synthesiser = create("tts", engine, voice="default", **options)
+    common: dict[str, Any] = {"language": config.target, "threads": config.tts.threads}
+    if _is_checkpoint(specification):
+        cloning = {"model": specification, "voice": str(reference)}
+        return _create("xtts", config, common | cloning), Manner()
+    synthesiser = _create(engine, config, common | {"voice": "default"})
     return synthesiser, Manner(voice=usable(voice or "default", synthesiser))
+
+
+def _create(engine: str, config: Config, options: dict[str, Any]) -> Synthesiser:
+    synthesiser: Synthesiser = create(
+        "tts", engine, **options, **own_options("tts", engine, config)
+    )
+    return synthesiser
 
 
 async def _measure(

@@ -19,7 +19,7 @@ from stages.base import (
     Synthesiser,
     Translator,
 )
-from stages.registry import create
+from stages.registry import create, find, section_of
 from stages.vad import SileroDetector
 from stream.frames import SPEECH_RATE
 
@@ -110,7 +110,7 @@ async def _loaded(kind: str, config: Config) -> Any:
 
 
 async def _encoder(config: Config) -> SpeakerEncoder | None:
-    if config.speakers.engine == "none":
+    if not config.speakers.enabled:
         return None
     encoder: SpeakerEncoder = await _loaded("speakers", config)
     return encoder
@@ -156,6 +156,11 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     else:
         voice = "default" if section.voice == "auto" else section.voice
         options |= {"voice": voice, "language": config.target}
-        if section.engine == "xtts":
-            options["options"] = config.xtts
-    return section.engine, options
+    return section.engine, options | own_options(kind, section.engine, config)
+
+
+def own_options(kind: str, engine: str, config: Config) -> dict[str, Any]:
+    """What an engine takes beside its kind's options: its own section, if it has one."""
+    if not find(kind, engine).options:
+        return {}
+    return {"options": getattr(config, section_of(engine))}

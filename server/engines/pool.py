@@ -242,7 +242,7 @@ class EnginePool:
 
     async def encoder(self, config: Config, owner: str) -> PooledEncoder | None:
         """Speaker embeddings, where the configuration wants them; raises as above."""
-        if config.speakers.engine == "none":
+        if not config.speakers.enabled:
             return None
         return PooledEncoder(await self._get("speakers", config), owner)
 

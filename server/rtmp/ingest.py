@@ -7,7 +7,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
+
+import annotated_types as at
 
 from server.rtmp.chunks import RtmpError
 from server.rtmp.commands import End, Publish
@@ -39,27 +41,31 @@ class Publication(Protocol):
         """The publisher is gone; called once and always."""
 
 
+Patience = Annotated[float, at.Gt(0), at.Le(600)]
+
 Authorise = Callable[[str, str], Awaitable[Publication | None]]
 """Who may publish: from app and key to where the stream goes, or ``None`` to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a publisher may take, all in seconds but ``connections``.
+class RtmpOptions:
+    """How patient the server is; what the configuration's ``rtmp`` section holds.
 
     Attributes:
-        handshake: from connecting to the end of the handshake.
-        publish: from connecting to the request to publish.
-        idle: without media before the publisher is taken for gone.
-        silent: without a byte after which another publisher of the same key may take over.
-        connections: at the same time, publishing or not.
+        handshake: seconds from connecting to the end of the handshake.
+        publish: seconds from connecting to the request to publish.
+        idle: seconds without media after which a publisher is disconnected.
+        silent: seconds without a byte after which another publisher may take over the key.
+        connections: open at the same time, publishing or not.
     """
 
-    handshake: float = 5.0
-    publish: float = 10.0
-    idle: float = 15.0
-    silent: float = 3.0
-    connections: int = 32
+    __pydantic_config__ = {"extra": "forbid"}
+
+    handshake: Patience = 5.0
+    publish: Patience = 10.0
+    idle: Patience = 15.0
+    silent: Patience = 3.0
+    connections: Annotated[int, at.Ge(1), at.Le(10_000)] = 32
 
 
 class RtmpIngest:
@@ -69,16 +75,16 @@ class RtmpIngest:
         host: address to listen on.
         port: TCP port; 0 takes a free one.
         authorise: asked for every publisher; comparing keys in constant time is its part.
-        limits: see ``Limits``.
+        options: see ``RtmpOptions``.
     """
 
     def __init__(
-        self, host: str, port: int, authorise: Authorise, limits: Limits | None = None
+        self, host: str, port: int, authorise: Authorise, options: RtmpOptions | None = None
     ) -> None:
         self._host = host
         self._port = port
         self._authorise = authorise
-        self._limits = limits or Limits()
+        self._options = options or RtmpOptions()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._publishers: dict[tuple[str, str], _Publisher] = {}
@@ -120,7 +126,7 @@ class RtmpIngest:
         self._server = None
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._closing or len(self._connections) >= self._limits.connections:
+        if self._closing or len(self._connections) >= self._options.connections:
             LOG.warning("an RTMP connection was turned away: %d are open", len(self._connections))
             writer.transport.abort()
             return
@@ -143,20 +149,20 @@ class RtmpIngest:
     async def _negotiate(self, wire: _Wire) -> Publish:
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._limits.handshake) as deadline:
+            async with asyncio.timeout(self._options.handshake) as deadline:
                 while True:
                     for event in await wire.receive():
                         if isinstance(event, Publish):
                             return event
                     if wire.protocol.handshaken:
-                        deadline.reschedule(began + self._limits.publish)
+                        deadline.reschedule(began + self._options.publish)
         except TimeoutError as error:
             raise RtmpError("it did not publish in time") from error
 
     async def _admit(self, wire: _Wire, publish: Publish) -> None:
         name = publish.app, publish.key
         while (earlier := self._publishers.get(name)) is not None:
-            if earlier.dead(self._limits.silent):
+            if earlier.dead(self._options.silent):
                 earlier.task.cancel()
             elif not earlier.ending:
                 wire.refuse("This stream is being published already.")
@@ -196,12 +202,12 @@ class RtmpIngest:
 
     async def _next_events(self, wire: _Wire) -> list[Event]:
         try:
-            async with asyncio.timeout(self._limits.idle):
+            async with asyncio.timeout(self._options.idle):
                 while True:
                     if events := await wire.receive():
                         return events
         except TimeoutError as error:
-            raise RtmpError(f"no media came for {self._limits.idle:g} s") from error
+            raise RtmpError(f"no media came for {self._options.idle:g} s") from error
 
 
 class _Wire:

@@ -61,7 +61,7 @@ class Daemon:
         """
         serve = self.config.serve
         if serve.rtmp_port is not None:
-            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, self._publisher)
+            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, self._publisher, self.config.rtmp)
             await self.rtmp.start()
         for values in serve.sessions:
             self.create(SessionSpec.model_validate(values))

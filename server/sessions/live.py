@@ -244,7 +244,7 @@ class LiveSession:
         """Tell viewers what is known after a stage."""
         slot, id_ = job.slot, job.utterance.id
         publish = self.feed.events.publish
-        apart = self._config.speakers.engine != "none"
+        apart = self._config.speakers.enabled
         heard = stage == ("speakers" if apart else "asr")
         if heard and job.transcript is not None and job.transcript.text.strip():
             text = job.transcript.text.strip()

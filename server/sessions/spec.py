@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import annotated_types as at
 from pydantic import BaseModel, Field
 
-from server.config import Config, ConfigError, amend
+from server.config import DAEMON_SECTIONS, Config, ConfigError, amend
 from stages.options import STRICT
 from stream.errors import UserError
 
@@ -81,8 +81,11 @@ class SessionSpec(BaseModel):
             changes["languages.target"] = self.targets[0]
         if isinstance(self.delay, float):
             changes["playout.delay"] = self.delay
-        if any(name.startswith("serve.") for name in changes):
-            raise SpecError("settings of the serve section belong to the daemon, not to a session")
+        for name in changes:
+            if (section := name.partition(".")[0]) in DAEMON_SECTIONS:
+                raise SpecError(
+                    f"settings of the {section} section belong to the daemon, not to a session"
+                )
         try:
             amended = amend(config, changes)
         except ConfigError as error:

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from server.rtmp.byte_pipe import BytePipe
-from server.rtmp.ingest import SOURCE_OPTIONS, Authorise, Limits, RtmpIngest
+from server.rtmp.ingest import SOURCE_OPTIONS, Authorise, RtmpIngest, RtmpOptions
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
 from stream.media.source import MediaSource, SourceError
@@ -144,9 +144,9 @@ class Peers:
 
 @contextlib.asynccontextmanager
 async def serving(
-    authorise: Authorise, limits: Limits | None = None
+    authorise: Authorise, options: RtmpOptions | None = None
 ) -> AsyncIterator[tuple[RtmpIngest, Peers]]:
-    ingest = RtmpIngest("127.0.0.1", 0, authorise, limits)
+    ingest = RtmpIngest("127.0.0.1", 0, authorise, options)
     await ingest.start()
     peers = Peers(ingest)
     try:
@@ -191,10 +191,10 @@ class Station:
 
 
 @contextlib.asynccontextmanager
-async def station(limits: Limits | None = None) -> AsyncIterator[Station]:
+async def station(options: RtmpOptions | None = None) -> AsyncIterator[Station]:
     opened = Station()
     try:
-        async with serving(opened.authorise, limits) as (opened.ingest, opened.peers):
+        async with serving(opened.authorise, options) as (opened.ingest, opened.peers):
             yield opened
     finally:
         for pipe in (r.pipe for published in opened.received.values() for r in published):
@@ -482,7 +482,7 @@ def sound(time: int) -> Sent:
 
 def test_a_peer_that_shakes_hands_byte_by_byte_is_dropped() -> None:
     async def check() -> None:
-        async with station(Limits(handshake=0.3)) as opened:
+        async with station(RtmpOptions(handshake=0.3)) as opened:
             reader, writer = await opened.peers.connect()
             gone = asyncio.create_task(closed(reader))
             sent = 0
@@ -500,7 +500,7 @@ def test_a_peer_that_shakes_hands_byte_by_byte_is_dropped() -> None:
 
 def test_a_peer_that_never_publishes_is_dropped() -> None:
     async def check() -> None:
-        async with station(Limits(publish=0.3)) as opened:
+        async with station(RtmpOptions(publish=0.3)) as opened:
             reader, writer = await opened.peers.connect()
             writer.write(HELLO + Chunker().bytes(*introduction()[:2]))
             assert len(await closed(reader)) > 3073
@@ -510,7 +510,7 @@ def test_a_peer_that_never_publishes_is_dropped() -> None:
 
 def test_a_publisher_that_sends_no_media_is_dropped_though_it_pings() -> None:
     async def check() -> None:
-        async with station(Limits(idle=0.3)) as opened:
+        async with station(RtmpOptions(idle=0.3)) as opened:
             chunker = Chunker()
             reader, writer = await opened.peers.publish("good", chunker)
             gone = asyncio.create_task(closed(reader))
@@ -525,7 +525,7 @@ def test_a_publisher_that_sends_no_media_is_dropped_though_it_pings() -> None:
 
 def test_another_publisher_takes_over_from_one_that_fell_silent() -> None:
     async def check() -> None:
-        async with station(Limits(silent=0.3)) as opened:
+        async with station(RtmpOptions(silent=0.3)) as opened:
             chunker = Chunker()
             reader, writer = await opened.peers.publish("good", chunker)
             writer.write(chunker.bytes(sound(0)))
@@ -568,7 +568,7 @@ def test_who_comes_back_at_once_waits_for_its_own_end() -> None:
             let_in.append(Slow())
             return let_in[-1]
 
-        async with serving(authorise, Limits(silent=0.05)) as (ingest, peers):
+        async with serving(authorise, RtmpOptions(silent=0.05)) as (ingest, peers):
             _, writer = await peers.publish("good", Chunker())
             await until(lambda: ingest.publishers == 1)
             await asyncio.sleep(0.1)
@@ -583,7 +583,7 @@ def test_who_comes_back_at_once_waits_for_its_own_end() -> None:
 
 def test_only_so_many_are_let_in() -> None:
     async def check() -> None:
-        async with station(Limits(connections=2)) as opened:
+        async with station(RtmpOptions(connections=2)) as opened:
             peers = [await opened.peers.connect() for _ in range(2)]
             await asyncio.sleep(0.05)
             reader, writer = await opened.peers.connect()

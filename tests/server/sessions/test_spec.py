@@ -29,6 +29,7 @@ def test_its_own_settings_are_laid_over_the_daemons() -> None:
         ({"settings": {"tts.nothing": 1}}, "unknown key 'tts.nothing'"),
         ({"settings": {"nothing": 1}}, "section.key"),
         ({"settings": {"serve.token": "x"}}, "belong to the daemon"),
+        ({"settings": {"rtmp.idle": 60}}, "settings of the rtmp section belong to the daemon"),
         ({"targets": ["pt", "pt"]}, "twice"),
         ({"outputs": [{}]}, "either a url or a record"),
         ({"outputs": [{"url": "rtmp://a/b", "record": "a.mp4"}]}, "either a url or a record"),

@@ -1,0 +1,51 @@
+"""Settings of the daemon and of finished files, as ``config.yaml`` has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import annotated_types as at
+from pydantic import BaseModel, model_validator
+
+from stages.options import STRICT
+
+Delay = Annotated[float, at.Ge(1), at.Le(60)]
+
+
+class OutputConfig(BaseModel):
+    """The finished file."""
+
+    model_config = STRICT
+    bitrate: Annotated[int, at.Ge(16_000), at.Le(512_000)] = 96_000
+    replace: bool = False
+
+
+class ServeConfig(BaseModel):
+    """The daemon."""
+
+    model_config = STRICT
+    host: str = "127.0.0.1"
+    port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
+    rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
+    token: str | None = None
+    origins: list[str] = []
+    hosts: list[str] = []
+    files: Path | None = None
+    recordings: Path = Path("recordings")
+    max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
+    max_viewers: Annotated[int, at.Ge(1), at.Le(100_000)] = 200
+    min_delay: Delay = 3.0
+    max_delay: Delay = 15.0
+    drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
+    ice_servers: list[str] = []
+    sessions: list[dict[str, Any]] = []
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_delay > self.max_delay:
+            raise ValueError(
+                f"serve.min_delay is {self.min_delay}, but must not exceed serve.max_delay "
+                f"({self.max_delay})"
+            )
+        return self
