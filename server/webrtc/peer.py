@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiortc import (
@@ -96,50 +96,63 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
         and not (line.startswith("a=candidate:") and ".local " in line)
     ]
     sdp = "\r\n".join(kept) + "\r\n"
-    most = {"audio": most_sounds, "video": 1}
-    seen = dict.fromkeys(most, 0)
-    codecs: dict[str, frozenset[str]] = {}
-    directions: dict[str, str] = {}
     try:
         parsed = SessionDescription.parse(sdp)
-        for media in parsed.media:
-            if media.kind not in ("audio", "video"):
-                raise UnsupportedOfferError(
-                    f"the offer has a section '{media.kind}': there is sound and picture alone"
-                )
-            seen[media.kind] += 1
-            if seen[media.kind] > most[media.kind]:
-                number = "two" if most[media.kind] > 1 else "one"
-                raise UnsupportedOfferError(
-                    f"the offer has more {media.kind} sections than {number}"
-                )
-            if not media.rtp.muxId:
-                raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
-            if media.dtls is None or not media.dtls.fingerprints:
-                raise OfferError(f"the {media.kind} section of the offer has no fingerprint")
-            if media.direction is None:
-                raise OfferError(
-                    f"the {media.kind} section of the offer has no direction such as a=recvonly"
-                )
-            names = frozenset(codec.name.upper() for codec in media.rtp.codecs)
-            codecs[media.kind] = codecs.get(media.kind, names) & names
-            if directions.setdefault(media.kind, media.direction) != media.direction:
-                raise UnsupportedOfferError(
-                    f"the {media.kind} sections of the offer have different directions"
-                )
-        mids = [media.rtp.muxId for media in parsed.media]
-        bundled = {
-            mid for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items
-        }
-        if len(set(mids)) < len(mids) or not bundled <= set(mids):
-            raise OfferError("the a=mid lines of the offer do not match its a=group line")
+        _check_sections(parsed, {"audio": most_sounds, "video": 1})
+        _check_bundle(parsed)
+        offer = _offer(sdp, parsed)
     except (OfferError, UnsupportedOfferError):
         raise
     except Exception as error:  # whatever a parser stumbles over in a stranger's text
         raise OfferError("the offer is not a session description (SDP)") from error
-    if not codecs:
+    if not offer.codecs:
         raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
-    return Offer(sdp, codecs, directions, seen["audio"])
+    return offer
+
+
+def _check_sections(parsed: SessionDescription, most: Mapping[str, int]) -> None:
+    """Each section must be complete, and there may be ``most`` of its kind."""
+    seen = dict.fromkeys(most, 0)
+    for media in parsed.media:
+        if media.kind not in most:
+            raise UnsupportedOfferError(
+                f"the offer has a section '{media.kind}': there is sound and picture alone"
+            )
+        seen[media.kind] += 1
+        if seen[media.kind] > most[media.kind]:
+            number = "two" if most[media.kind] > 1 else "one"
+            raise UnsupportedOfferError(f"the offer has more {media.kind} sections than {number}")
+        if not media.rtp.muxId:
+            raise OfferError(f"the {media.kind} section of the offer has no a=mid line")
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise OfferError(f"the {media.kind} section of the offer has no fingerprint")
+        if media.direction is None:
+            raise OfferError(
+                f"the {media.kind} section of the offer has no direction such as a=recvonly"
+            )
+
+
+def _check_bundle(parsed: SessionDescription) -> None:
+    """Sections must have names of their own, and a group may hold those alone."""
+    mids = [media.rtp.muxId for media in parsed.media]
+    bundled = {mid for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items}
+    if len(set(mids)) < len(mids) or not bundled <= set(mids):
+        raise OfferError("the a=mid lines of the offer do not match its a=group line")
+
+
+def _offer(sdp: str, parsed: SessionDescription) -> Offer:
+    """What the checked sections of each kind have in common."""
+    codecs: dict[str, frozenset[str]] = {}
+    directions: dict[str, str] = {}
+    for media in parsed.media:
+        assert media.direction is not None
+        names = frozenset(codec.name.upper() for codec in media.rtp.codecs)
+        codecs[media.kind] = codecs.get(media.kind, names) & names
+        if directions.setdefault(media.kind, media.direction) != media.direction:
+            raise UnsupportedOfferError(
+                f"the {media.kind} sections of the offer have different directions"
+            )
+    return Offer(sdp, codecs, directions, sum(media.kind == "audio" for media in parsed.media))
 
 
 def prefer(transceiver: RTCRtpTransceiver, names: Sequence[str]) -> None:

@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+from websockets.frames import Close
 
 from server.websocket.frames import (
     BAD_REQUEST,
@@ -34,6 +41,8 @@ FIRST_DELAY = 0.25
 """Seconds before the first attempt to come back; each further one waits twice as long."""
 
 LONGEST_DELAY = 5.0
+
+LOST = "the connection was lost"
 
 FINAL = {BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN}
 """Close codes after which coming back is of no use."""
@@ -110,7 +119,7 @@ class ListenClient:
         loop = asyncio.get_running_loop()
         lost: float | None = None
         while True:
-            reason = "the connection was lost"
+            reason = LOST
             try:
                 async with contextlib.aclosing(self._connection()) as connection:
                     async for received in connection:
@@ -120,21 +129,10 @@ class ListenClient:
                         yield received
                 if self._ended:
                     return
-            except ConnectionClosed as error:
-                if error.rcvd is not None:
-                    reason = error.rcvd.reason or f"it closed with code {error.rcvd.code}"
-                    if error.rcvd.code in FINAL:
-                        raise ListenError(f"The server refuses: {reason}") from None
-            except ProtocolError as error:
-                raise ListenError(f"The server does not speak {SUBPROTOCOL}: {error}") from None
-            except InvalidStatus as error:
-                reason = f"it answered with HTTP status {error.response.status_code}"
-            except InvalidHandshake as error:
-                reason = str(error)
-            except (InvalidURI, UnicodeError):
-                raise ListenError(f"{self._host} is no address") from None
-            except (OSError, TimeoutError) as error:
-                reason = _unreachable(error)
+            except (WebSocketException, ProtocolError, UnicodeError, OSError) as error:
+                if (final := self._final(error)) is not None:
+                    raise ListenError(final) from None
+                reason = _reason(error)
             if self._hello is None:
                 raise ListenError(f"{self._host} cannot be listened to: {reason}")
             now = loop.time()
@@ -146,6 +144,17 @@ class ListenClient:
             # Listeners who were cut off together must not come back together.
             await asyncio.sleep(self._delay * random.uniform(0.5, 1))
             self._delay = min(2 * self._delay, LONGEST_DELAY)
+
+    def _final(self, error: Exception) -> str | None:
+        """What to say of an error after which coming back is of no use."""
+        match error:
+            case ProtocolError():
+                return f"The server does not speak {SUBPROTOCOL}: {error}"
+            case InvalidURI() | UnicodeError():
+                return f"{self._host} is no address"
+            case ConnectionClosed(rcvd=Close(code=code)) if code in FINAL:
+                return f"The server refuses: {_reason(error)}"
+        return None
 
     async def _connection(self) -> AsyncGenerator[Received, None]:
         async with connect(
@@ -208,8 +217,17 @@ def _address(url: str) -> SplitResult:
     return parts._replace(scheme=scheme, fragment="")
 
 
-def _unreachable(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """Why there is no connection, as the end of a sentence."""
     match error:
+        case ConnectionClosed(rcvd=None):
+            return LOST
+        case ConnectionClosed(rcvd=Close() as closed):
+            return closed.reason or f"it closed with code {closed.code}"
+        case InvalidStatus(response=response):
+            return f"it answered with HTTP status {response.status_code}"
+        case InvalidHandshake():
+            return str(error)
         case ConnectionRefusedError():
             return "nothing answers there"
         case OSError(strerror=str(reason)) if reason:

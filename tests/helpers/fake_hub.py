@@ -27,63 +27,71 @@ class FakeHub:
         self.url = ""
 
 
+class _Server(ThreadingHTTPServer):
+    hub: FakeHub
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def _answer(self) -> None:
+        hub = self.server.hub
+        hub.requests.append((self.command, self.path, self.headers.get("Range")))
+        if re.match(rf"/api/models/{hub.repository}(/revision/[^/]+)?(\?|$)", self.path):
+            siblings = [{"rfilename": name} for name in hub.files]
+            info = {"id": hub.repository, "sha": COMMIT, "siblings": siblings}
+            self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
+            return
+        if self.path.startswith(f"/api/models/{hub.repository}/tree/"):
+            tree = [entry(name, content) for name, content in hub.files.items()]
+            self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
+            return
+        match = re.match(rf"/{hub.repository}/resolve/[^/]+/(.+)$", self.path)
+        if match is None or match[1] not in hub.files:
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound" if match else "RepoNotFound"})
+            return
+        self._file(match[1])
+
+    def _file(self, name: str) -> None:
+        hub = self.server.hub
+        content = hub.files[name]
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag(name, content)}"'}
+        asked = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        start = int(asked[1]) if asked else 0
+        if asked:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        broken = self.command == "GET" and name in hub.breaks
+        hub.breaks -= {name} if broken else set()
+        self._send(206 if asked else 200, content[start:], headers, broken=broken)
+
+    def _send(
+        self, status: int, body: bytes, headers: dict[str, str], *, broken: bool = False
+    ) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[: len(body) // 2] if broken else body)
+        if broken:
+            self.close_connection = True
+
+
 @contextlib.contextmanager
 def serving(hub: FakeHub) -> Iterator[FakeHub]:
     """Serve a hub on this machine."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self._answer()
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-        def _answer(self) -> None:
-            hub.requests.append((self.command, self.path, self.headers.get("Range")))
-            if re.match(rf"/api/models/{hub.repository}(/revision/[^/]+)?(\?|$)", self.path):
-                siblings = [{"rfilename": name} for name in hub.files]
-                info = {"id": hub.repository, "sha": COMMIT, "siblings": siblings}
-                self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
-                return
-            if self.path.startswith(f"/api/models/{hub.repository}/tree/"):
-                tree = [entry(name, content) for name, content in hub.files.items()]
-                self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
-                return
-            match = re.match(rf"/{hub.repository}/resolve/[^/]+/(.+)$", self.path)
-            if match is None or match[1] not in hub.files:
-                self._send(404, b"", {"X-Error-Code": "EntryNotFound" if match else "RepoNotFound"})
-                return
-            self._file(match[1])
-
-        def _file(self, name: str) -> None:
-            content = hub.files[name]
-            headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag(name, content)}"'}
-            asked = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-            start = int(asked[1]) if asked else 0
-            if asked:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            broken = self.command == "GET" and name in hub.breaks
-            hub.breaks -= {name} if broken else set()
-            self._send(206 if asked else 200, content[start:], headers, broken=broken)
-
-        def _send(
-            self, status: int, body: bytes, headers: dict[str, str], *, broken: bool = False
-        ) -> None:
-            self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body[: len(body) // 2] if broken else body)
-            if broken:
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.hub = hub
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
