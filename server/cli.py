@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line: arguments to a command, and its outcome to an exit status."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
+from server.arguments import parser
 from stream.errors import UserError
 
 UNUSABLE = 2
@@ -21,7 +20,7 @@ UNUSABLE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(options, "offline", False):
         os.environ["LIVEDUB_OFFLINE"] = "1"
     try:
-        status: int = options.run(options)
+        status = COMMANDS[options.command](options)
     except UserError as error:
         print(f"livedub: {error}", file=sys.stderr)
         return UNUSABLE
@@ -96,22 +95,19 @@ def _listen(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from server.commands import models as models_command
+    from server.commands.models import run_models
 
-    command: Callable[[argparse.Namespace, Console], int] = getattr(models_command, options.action)
-    return command(options, Console(soft_wrap=True))
+    return run_models(options, Console(soft_wrap=True))
 
 
 def _voices(options: argparse.Namespace) -> int:
+    if options.action == "compare":
+        from server.commands.compare_voices import run_compare
+
+        return run_compare(options, Console())
     from server.commands.voices import run_voices
 
     return run_voices(options, Console())
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from server.commands.compare_voices import run_compare
-
-    return run_compare(options, Console())
 
 
 def _dataset(options: argparse.Namespace) -> int:
@@ -133,223 +129,19 @@ def _require_serving() -> None:
         raise UserError(f"this needs {', '.join(absent)}: pip install 'livedub[serve]'")
 
 
-def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="livedub", description="Dub speech into another language, in sync with its picture."
-    )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    file = commands.add_parser("file", help="dub a media file")
-    file.add_argument("input", type=Path, help="any media that FFmpeg reads")
-    file.add_argument("output", type=Path, help="the suffix chooses the container")
-    _add_configuration(file)
-    file.add_argument("--source-lang", help="language spoken, ISO 639-1 (languages.source)")
-    file.add_argument("--target-lang", help="language of the dub (languages.target)")
-    file.add_argument("--audio-track", type=int, help="audio track to dub, counted from 0")
-    file.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
-    file.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
-    file.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
-    file.add_argument("--replace", action="store_true", help="leave out the original audio")
-    file.add_argument(
-        "--report", type=Path, metavar="JSON", help="write figures for every utterance"
-    )
-    file.add_argument(
-        "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
-    )
-    file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
-    file.set_defaults(run=_file)
-
-    measure = commands.add_parser("measure", help="measure how well any dub keeps time")
-    measure.add_argument("original", type=Path)
-    measure.add_argument("dubbed", type=Path)
-    measure.add_argument("--original-track", type=int, help="audio track, counted from 0")
-    measure.add_argument("--dubbed-track", type=int, help="audio track, counted from 0")
-    measure.add_argument("--json", action="store_true", help="as JSON")
-    measure.set_defaults(run=_measure)
-
-    evaluate = commands.add_parser(
-        "eval", help="how good the dubs of a test set are; see docs/use/evaluation.md"
-    )
-    evaluate.add_argument(
-        "manifest",
-        type=Path,
-        nargs="+",
-        metavar="MANIFEST | compare A.json[:SYSTEM] B.json[:SYSTEM]",
-        help="the clips, YAML or JSON; or two reports to compare",
-    )
-    evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder of the report")
-    evaluate.add_argument(
-        "--config",
-        action="append",
-        metavar="NAME[=FILE]",
-        help="a system: livedub with this file or the defaults; may be repeated",
-    )
-    evaluate.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="[NAME:]KEY=VALUE",
-        help="one setting, of all systems or of one; may be repeated",
-    )
-    evaluate.add_argument("--realtime", action="store_true", help="run at live pace")
-    evaluate.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
-    evaluate.add_argument(
-        "--delays",
-        type=_numbers,
-        metavar="S,S,...",
-        help="run at live pace at each of these delays, one after the other",
-    )
-    evaluate.add_argument(
-        "--sequential",
-        action="store_true",
-        help="also the baseline: the first system's models one after the other on the whole file",
-    )
-    evaluate.add_argument(
-        "--dubs",
-        action="append",
-        default=[],
-        metavar="NAME=DIR",
-        help="also finished dubs CLIP.SUFFIX with CLIP.json; may be repeated",
-    )
-    evaluate.add_argument(
-        "--clips", type=lambda text: text.split(","), metavar="NAME,...", help="only these"
-    )
-    evaluate.add_argument(
-        "--listener", metavar="MODEL", help="Whisper model that listens to the dubs"
-    )
-    evaluate.add_argument(
-        "--rescore", action="store_true", help="score what the folder holds, run only the rest"
-    )
-    evaluate.set_defaults(run=_eval)
-
-    doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
-    doctor.add_argument("--json", action="store_true", help="as JSON")
-    doctor.set_defaults(run=_doctor)
-
-    serve = commands.add_parser("serve", help="dub live streams: the daemon")
-    _add_configuration(serve)
-    serve.add_argument("--key", help="stream key of the session that is made if none is configured")
-    serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
-    serve.set_defaults(run=_serve)
-
-    listen = commands.add_parser("listen", help="hear a live dub: play it, or write it to a file")
-    listen.add_argument("url", help="ws://HOST/sessions/ID/listen")
-    listen.add_argument("--track", help="a language code, or original; the first dub by default")
-    listen.add_argument(
-        "--format",
-        choices=("pcm_s16le", "pcm_f32le", "opus"),
-        default="pcm_s16le",
-        help="on the wire",
-    )
-    listen.add_argument(
-        "--out", metavar="FILE", help="write the sound; - is standard output, 16-bit samples"
-    )
-    listen.add_argument("--play", action="store_true", help="play it with ffplay, paplay or aplay")
-    listen.add_argument("--no-captions", action="store_true", help="do not show what is said")
-    listen.add_argument("--token", help="sent as a bearer token")
-    listen.set_defaults(run=_listen)
-
-    _add_models(commands)
-    _add_voices(commands)
-    _add_training(commands)
-    return parser
-
-
-def _add_configuration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", metavar="NAME", help="begin from one, such as studio-en-ru")
-    parser.add_argument("--config", type=Path, help="a YAML file like config.yaml")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="one setting, such as tts.engine=espeak; may be repeated",
-    )
-    parser.add_argument("--offline", action="store_true", help="never touch the network for models")
-
-
-def _add_models(commands: Any) -> None:
-    models = commands.add_parser("models", help="fetch, list, check and convert weights")
-    actions = models.add_subparsers(required=True, metavar="ACTION")
-    models.set_defaults(run=_models)
-    pull = actions.add_parser("pull", help="fetch weights, all of the configuration's by default")
-    pull.add_argument("models", nargs="*", metavar="MODEL", help="name, owner/name, or path")
-    pull.add_argument(
-        "--accept-licence", action="store_true", help="agree to the licence of what is fetched"
-    )
-    _add_configuration(pull)
-    pull.set_defaults(action="pull")
-    listing = actions.add_parser("list", help="show the weights on this machine")
-    listing.set_defaults(action="list_models")
-    verify = actions.add_parser("verify", help="hold all weights against their checksums")
-    verify.add_argument("models", nargs="*", metavar="MODEL")
-    verify.set_defaults(action="verify")
-    convert = actions.add_parser("convert", help="make a Marian or NLLB checkpoint ready for use")
-    convert.add_argument("model", metavar="MODEL")
-    convert.add_argument("--offline", action="store_true", help="never touch the network")
-    convert.set_defaults(action="convert")
-
-
-def _add_voices(commands: Any) -> None:
-    voices = commands.add_parser("voices", help="keep voices to clone, hear and compare them")
-    actions = voices.add_subparsers(required=True, metavar="ACTION", dest="action")
-
-    add = actions.add_parser("add", help="store a voice from recordings of it")
-    add.add_argument("name", help="letters, digits, - and _")
-    add.add_argument("clips", type=Path, nargs="+", help="clean speech of 6 to 20 s each")
-    actions.add_parser("list", help="the stored voices and how good their clips are")
-    remove = actions.add_parser("remove", help="delete a voice and its clips")
-    remove.add_argument("name")
-    preview = actions.add_parser("preview", help="speak a text with the configured engine")
-    preview.add_argument("name", help="a stored voice, a clip, or one of the engine's own")
-    preview.add_argument("--text", help="what to say")
-    preview.add_argument("--out", type=Path, help="WAV to write; NAME.wav by default")
-    _add_configuration(preview)
-    voices.set_defaults(run=_voices)
-
-    compare = actions.add_parser("compare", help="measure two voices or checkpoints")
-    compare.add_argument("base", help="XTTS checkpoint (folder or hub id), ENGINE, or ENGINE:VOICE")
-    compare.add_argument("other", help="the same")
-    compare.add_argument("--texts", nargs="+", required=True, help="sentences, or files of them")
-    compare.add_argument("--reference", type=Path, required=True, help="clip of the true voice")
-    compare.add_argument("--takes", type=int, default=3, help="readings of each text")
-    compare.add_argument("--json", action="store_true", help="as JSON")
-    compare.add_argument("--plot", type=Path, metavar="PNG", help="draw the figures")
-    _add_configuration(compare)
-    compare.set_defaults(run=_compare)
-
-
-def _add_training(commands: Any) -> None:
-    dataset = commands.add_parser("dataset", help="make a training set for a voice")
-    build = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
-        "build", help="find one person's speech in media, cut, transcribe and judge it"
-    )
-    build.add_argument("media", type=Path, nargs="+", help="films, recordings: any media")
-    build.add_argument("--speaker", type=Path, required=True, help="clip of the person's voice")
-    build.add_argument("--out", type=Path, required=True, help="folder to make")
-    build.add_argument("--similarity", type=float, default=0.75, help="cosine to be the person's")
-    build.add_argument("--denoise", action="store_true", help="suppress steady noise (afftdn)")
-    _add_configuration(build)
-    build.set_defaults(run=_dataset)
-
-    finetune = commands.add_parser("finetune", help="train XTTSv2 on a voice")
-    finetune.add_argument("dataset", type=Path, help="folder made by livedub dataset build")
-    finetune.add_argument(
-        "--model", required=True, help="checkpoint to start from: folder or hub id"
-    )
-    finetune.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    finetune.add_argument("--language", help="of the recordings; what the set says by default")
-    finetune.add_argument("--epochs", type=int, default=50, help="at most")
-    finetune.add_argument("--patience", type=int, default=5, help="epochs without progress")
-    finetune.add_argument("--batch", type=int, default=3, help="clips in one step")
-    finetune.add_argument("--accumulate", type=int, default=84, help="steps between updates")
-    finetune.add_argument("--learning-rate", type=float, default=5e-6)
-    finetune.set_defaults(run=_finetune)
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "file": _file,
+    "measure": _measure,
+    "eval": _eval,
+    "doctor": _doctor,
+    "serve": _serve,
+    "listen": _listen,
+    "models": _models,
+    "voices": _voices,
+    "dataset": _dataset,
+    "finetune": _finetune,
+}
+"""What runs each command; its modules are imported when it does."""
 
 
 if __name__ == "__main__":

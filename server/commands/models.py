@@ -21,6 +21,12 @@ CORRUPTED = 1
 """Exit status of ``verify`` where a checksum is wrong."""
 
 
+def run_models(options: argparse.Namespace, console: Console) -> int:
+    """Pull, list, verify or convert; the exit status."""
+    actions = {"pull": pull, "list": list_models, "verify": verify, "convert": convert}
+    return actions[options.action](options, console)
+
+
 def references(config: Config) -> list[str]:
     """All weights that a configuration loads, as ``resolve`` takes them."""
     found: list[str] = []
