@@ -11,13 +11,13 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands: ``command`` is the one given, ``action`` the one below it."""
-    whole = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="livedub", description="Dub speech into another language, in sync with its picture."
     )
-    whole.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     file = commands.add_parser("file", help="dub a media file")
     file.add_argument("input", type=Path, help="any media that FFmpeg reads")
@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--sequential",
         action="store_true",
-        help="also the baseline: the first system's models one after the other on the whole file",
+        help="also the baseline: the first system's models one after the other on the parser file",
     )
     evaluate.add_argument(
         "--dubs",
@@ -126,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_voices(commands)
     _add_training(commands)
-    return whole
+    return parser
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from server.arguments import parser
+from server.arguments import build_parser
 from stream.errors import UserError
 
 UNUSABLE = 2
@@ -20,7 +20,7 @@ UNUSABLE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    options = parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

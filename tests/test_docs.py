@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from server.cli import _parser
+from server.arguments import build_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -128,7 +128,7 @@ def test_commands_and_options_exist(page: Path) -> None:
     for words in _commands(page):
         if words[0].rpartition("/")[2] != "livedub":
             continue
-        parser, rest = _parser(), words[1:]
+        parser, rest = build_parser(), words[1:]
         while rest and (choices := _subcommands(parser)):
             if rest[0] in ("...", "COMMAND", "-v", "--verbose"):
                 break
@@ -143,7 +143,11 @@ def test_commands_and_options_exist(page: Path) -> None:
 @_pages()
 def test_options_in_sentences_exist(page: Path) -> None:
     benchmarks = "\n".join(path.read_text("utf-8") for path in (ROOT / "benchmarks").rglob("*.py"))
-    known = _all_options(_parser()) | FOREIGN_OPTIONS | set(re.findall(r'"(--[\w-]+)"', benchmarks))
+    known = (
+        _all_options(build_parser())
+        | FOREIGN_OPTIONS
+        | set(re.findall(r'"(--[\w-]+)"', benchmarks))
+    )
     for text in _inline(page):
         if text.startswith("--"):
             assert not set(OPTION.findall(text)) - known, f"there is no option {text}"
