@@ -1,9 +1,10 @@
-# The daemon with the embedded English -> Portuguese profile, as a user without rights.
+# The daemon with the embedded English -> Portuguese profile, as an unprivileged user.
 #
 #   docker build -t livedub .
-#   docker run -p 8080:8080 -p 1935:1935 livedub
+#   docker run -p 8080:8080 -p 1935:1935 -e LIVEDUB_SERVE_TOKEN=A-LONG-RANDOM-STRING livedub
 #
-# WebRTC media flows over UDP ports that the host must reach: use --network host, or a TURN server.
+# Without a token, everybody who reaches port 8080 may create and end sessions (SECURITY.md).
+# WebRTC media uses UDP ports that viewers must reach: use --network host, or a TURN server.
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./

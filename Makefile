@@ -2,8 +2,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 IN ?= demo/clip.mp4
-# Only XTTS and the conversion of checkpoints need it. This release is 190 MB for a CPU, later ones
-# bring 6 GB of CUDA.
+# Only XTTS and the conversion of checkpoints need it. This release takes 190 MB on a CPU; later
+# ones bring 6 GB of CUDA.
 TORCH ?= torch==2.13.0
 
 # Most live tests wait for media to pass: three at a time take less than half as long. Those that
@@ -13,7 +13,7 @@ QUIET ?= -n 2
 FILES := --dist loadfile --no-loadscope-reorder
 AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
-# Where modules are not kept compiled, every process compiles all that it imports: seconds each.
+# Without compiled modules on disk, every process compiles all that it imports, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo eval test lint clean
@@ -29,7 +29,7 @@ $(BIN)/livedub: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-compile \
 	  -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
-# PyPI's torchaudio links CUDA. Without its compiled part, of which XTTS needs nothing, it is Python.
+# PyPI's torchaudio links CUDA; without its compiled part, which XTTS does not need, it does not.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
 	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4 silero-vad==6.0.0
@@ -47,7 +47,7 @@ demo: $(BIN)/livedub $(IN)
 	@echo "Sync plot:    demo/sync.png"
 	@echo "Report:       demo/report.json"
 
-# Ten minutes of clips, offline with both voices and the baseline, then two clips at live pace.
+# Ten minutes of clips offline, with both voices and the baseline; then two clips at live pace.
 EVAL := $(BIN)/livedub eval demo/set/manifest.yaml --sequential
 demo/set/manifest.yaml: $(VENV)/.dev benchmarks/demo_set.py benchmarks/demo_set.yaml
 	$(BIN)/python -m benchmarks.demo_set demo/set

@@ -1,8 +1,8 @@
-"""What choosing shorter translations does to quality: ``python benchmarks/alternatives.py``.
+"""What choosing shorter translations costs in quality: ``python benchmarks/alternatives.py``.
 
-Translates the talk and the demo clip from their text, fits each sentence to the time that it takes
+Translates the talk and the demo clip from their text, fits each sentence to the time it takes
 in English, and chooses with several weights. BLEU and chrF, which need ``pip install sacrebleu``,
-are against translations made by hand for this purpose (`talk.pt.txt`).
+are measured against translations made by hand for this purpose (`talk.pt.txt`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make the demo set for ``livedub eval``: twelve clips, over ten minutes, nothing but synthesis.
+"""Make the demo set for ``livedub eval``: twelve synthetic clips, over ten minutes in all.
 
     python -m benchmarks.demo_set DIR [--only NAME ...]
 

@@ -1,8 +1,8 @@
-"""Whether the dub stays in time for an hour: ``python benchmarks/drift.py OUT.png [--minutes 60]``.
+"""Whether the dub stays on time for an hour: ``python benchmarks/drift.py OUT.png [--minutes 60]``.
 
 Dubs the demo clip, repeated, at live pace, and then finds by voice activity when each utterance and
-its dub begin, in the two files. Reports the onset error in twelve parts of the run, and its slope
-(Theil and Sen's estimate, which a few outliers do not move). ``--keep DIR`` leaves the files there.
+its dub begin in the two files. Reports the onset error in twelve parts of the run, and its slope
+(the Theil-Sen estimate, which is robust to outliers). ``--keep DIR`` leaves the files there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How well spoken length is predicted: ``python benchmarks/duration.py [--speech FOLDER]``.
+"""How well the length of speech is predicted: ``python benchmarks/duration.py [--speech FOLDER]``.
 
 Each voice speaks sentences at its own rate; in several orders, each length is predicted before the
-model learns it. Printed is the error of what was predicted from the first sentence on, and after
-ten of them, of the model that livedub uses and of others that were tried.
+model learns it. Prints the error of predictions from the first sentence on, and after ten of
+them, for the model that livedub uses and for others that were tried.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Speed of each engine alone: ``python benchmarks/engines.py [--runs N]``.
 
 Prints, for every engine of the embedded profile that can run here, wall and CPU seconds per
-second of sound (translation: milliseconds a sentence), as medians over the runs.
+second of sound (translation: milliseconds per sentence), as medians over the runs.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Dubs the demo clip and the talk (`talk.py`) once with each setting and prints what is heard: the
 overlap of source and dub, the onset errors, and how much faster than natural the voice speaks.
-Models are loaded once; what was recognised is kept, so that settings differ in their fit alone.
+Models are loaded once and transcripts are kept, so that settings differ only in their fit.
 """
 
 from __future__ import annotations

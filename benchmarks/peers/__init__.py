@@ -1,1 +1,1 @@
-"""Other projects as interpreters, for `livedub eval --dubs`; see `interpreter.py`."""
+"""Other projects used as interpreters, for `livedub eval --dubs`; see `interpreter.py`."""

@@ -4,10 +4,10 @@
         [--clips A,B] [--pieces] [--set KEY=VALUE ...]
 
 Sound goes to the recogniser at the pace of the clock. It has livedub's Whisper model and number of
-threads, and where its project lets one choose, 8-bit integers and livedub's beam size; all else is
-as the project has it. What it commits is translated and spoken by livedub's engines, those of the
-configuration, as soon as it is known and what was said before is over. Nothing is fitted to
-anything, and the picture does not wait. Words are gathered until a full stop, a question or an
+threads and, if its project lets one choose, 8-bit integers and livedub's beam size; everything else
+is the project's default. What it commits is translated and spoken by livedub's engines, as
+configured, as soon as it is known and everything before it has been spoken. Nothing is fitted to
+a slot, and the picture does not wait. Words are gathered until a full stop, a question or an
 exclamation mark; ``--pieces`` translates what is committed as it comes, for recognisers that commit
 utterances.
 

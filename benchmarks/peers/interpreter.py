@@ -1,4 +1,4 @@
-"""Says in another language what a recogniser commits, as soon as it can."""
+"""Speak in another language what a recogniser commits, as soon as possible."""
 
 from __future__ import annotations
 

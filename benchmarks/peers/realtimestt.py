@@ -2,8 +2,8 @@
 
     apt install portaudio19-dev && pip install torch==2.13.0 'RealtimeSTT[recommended]==1.1.2'
 
-Fed with sound instead of a microphone; all else is the package's own. When an utterance was said
-is when it was recorded, less the silence that ended it.
+Fed with sound instead of a microphone; everything else is the package's default. An utterance's
+time is that of its recording, minus the silence that ended it.
 """
 
 from __future__ import annotations

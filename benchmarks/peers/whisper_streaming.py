@@ -2,12 +2,13 @@
 
     apt install libasound2-dev && pip install 'whisper-streaming[faster-whisper]==0.1.0'
 
-Heard again upon each second of sound, a window of 15 s, which are the figures of the paper's
-implementation. Of the package's two ways to trim the window that by sentences raises a bare
-``Exception``. What is still uncertain when no sound comes for the receiver's timeout is committed.
+Recognition runs again after each second of sound, on a window of 15 s, which are the figures of the
+paper's implementation. Of the package's two ways of trimming the window, the one by sentences
+raises a bare ``Exception``. Whatever is still uncertain when no sound comes within the receiver's
+timeout is committed.
 
-One thing is mended: the package hands faster-whisper an empty prompt, of which that makes a space,
-and after a space tiny.en hears nothing in many windows.
+One thing is fixed: the package hands faster-whisper an empty prompt, which that turns into a space,
+and after a space tiny.en recognises nothing in many windows.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     pip install torch==2.13.0 whisperlivekit==0.2.26
 
-Heard again upon each second of sound: unless told so it begins again as soon as it has ended, which
-takes all of two cores. Beam size, 5, and precision cannot be chosen. Its other policy,
-SimulStreaming, wants PyTorch weights of Whisper and does not take those of CTranslate2. Warming up,
+Recognition runs again after each second of sound: by default it restarts as soon as it has ended,
+which takes all of two cores. Beam size, 5, and precision cannot be chosen. Its other policy,
+SimulStreaming, needs PyTorch weights of Whisper and does not take those of CTranslate2. Warming up,
 which fetches a recording from GitHub, is off.
 """
 

@@ -1,9 +1,9 @@
-"""The end of the line that a recogniser sees: sound on its stdin, what it hears on its stdout.
+"""The recogniser's end of the line: sound on its stdin, text on its stdout.
 
 Runs inside the environment of another project, so it needs nothing but Python. Sound is 16 kHz
 s16le, in blocks of 40 ms, at the pace of the clock; the line is silent for two seconds after the
 last word, then closed. Answers are lines of JSON: ``{"ready": true}`` once models are loaded,
-``{"text", "start", "end"}`` the moment that a piece of text is committed, ``{"done": true}``.
+``{"text", "start", "end"}`` the moment a piece of text is committed, ``{"done": true}``.
 """
 
 from __future__ import annotations
