@@ -18,16 +18,20 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import (
     RTCP_PSFB_APP,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
     RtcpByePacket,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
+    RtcpRtpfbPacket,
     RtcpSrPacket,
     RtpPacket,
     pack_remb_fci,
     unwrap_rtx,
 )
 
+from server.webrtc.aiortc_private import divert, negotiated_codecs, own_ssrc, send_rtcp
 from server.webrtc.rtp_clock import RtpClock
 from server.webrtc.rtp_order import Reorder
 
@@ -56,12 +60,11 @@ class Reception:
         capacity: int,
         changed: Callable[[], None],
     ) -> None:
-        self._receiver: Any = transceiver.receiver
-        self._own_ssrc: int = transceiver.sender._ssrc
-        self._codecs = {codec.payloadType: codec for codec in transceiver._codecs}
-        self._repeats = any(
-            f.type == "nack" and not f.parameter for f in transceiver._codecs[0].rtcpFeedback
-        )
+        codecs = negotiated_codecs(transceiver)
+        self._receiver = transceiver.receiver
+        self._own_ssrc = own_ssrc(transceiver.sender)
+        self._codecs = {codec.payloadType: codec for codec in codecs}
+        self._repeats = any(f.type == "nack" and not f.parameter for f in codecs[0].rtcpFeedback)
         self._video = transceiver.kind == "video"
         self._bitrate = RemoteBitrateEstimator() if self._video else None
         self._changed = changed
@@ -71,19 +74,20 @@ class Reception:
         self._reported = 0.0
         self._now = asyncio.get_running_loop().time
         self.order: Reorder[tuple[RtpPacket, RTCRtpCodecParameters]] = Reorder(wait, capacity)
-        self.clock = RtpClock(transceiver._codecs[0].clockRate)
+        self.clock = RtpClock(codecs[0].clockRate)
         self.came = 0
         """Packets so far, repeats included."""
         self.said_goodbye = False
-        self._receiver._handle_rtp_packet = self._take  # type: ignore[method-assign]
-        self._receiver._handle_rtcp_packet = self._take_report  # type: ignore[method-assign]
+        divert(self._receiver, self._take, self._take_report)
 
     async def feedback(self) -> None:
         """Ask again for what is missing, and report; to be called several times a second."""
         if self._ssrc is None:
             return
         if self._repeats and (missing := self.order.missing()):
-            await self._receiver._send_rtcp_nack(self._ssrc, missing[:NACK_MOST])
+            nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self._ssrc)
+            nack.lost = missing[:NACK_MOST]
+            await send_rtcp(self._receiver, nack)
         if self._now() - self._reported >= REPORT_INTERVAL:
             self._reported = self._now()
             await self._send_report()
@@ -91,7 +95,8 @@ class Reception:
     async def ask_for_key(self) -> None:
         """Ask the sender for a key picture."""
         if self._ssrc is not None:
-            await self._receiver._send_rtcp_pli(self._ssrc)
+            pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, self._ssrc)
+            await send_rtcp(self._receiver, pli)
 
     async def _take(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         self.came += 1
@@ -143,9 +148,8 @@ class Reception:
         )
         if estimate is not None:
             fci = pack_remb_fci(*estimate)
-            await self._receiver._send_rtcp(
-                RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._own_ssrc, media_ssrc=0, fci=fci)
-            )
+            remb = RtcpPsfbPacket(RTCP_PSFB_APP, self._own_ssrc, media_ssrc=0, fci=fci)
+            await send_rtcp(self._receiver, remb)
 
     async def _send_report(self) -> None:
         assert self._ssrc is not None and self._statistics is not None
@@ -161,4 +165,4 @@ class Reception:
             lsr=lsr,
             dlsr=min(dlsr, 0xFFFFFFFF),
         )
-        await self._receiver._send_rtcp(RtcpRrPacket(ssrc=self._own_ssrc, reports=[info]))
+        await send_rtcp(self._receiver, RtcpRrPacket(ssrc=self._own_ssrc, reports=[info]))

@@ -18,6 +18,7 @@ from typing import Any
 from aiortc import clock
 from aiortc.rtp import RtcpPacket, RtcpSenderInfo, RtcpSrPacket, is_rtcp
 
+from server.webrtc.aiortc_private import TransportFilter
 from stream.timeline import TICK, TICK_RATE, rescale
 
 EARLY = (0, TICK_RATE // 4, TICK_RATE // 2, TICK_RATE)
@@ -43,7 +44,7 @@ def ntp_ticks(ticks: int) -> int:
     return (ticks << 32) // TICK_RATE
 
 
-class ReportingTransport:
+class ReportingTransport(TransportFilter):
     """Stands between one sender and its transport, sets its timestamps and its reports right.
 
     Args:
@@ -64,7 +65,7 @@ class ReportingTransport:
         zero: int,
         origin: int,
     ) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._ssrc = ssrc
         self._unit = Fraction(1, rate)
         self._sent = sent
@@ -77,20 +78,18 @@ class ReportingTransport:
         self._octets = 0
         self._burst = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    async def _send_rtp(self, data: bytes) -> None:
+    async def filter_sent(self, data: bytes) -> None:
+        """Correct a packet's timestamp, or the report in it, and send it."""
         if is_rtcp(data):
             if corrected := self._correct(data):
-                await self._transport._send_rtp(corrected)
+                await self.pass_on(corrected)
             return
         given = int.from_bytes(data[4:8], "big")
         if self._shift is None:
             self._first = self._sent()
             self._shift = self._timestamp(self._first) - given
         stamp = (given + self._shift) & 0xFFFFFFFF
-        await self._transport._send_rtp(data[:4] + stamp.to_bytes(4, "big") + data[8:])
+        await self.pass_on(data[:4] + stamp.to_bytes(4, "big") + data[8:])
         if int.from_bytes(data[8:12], "big") == self._ssrc:
             await self._count(data)
 
@@ -104,7 +103,7 @@ class ReportingTransport:
         self._octets += len(data) - 12
         if self._early and now - self._first >= self._early[0]:
             self._early.pop(0)
-            await self._transport._send_rtp(bytes(self._report(self._packets, self._octets)))
+            await self.pass_on(bytes(self._report(self._packets, self._octets)))
 
     def _correct(self, data: bytes) -> bytes:
         packets = RtcpPacket.parse(data)

@@ -7,10 +7,10 @@ import itertools
 import secrets
 import uuid
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from aiortc import RTCIceServer
 
+from server.webrtc.aiortc_private import own_ssrc, set_stream
 from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
 from server.webrtc.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
 from server.webrtc.whep_tracks import FeedTrack, PictureTrack, SoundTrack
@@ -88,7 +88,7 @@ class WhepPeer(Peer):
         if track in self._sounds[1:]:
             # Browsers keep one sound of a stream together with its picture, and not always the
             # first: any other is a stream of its own.
-            transceiver.sender._stream_id = str(uuid.uuid4())
+            set_stream(transceiver.sender, str(uuid.uuid4()))
 
     def _report_by_media_time(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -97,11 +97,9 @@ class WhepPeer(Peer):
         for sender in self.connection.getSenders():
             track = sender.track
             if isinstance(track, FeedTrack):
-                sent = track.sent
-                transport: Any = ReportingTransport(
-                    sender.transport, sender._ssrc, track.rate, sent, zero, origin
-                )
-                sender.setTransport(transport)
+                ssrc, rate, sent = own_ssrc(sender), track.rate, track.sent
+                reporting = ReportingTransport(sender.transport, ssrc, rate, sent, zero, origin)
+                reporting.install(sender)
 
 
 async def watch(
