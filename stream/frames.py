@@ -167,9 +167,8 @@ class PictureFormat:
 
     Attributes:
         codec: FFmpeg's name, such as ``h264``.
-        extradata: codec configuration as FFmpeg holds it; empty where it travels in the packets
-            (H.264 in Annex B form). Non-empty H.264 extradata that starts with 1 means packets
-            in AVCC form.
+        extradata: codec configuration as FFmpeg holds it; of H.264 and HEVC, which are always in
+            Annex B form, the parameter sets that every keyframe begins with.
         width, height: pixels.
         reordered: whether pictures are shown in another order than they are decoded.
     """

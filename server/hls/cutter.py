@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from server.hls.playlist import target_duration
-from stream.frames import PicturePacket
-from stream.media.annexb import parameter_sets
+from stream.frames import PictureFormat, PicturePacket
 from stream.timeline import TICK_RATE, Interval, seconds
 
 LONGEST = 6 * TICK_RATE
@@ -22,8 +21,6 @@ PATIENCE = TICK_RATE
 
 SHORTEST = TICK_RATE // 20
 """Shorter segments might hold no packet of sound."""
-
-Coding = tuple[str, int, int, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ class Cutter:
     def __init__(self, segment: int) -> None:
         self._segment = segment
         self._pictures: list[PicturePacket] = []
-        self._codings: dict[int, Coding] = {}  # by decoding time, of the key pictures held
-        self._coding: Coding | None = None
+        self._codings: dict[int, PictureFormat] = {}  # by decoding time, of the key pictures held
+        self._coding: PictureFormat | None = None
         self._key: PicturePacket | None = None  # the newest that began or was in a segment
         self._reorder = 0  # from decoding to showing, of the newest key picture
         self._wait_for_key = True
@@ -71,14 +68,10 @@ class Cutter:
     def add(self, picture: PicturePacket) -> None:
         """Take the next picture; those that cannot be decoded are left out."""
         if picture.key:
-            sets = parameter_sets(picture)
-            decodable = bool(sets) or picture.format.codec not in ("h264", "hevc")
-            in_time = self.start is None or picture.shown >= self.start
-            self._wait_for_key = not (decodable and in_time)
+            self._wait_for_key = self.start is not None and picture.shown < self.start
         if not self._wait_for_key:
             if picture.key:
-                coded = picture.format
-                self._codings[picture.time] = (coded.codec, coded.width, coded.height, sets)
+                self._codings[picture.time] = picture.format
                 self._reorder = picture.shown - picture.time
             self._pictures.append(picture)
 

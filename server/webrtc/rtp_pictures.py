@@ -10,7 +10,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
 from server.webrtc.rtp_order import Lost
-from stream.h264 import IDR, SPS, split_annexb, unit_type
+from stream.media.annexb import IDR, SPS, split_units, unit_type
 
 MAX_PICTURE = 8 << 20
 """Bytes of the largest coded picture that is put together."""
@@ -101,7 +101,7 @@ def is_key(codec: str, data: bytes) -> bool:
     """Whether decoding can begin at a picture, which for H.264 needs its parameter sets too."""
     if codec.upper() == "VP8":
         return not data[0] & 1
-    types = {unit_type(unit) for unit in split_annexb(data)}
+    types = {unit_type("h264", unit) for unit in split_units(data)}
     return IDR in types and SPS in types
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +15,6 @@ from aiortc.mediastreams import MediaStreamError
 from server.webrtc.opus_listener import OpusListener
 from server.webrtc.picture_transcode import from_key, transcoded
 from stream.frames import PicturePacket
-from stream.h264 import AnnexB
 from stream.live.feed import ORIGINAL, Feed
 from stream.timeline import TICK, TICK_RATE, rescale
 
@@ -28,8 +25,6 @@ BEHIND = 50
 """Packets of each kind that a viewer may be behind before it loses some."""
 
 _PICTURE_UNIT = Fraction(1, PICTURE_RATE)
-
-_log = logging.getLogger(__name__)
 
 
 class FeedTrack(MediaStreamTrack):
@@ -148,26 +143,17 @@ async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None
 
     Args:
         feed: whose picture.
-        codec: ``H264`` (in Annex B form, parameter sets before every key picture) or ``VP8``.
+        codec: ``H264`` or ``VP8``.
     """
     pictures = feed.picture.subscribe(BEHIND)
-    converter: AnnexB | None = None
     format_ = None
     try:
         async with contextlib.aclosing(from_key(pictures)) as packets:
             async for packet in packets:
-                try:
-                    if packet.format != format_:
-                        format_ = packet.format
-                        if format_.reordered or format_.codec.upper() != codec:
-                            break
-                        converter = AnnexB(format_.extradata) if codec == "H264" else None
-                    if converter is not None:
-                        data = converter.convert(packet.data, key=packet.key)
-                        packet = replace(packet, data=data)
-                except ValueError as error:
-                    _log.warning("a picture is left out: %s", error)
-                    continue
+                if packet.format != format_:
+                    format_ = packet.format
+                    if format_.reordered or format_.codec.upper() != codec:
+                        break
                 yield packet
             else:
                 return

@@ -8,8 +8,6 @@ import math
 from collections.abc import AsyncGenerator, Collection
 from functools import partial
 
-import av
-import av.error
 from aiortc import RTCIceServer
 
 from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
@@ -20,7 +18,8 @@ from server.webrtc.rtp_receive import Reception
 from server.webrtc.whip_sound import CHANNELS, SoundDecoder
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
-from stream.h264 import SPS, split_annexb, unit_type
+from stream.media.annexb import AnnexB
+from stream.media.pictures import coded_size
 from stream.timeline import TICK_RATE
 
 SOUND_WAIT = 0.12
@@ -67,7 +66,7 @@ class WhipSource(Peer):
         self._worker = Worker("whip")
         self._feedback: asyncio.Task[None] | None = None
         self._format: PictureFormat | None = None
-        self._parameters = b""
+        self._annexb = AnnexB("h264")
         self._last = -1
         self._began: float | None = None
 
@@ -208,28 +207,30 @@ class WhipSource(Peer):
         at = self._align.place(self._picture.clock.ticks(picture.timestamp))
         if at is None or self._decoder.origin is None:
             return None
+        data = picture.data
+        if picture.codec == "h264":
+            data = self._annexb.convert(data, key=picture.key)
         if picture.key:
-            await self._look(picture)
-        if self._format is None:
+            await self._look(picture.codec, data)
+        if self._format is None or not data:
             return None
         time = at - self._decoder.origin
         if time < max(0, self._last) - TICK_RATE:
             return None  # a clock was set back
         self._last = max(time, self._last + 1)
-        return PicturePacket(self._format, self._last, self._last, picture.key, picture.data)
+        return PicturePacket(self._format, self._last, self._last, picture.key, data)
 
-    async def _look(self, picture: CodedPicture) -> None:
-        """Find out the size of a key picture, where it may have changed."""
-        if picture.codec == "vp8":
-            self._format = PictureFormat("vp8", b"", *vp8_size(picture.data))
+    async def _look(self, codec: str, keyframe: bytes) -> None:
+        """Find out how a keyframe is coded, and its size where that may have changed."""
+        if codec == "vp8":
+            self._format = PictureFormat("vp8", b"", *vp8_size(keyframe))
             return
-        sets = b"".join(u for u in split_annexb(picture.data) if unit_type(u) == SPS)
-        if sets == self._parameters:
+        sets = self._annexb.sets
+        if self._format is not None and self._format.extradata == sets:
             return
-        size = await self._worker.run(partial(_decoded_size, picture.data))
+        size = await self._worker.run(partial(coded_size, codec, keyframe))
         if size is not None:
-            self._parameters = sets
-            self._format = PictureFormat("h264", b"", *size)
+            self._format = PictureFormat(codec, sets, *size)
 
     async def _give_feedback(self) -> None:
         asked = -KEY_AGAIN
@@ -267,13 +268,3 @@ async def publish(offer_sdp: str, *, ice_servers: Collection[RTCIceServer] = ())
         await source.aclose()
         raise
     return source
-
-
-def _decoded_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of an H.264 key picture, which only decoding tells for sure."""
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    with contextlib.suppress(av.error.FFmpegError, OSError):
-        for frame in [*decoder.decode(av.Packet(data)), *decoder.decode(None)]:
-            return frame.width, frame.height
-    return None

@@ -9,14 +9,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
-import av.stream
 import numpy as np
 
 from stream.clock.playout_clock import PlayoutClock
-from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
+from stream.frames import AudioChunk, PicturePacket
+from stream.media.pictures import SoundAndPicture
 from stream.media.reading import batches
-from stream.media.source import MediaSource, SourceInfo
-from stream.timeline import TICK, TICK_RATE, rescale
+from stream.media.source import MediaSource
+from stream.timeline import TICK_RATE
 
 CHANNELS = 2
 LAYOUT = "stereo"
@@ -29,8 +29,6 @@ PAUSE = 0.02
 """Seconds without media that end what a new connection delivers at once."""
 
 LONGEST_BURST = 5 * TICK_RATE
-
-_COVER = av.stream.Disposition.attached_pic
 
 _T = TypeVar("_T")
 
@@ -212,24 +210,17 @@ class MediaConnection:
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """See ``Connection``."""
         loop = asyncio.get_running_loop()
-        picture = _picture_stream(self._source.info)
-        media = batches(self._source, SPAN, close=True)
+        media = batches(SoundAndPicture(self._source), SPAN, close=True)
         zero: float | None = None
         try:
             async for batch in media:
                 if self._left:
                     return
-                kept = [
-                    _packet(item) if isinstance(item, CopiedPacket) else item
-                    for item in batch
-                    if isinstance(item, AudioChunk)
-                    or (isinstance(item, CopiedPacket) and item.stream == picture)
-                ]
-                if self._paced and kept:
-                    end = max(item.end for item in kept) / TICK_RATE
+                if self._paced:
+                    end = max(item.end for item in batch) / TICK_RATE
                     zero = loop.time() - end if zero is None else zero
                     await asyncio.sleep(max(0.0, zero + end - loop.time()))
-                yield kept
+                yield batch
         finally:
             await media.aclose()
 
@@ -240,25 +231,3 @@ class MediaConnection:
     def status(self) -> ConnectionStatus:
         """See ``Connection``."""
         return ConnectionStatus("pull")
-
-
-def _picture_stream(info: SourceInfo) -> int | None:
-    """Index of the first stream that moves."""
-    for stream in info.streams:
-        if stream.type == "video" and not stream.disposition & _COVER:
-            return int(stream.index)
-    return None
-
-
-def _packet(item: CopiedPacket) -> PicturePacket:
-    packet = item.packet
-    context = packet.stream.codec_context
-    coded = PictureFormat(
-        context.name,
-        bytes(context.extradata or b""),
-        context.width,
-        context.height,
-        reordered=bool(context.has_b_frames),
-    )
-    shown = item.time if packet.pts is None else rescale(packet.pts, packet.time_base, TICK)
-    return PicturePacket(coded, item.time, shown, packet.is_keyframe, bytes(packet))

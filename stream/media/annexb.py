@@ -1,93 +1,145 @@
-"""H.264 and HEVC packets in Annex B form, each decodable start with its parameter sets.
+"""H.264 and HEVC pictures in one form: start codes, and parameter sets in every keyframe.
 
-Sources hold pictures either with start codes or with length prefixes and their parameter sets
-apart. FFmpeg's muxers make of Annex B whatever their container wants, and find the parameter
-sets in it, so one form serves them all.
+Sources delimit NAL units by start codes (Annex B) or by length prefixes (AVCC), and carry their
+parameter sets in the stream or beside it. Pictures take this one form where they enter, so nothing
+behind has to ask. FFmpeg's muxers make of it whatever their container wants.
+
+FFmpeg's `hevc_mp4toannexb` would not do (FFmpeg 8.1): it overlooks a configuration that changes
+midway, and puts the first one's sets before those in the stream, which costs decoders pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from stream.frames import PictureFormat, PicturePacket
-from stream.h264 import counted_units, read_configuration, split_annexb
+from dataclasses import dataclass
 
 START_CODE = b"\x00\x00\x00\x01"
 
-
-def annex_b(packet: PicturePacket, *, configured: bool | None = None) -> bytes:
-    """The packet's bytes with start codes.
-
-    Args:
-        packet: of any codec; other codecs than H.264 and HEVC are returned as they are.
-        configured: whether parameter sets must be inside; by default in key pictures.
-    """
-    codec = packet.format.codec
-    if codec not in _SETS:
-        return packet.data
-    units = list(_units(packet))
-    if configured if configured is not None else packet.key:
-        kinds = [_kind(codec, unit) for unit in units]
-        if not _SETS[codec] & set(kinds):
-            # A delimiter, where there is one, must stay the first unit of its picture.
-            at = 1 if kinds[:1] == [_DELIMITER[codec]] else 0
-            units[at:at] = _stored_sets(packet.format)
-        elif _prefix(packet.format) == 0:
-            return packet.data
-    elif _prefix(packet.format) == 0:
-        return packet.data
-    return b"".join(START_CODE + unit for unit in units)
+IDR, SPS = 5, 7
+"""Types of H.264's NAL units."""
 
 
-def parameter_sets(packet: PicturePacket) -> tuple[bytes, ...]:
-    """The parameter sets that apply from this key picture on; empty for other codecs."""
-    codec = packet.format.codec
-    if codec not in _SETS:
-        return ()
-    inside = tuple(unit for unit in _units(packet) if _kind(codec, unit) in _SETS[codec])
-    return inside or tuple(_stored_sets(packet.format))
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """Types of NAL units: parameter sets, in the order of their use, and what shows nothing."""
+
+    sets: tuple[int, ...]
+    idle: tuple[int, ...]
 
 
-_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
-_DELIMITER = {"h264": 9, "hevc": 35}
+CODECS = {"h264": _Codec((7, 8), (9, 12)), "hevc": _Codec((32, 33, 34), (35, 38))}
+"""The codecs that have this form, by FFmpeg's name."""
 
 
-def _kind(codec: str, unit: bytes) -> int:
-    if not unit:
-        return -1
+def split_units(data: bytes) -> Iterator[bytes]:
+    """The NAL units between start codes of three or four bytes; never an empty one."""
+    start = data.find(b"\x00\x00\x01")
+    while start >= 0:
+        start += 3
+        end = data.find(b"\x00\x00\x01", start)
+        # Zeros before a start code belong to it: a unit never ends in a zero byte.
+        unit = data[start : end if end >= 0 else len(data)].rstrip(b"\x00")
+        if unit:
+            yield unit
+        start = end
+
+
+def unit_type(codec: str, unit: bytes) -> int:
+    """The type of a NAL unit without its start code."""
     return unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F
 
 
-def _prefix(coded: PictureFormat) -> int:
-    """Bytes in a unit's length prefix; 0 where there are start codes instead."""
-    stored = coded.extradata
-    at = 4 if coded.codec == "h264" else 21
-    return (stored[at] & 3) + 1 if stored[:1] == b"\x01" and len(stored) > at else 0
+class AnnexB:
+    """Brings the pictures of one stream into Annex B form.
+
+    Args:
+        codec: one of ``CODECS``.
+        configuration: what the container says beside the stream; see `configure`.
+    """
+
+    def __init__(self, codec: str, configuration: bytes = b"") -> None:
+        self._codec = codec
+        self._sets: dict[int, list[bytes]] = {}
+        self._prefix = 0
+        self.configure(configuration)
+
+    @property
+    def sets(self) -> bytes:
+        """The newest parameter sets, with start codes."""
+        known = (self._sets.get(kind, []) for kind in CODECS[self._codec].sets)
+        return _delimited(unit for units in known for unit in units)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a parameter set of every type, without which nothing can be decoded."""
+        return all(kind in self._sets for kind in CODECS[self._codec].sets)
+
+    def configure(self, configuration: bytes) -> None:
+        """Take the stream's configuration, also a new one midway, as far as it can be read.
+
+        Args:
+            configuration: a record that begins with 1 (avcC or hvcC of ISO/IEC 14496-15) means
+                that units follow their lengths; anything else, that start codes delimit them.
+        """
+        record = configuration[:1] == b"\x01"
+        at = 4 if self._codec == "h264" else 21
+        self._prefix = (configuration[at] & 3) + 1 if record and len(configuration) > at else 0
+        self._remember(
+            _stored(self._codec, configuration) if record else split_units(configuration)
+        )
+
+    def convert(self, data: bytes, *, key: bool) -> bytes:
+        """One picture with start codes; a keyframe begins with all parameter sets.
+
+        Delimiters and filler are left out, and so is a unit that is cut short.
+
+        Returns:
+            Nothing if that leaves nothing.
+        """
+        units = list(_prefixed(data, self._prefix) if self._prefix else split_units(data))
+        self._remember(units)
+        codec = CODECS[self._codec]
+        left_out = codec.idle + codec.sets if key else codec.idle
+        kept = [unit for unit in units if unit_type(self._codec, unit) not in left_out]
+        return (self.sets if key and kept else b"") + _delimited(kept)
+
+    def _remember(self, units: Iterator[bytes] | list[bytes]) -> None:
+        """Newer parameter sets replace those of their type."""
+        found: dict[int, list[bytes]] = {}
+        for unit in units:
+            kind = unit_type(self._codec, unit)
+            if kind in CODECS[self._codec].sets:
+                found.setdefault(kind, []).append(unit)
+        self._sets |= found
 
 
-def _units(packet: PicturePacket) -> Iterator[bytes]:
-    size = _prefix(packet.format)
-    return _prefixed(packet.data, size) if size else split_annexb(packet.data)
+def _delimited(units: Iterator[bytes] | list[bytes]) -> bytes:
+    return b"".join(START_CODE + unit for unit in units)
 
 
 def _prefixed(data: bytes, size: int) -> Iterator[bytes]:
+    """The NAL units behind lengths of ``size`` bytes; never an empty one."""
     at = 0
-    while at + size < len(data):
-        length = int.from_bytes(data[at : at + size], "big")
-        yield data[at + size : at + size + length]
-        at += size + length
+    while at < len(data):
+        begin = at + size
+        at = begin + int.from_bytes(data[at:begin], "big")
+        if begin < at <= len(data):
+            yield data[begin:at]
 
 
-def _stored_sets(coded: PictureFormat) -> list[bytes]:
-    stored = coded.extradata
-    if stored[:1] != b"\x01":
-        return list(split_annexb(stored))
-    sets: list[bytes] = []
-    if coded.codec == "h264":
-        sets = read_configuration(stored).sets
+def _stored(codec: str, record: bytes) -> Iterator[bytes]:
+    """The NAL units of an avcC or hvcC record, as far as there are."""
+    if codec == "h264":
+        at, arrays, head, mask = 5, 2, 1, 0x1F  # sequence, then picture parameter sets
     else:
-        at = 23
-        for _ in range(stored[22] if len(stored) > 22 else 0):
-            count = int.from_bytes(stored[at + 1 : at + 3], "big")
-            at = counted_units(stored, at + 3, count, sets)
-    return [unit for unit in sets if _kind(coded.codec, unit) in _SETS[coded.codec]]
+        at, arrays, head, mask = 23, record[22] if len(record) > 22 else 0, 3, 0xFF
+    for _ in range(arrays):
+        # hvcC says the type before a count of two bytes, of which the second suffices.
+        count = int.from_bytes(record[at + head - 1 : at + head], "big") & mask
+        at, mask = at + head, 0xFF
+        for _ in range(count):
+            length = int.from_bytes(record[at : at + 2], "big")
+            unit = record[at + 2 : at + 2 + length]
+            at += 2 + length
+            if unit and at <= len(record):
+                yield unit

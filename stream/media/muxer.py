@@ -13,7 +13,7 @@ from av.stream import Disposition
 from stream.errors import LivedubError
 from stream.frames import PictureFormat, PicturePacket
 from stream.media.aac import LAYOUTS, AacPacket
-from stream.media.annexb import annex_b
+from stream.media.annexb import CODECS
 from stream.media.languages import container_tag
 from stream.timeline import TICK, TICK_RATE
 
@@ -68,8 +68,11 @@ class Muxer:
 
     def write_picture(self, packet: PicturePacket, duration: int) -> None:
         """Write a picture that is the newest for ``duration`` ticks; the first must be a key."""
-        coded: Any = av.Packet(annex_b(packet, configured=packet.key or not self._configured))
+        data = packet.data
+        if not self._configured and not packet.key and packet.format.codec in CODECS:
+            data = packet.format.extradata + data  # the container's header is made of it
         self._configured = True
+        coded: Any = av.Packet(data)
         coded.stream = self._picture
         coded.time_base = TICK
         # Before a source's first key picture is shown its decoding time may be negative, which

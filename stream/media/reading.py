@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
+from typing import Protocol, TypeVar
 
 from stream.flow.worker import Worker
-from stream.frames import (
-    AudioChunk,
-    Batch,
-    CopiedPacket,
-)
-from stream.media.source import MediaSource
+from stream.frames import AudioChunk, CopiedPacket, PicturePacket
+
+Item = TypeVar("Item", bound=AudioChunk | CopiedPacket | PicturePacket)
+Item_co = TypeVar("Item_co", bound=AudioChunk | CopiedPacket | PicturePacket, covariant=True)
+
+
+class Media(Protocol[Item_co]):
+    """Media in order that is read by blocking, such as a ``MediaSource``."""
+
+    def __iter__(self) -> Iterator[Item_co]: ...
+
+    def close(self) -> None:
+        """Let go of the source; not while another thread iterates."""
+        ...
 
 
 async def batches(
-    source: MediaSource, span: int, *, close: bool = False
-) -> AsyncGenerator[Batch, None]:
+    source: Media[Item], span: int, *, close: bool = False
+) -> AsyncGenerator[list[Item], None]:
     """The media of a source, read in a thread of its own, in lists of about ``span`` ticks.
 
     With ``close`` the source is closed by whoever reads it last, which is the thread itself
@@ -31,11 +40,9 @@ async def batches(
         await worker.aclose()
 
 
-def _batches(
-    source: MediaSource, span: int, *, close: bool
-) -> Iterator[list[AudioChunk | CopiedPacket]]:
-    """Fewer hand-overs between threads."""
-    batch: list[AudioChunk | CopiedPacket] = []
+def _batches(source: Media[Item], span: int, *, close: bool) -> Iterator[list[Item]]:
+    """Batch items to cross threads less often."""
+    batch: list[Item] = []
     begin: int | None = None
     try:
         for item in source:

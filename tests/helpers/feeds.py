@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
+from stream.frames import AudioChunk, PicturePacket
 from stream.live.feed import ORIGINAL, Event, Feed, voice_of
+from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
-from stream.timeline import FRAME, TICK, TICK_RATE, rescale
+from stream.timeline import FRAME, TICK_RATE
 
 
 @contextlib.asynccontextmanager
@@ -55,12 +56,10 @@ async def _play(feed: Feed, source: MediaSource, tracks: tuple[str, ...]) -> Non
     sound = np.zeros((0, feed.channels), np.float32)
     start = said = 0
     pictures: list[PicturePacket] = []
-    for item in source:
-        if isinstance(item, CopiedPacket):
-            if source.info.streams[item.stream].type == "video":
-                pictures.append(_picture(item))
+    for item in SoundAndPicture(source):
+        if isinstance(item, PicturePacket):
+            pictures.append(item)
             continue
-        assert isinstance(item, AudioChunk)
         sound = np.concatenate([sound, item.samples])
         while len(sound) >= FRAME:
             await asyncio.sleep(max(0.0, feed.due(start) - loop.time()))
@@ -77,20 +76,6 @@ async def _play(feed: Feed, source: MediaSource, tracks: tuple[str, ...]) -> Non
                 _say(feed, said, tracks)
                 said = start // TICK_RATE
     feed.close()
-
-
-def _picture(item: CopiedPacket) -> PicturePacket:
-    packet = item.packet
-    context = packet.stream.codec_context
-    coded = PictureFormat(
-        context.name,
-        context.extradata or b"",
-        context.width,
-        context.height,
-        reordered=bool(context.has_b_frames),
-    )
-    shown = rescale(packet.pts, packet.time_base, TICK)
-    return PicturePacket(coded, item.time, shown, packet.is_keyframe, bytes(packet))
 
 
 def _say(feed: Feed, second: int, tracks: tuple[str, ...]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from stream.frames import CopiedPacket, PicturePacket, Samples
+from stream.frames import PicturePacket, Samples
+from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
-from tests.helpers.feeds import _picture as picture
 
 
 def ffmpeg(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[bytes]:
@@ -70,9 +70,6 @@ def likeness(one: Samples, other: Samples) -> float:
 def pictures_of(path: Path) -> list[PicturePacket]:
     """The pictures of a file as a feed shows them; its first timestamp is media time 0."""
     found = MediaSource(str(path))
-    video = {stream.index for stream in found.info.streams if stream.type == "video"}
-    pictures = [
-        picture(item) for item in found if isinstance(item, CopiedPacket) and item.stream in video
-    ]
+    pictures = [item for item in SoundAndPicture(found) if isinstance(item, PicturePacket)]
     found.close()
     return pictures
