@@ -59,12 +59,12 @@ eval: demo/set/manifest.yaml
 	  --clips lighthouse,monologue --delays 3,4,6 --out demo/eval-live
 
 test: $(VENV)/.dev
-	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null \
+	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null && command -v turnserver >/dev/null \
 	  && ls /usr/lib/nginx/modules/ngx_rtmp_module.so >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp chromium >/dev/null; \
-	else echo "Without ffmpeg, nginx's RTMP module and Chromium some tests will skip"; fi
+	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp coturn openssl chromium >/dev/null; \
+	else echo "Without ffmpeg, nginx's RTMP module, coturn and Chromium some tests will skip"; fi
 # On a busy machine a browser or a server may take longer than a test waits: what failed is given one
 # more chance, by itself.
 	$(BIN)/python -m pytest -q -m 'not quiet' $(PYTEST) $(FILES) || $(AGAIN) -m 'not quiet'

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
 from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
-from stages.registry import find, names, option_sections
+from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
@@ -156,9 +156,10 @@ def _checked(values: dict[str, Any], where: str) -> Config:
         engine, choices = getattr(config, kind_).engine, names(kind_)
         if kind_ == "speakers":
             choices = ("none", *choices)
-        if engine not in choices:
+        if engine not in choices and not is_external(engine):
             raise ConfigError(
-                f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}"
+                f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}, "
+                "or module:Class"
             )
     _check_voices(config, where)
     segment = config.segment

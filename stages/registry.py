@@ -1,15 +1,20 @@
-"""Engines by name: what each is, what it needs, and how it is made."""
+"""Engines by name: what each is, what it needs, and how it is made.
+
+An engine from outside is named ``module:Class`` instead; it keeps a contract in ``stages.base``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from stages.base import EngineError
+from stages.base import EngineError, Recogniser, SpeakerEncoder, Synthesiser, Translator
 
 
 @dataclass(frozen=True)
@@ -151,9 +156,22 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
 )
 
 
+CONTRACTS: Mapping[str, type[Any]] = MappingProxyType(
+    {"asr": Recogniser, "mt": Translator, "tts": Synthesiser, "speakers": SpeakerEncoder}
+)
+"""What an engine of each kind must have."""
+
+_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
 def names(kind: str) -> tuple[str, ...]:
     """Names of the engines of a kind: ``asr``, ``mt``, ``tts`` or ``speakers``."""
     return tuple(ENGINES[kind])
+
+
+def is_external(name: str) -> bool:
+    """Whether an engine's name is ``module:Class``: code from outside, imported when it is made."""
+    return _REFERENCE.fullmatch(name) is not None
 
 
 def find(kind: str, name: str) -> Engine:
@@ -164,9 +182,13 @@ def find(kind: str, name: str) -> Engine:
     """
     if kind not in ENGINES:
         raise EngineError(f"There are no '{kind}' engines, only {', '.join(ENGINES)}.")
+    if is_external(name):
+        return Engine(name, "an engine from outside", "its own", code_licence="its own")
     if name not in ENGINES[kind]:
         choices = ", ".join(ENGINES[kind])
-        raise EngineError(f"{kind}.engine is '{name}', but must be one of {choices}.")
+        raise EngineError(
+            f"{kind}.engine is '{name}', but must be one of {choices}, or module:Class."
+        )
     return ENGINES[kind][name]
 
 
@@ -212,7 +234,7 @@ def create(kind: str, name: str, **options: Any) -> Any:
 
     Args:
         kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
-        name: one of ``names(kind)``.
+        name: one of ``names(kind)``, or ``module:Class``.
         options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
             asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
             threads`` for tts, ``model`` for speakers; and ``options``, if it has such.
@@ -221,18 +243,45 @@ def create(kind: str, name: str, **options: Any) -> Any:
         A ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.
 
     Raises:
-        EngineError: in one sentence, for an unknown name, something not installed, or an
-            engine that cannot do what the options ask.
+        EngineError: in one sentence, for an unknown name, something not installed, an engine
+            from outside that cannot be imported or does not keep its contract, or one that
+            cannot do what the options ask.
     """
     engine = find(kind, name)
     if absent := missing(kind, name):
         raise EngineError(f"{kind}.engine '{name}' needs {install_command(absent)}.")
+    if is_external(name):
+        return _external(kind, name, options)
     return _imported(engine.factory)(**options)
 
 
 def install_command(requirements: tuple[str, ...]) -> str:
     """The command that installs pip requirements."""
     return "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
+
+
+def _external(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    """An engine from outside, whose mistakes get one sentence each."""
+    try:
+        factory = _imported(name)
+    except Exception as error:  # whatever its module raises while it is imported
+        raise EngineError(f"{kind}.engine '{name}' cannot be imported: {error}.") from error
+    try:
+        inspect.signature(factory).bind(**options)
+    except TypeError as error:
+        given = ", ".join(options)
+        raise EngineError(
+            f"{kind}.engine '{name}' must take {given} as keyword arguments: {error}."
+        ) from None
+    made = factory(**options)
+    contract = CONTRACTS[kind]
+    members = (*contract.__annotations__, *vars(contract))
+    if lacking := [one for one in members if one[0] != "_" and not hasattr(made, one)]:
+        raise EngineError(
+            f"{kind}.engine '{name}' lacks {', '.join(lacking)}: see {contract.__name__} in "
+            f"{contract.__module__}."
+        )
+    return made
 
 
 def _imported(reference: str) -> Any:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from server.config import DAEMON_SECTIONS, Config, ConfigError, amend
 from stages.options import STRICT
+from stages.registry import is_external
 from stream.errors import UserError
 
 PUBLISH = "publish"
@@ -85,6 +86,11 @@ class SessionSpec(BaseModel):
             if (section := name.partition(".")[0]) in DAEMON_SECTIONS:
                 raise SpecError(
                     f"settings of the {section} section belong to the daemon, not to a session"
+                )
+            if name.endswith(".engine") and is_external(str(changes[name])):
+                raise SpecError(
+                    f"{name} cannot be '{changes[name]}': no session may name code, only the "
+                    f"{section} section of the daemon"
                 )
         try:
             amended = amend(config, changes)

@@ -26,6 +26,13 @@ def test_its_own_settings_are_laid_over_the_daemons() -> None:
     ("spec", "complaint"),
     [
         ({"settings": {"tts.engine": "nobody"}}, "must be one of"),
+        ({"settings": {"tts.engine": "os:system"}}, "no session may name code"),
+        ({"settings": {"mt.engine": "a.b:C"}}, "only the mt section of the daemon"),
+        ({"settings": {"tts.engine": "a b:C"}}, "must be one of"),
+        ({"settings": {"tts.engine": ["os:system"]}}, "tts.engine is"),
+        ({"settings": {"tts": {"engine": "os:system"}}}, "section.key"),
+        ({"outputs": [{"url": "https://a/b"}]}, "an output's url is rtmp://"),
+        ({"outputs": [{"url": "rtmp://a:b/c"}]}, "an output's url is rtmp://"),
         ({"settings": {"tts.nothing": 1}}, "unknown key 'tts.nothing'"),
         ({"settings": {"nothing": 1}}, "section.key"),
         ({"settings": {"serve.token": "x"}}, "belong to the daemon"),
