@@ -23,10 +23,11 @@ from rich.table import Table
 from talk import TALK
 
 from server.config import Config, amend, load
-from server.engines.options import load_engines
+from server.engines.pool import EnginePool, LaneEngines, SourceEngines
 from server.evaluation.measure import measure_files
 from server.sessions.file import FileSession
 from stages.base import Recogniser, Synthesiser
+from stages.vad import SileroDetector
 from stream.frames import PLAIN, Manner, Samples, Transcript
 from stream.media.sink import FileSink
 from stream.media.source import MediaSource
@@ -148,19 +149,19 @@ async def compare(
     found: list[Result] = []
     for voice in voices:
         config = load(assignments=[f"tts.engine={voice}", *UNHURRIED])
-        engines = await load_engines(config)
-        pace = await engines.warm_up()
+        pool = EnginePool()
+        engines, lane = await pool.source(config, voice), await pool.lane(config, voice)
         engines = replace(engines, recogniser=Remembering(engines.recogniser))
         if not live:  # which must take as long as it takes
-            remembered = RememberedSpeech(voice, engines.synthesiser, speech)
-            engines = replace(engines, synthesiser=remembered)
+            remembered = RememberedSpeech(voice, lane.synthesiser, speech)
+            lane = replace(lane, synthesiser=remembered)
         try:
             for name, clip in clips.items():
                 for setting in settings:
                     changed = amend(config, SETTINGS[setting])
                     with tempfile.TemporaryDirectory() as folder:
                         out = Path(folder) / "dub.mp4"
-                        session = _session(changed, engines, clip, out, pace, live=live)
+                        session = _session(changed, engines, lane, clip, out, live=live)
                         outcome = await session.run()
                         measured = None
                         if measure:
@@ -186,12 +187,19 @@ async def compare(
                         written = json.dumps([asdict(one) for one in found], indent=1)
                         await asyncio.to_thread(kept.write_text, written)
         finally:
-            await engines.aclose()
+            await engines.detector.aclose()
+            await pool.aclose()
     return found
 
 
 def _session(
-    config: Config, engines: object, clip: Path, out: Path, pace: float, *, live: bool
+    config: Config,
+    engines: SourceEngines,
+    lane: LaneEngines,
+    clip: Path,
+    out: Path,
+    *,
+    live: bool,
 ) -> FileSession:
     source = MediaSource(str(clip))
     sink = FileSink(
@@ -202,7 +210,8 @@ def _session(
         replace=False,
         bitrate=config.output.bitrate,
     )
-    return FileSession(config, engines, source, sink, realtime=live, pace=pace)  # type: ignore[arg-type]
+    own = replace(engines, detector=SileroDetector())  # which the session closes
+    return FileSession(config, own, lane, source, sink, realtime=live)
 
 
 def table(results: Sequence[Result]) -> Table:

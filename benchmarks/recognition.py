@@ -29,7 +29,6 @@ import random
 import re
 import statistics
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,12 +50,13 @@ from stages.mt.bergamot import Bergamot
 from stages.mt.continuation import Context, InContext
 from stages.text.sentences import sentences
 from stages.vad import SileroDetector
-from stream.frames import Samples, Transcript, Utterance
-from stream.speech.incremental import Incremental, since_onset
-from stream.speech.segment import Draft, Segmenter
+from stream.frames import Samples, Transcript
+from stream.speech.hearing import Hearing
+from stream.speech.incremental import Found
 from stream.timeline import TICK_RATE, Interval, ticks
 
 RATE = 16_000
+WINDOW = 512
 APART = 2.0
 """Seconds between paragraphs: longer than any pause that is waited through."""
 DELAYS = (3.0, 4.0, 6.0)
@@ -124,13 +124,14 @@ class Ear:
 async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay: float | None,
                pace: float) -> list[Unit]:  # fmt: skip
     """All units of the sound; live behind by ``delay``, or offline."""
-    cutter = segmenter(config, 512, delay=delay, pace=pace)
-    incremental = increments(config, cutter, live=delay is not None, pace=pace)
-    run = _Run(ear, cutter, incremental, live=delay is not None)
+    live = delay is not None
+    cutter = segmenter(config, WINDOW, delay=delay, pace=pace)
+    incremental = increments(config, cutter, live=live, pace=pace)
+    run = _Run(ear, Hearing(cutter, incremental, inline=not live))
     for index, probability in enumerate(speech):
-        window = audio[index * 512 : (index + 1) * 512]
-        await run.push(window, probability, (index + 1) * 512 / RATE)
-    await run.ended(cutter.finish(), len(audio) / RATE)
+        window = audio[index * WINDOW :][:WINDOW]
+        await run.push(window, probability, (index + 1) * WINDOW / RATE)
+    await run.finish(len(audio) / RATE)
     case, units = SentenceCase(), sorted(run.units, key=lambda unit: unit.start)
     slots = [Interval(ticks(unit.start), ticks(unit.end)) for unit in units]
     texts = [case.of(unit.text, slot) for unit, slot in zip(units, slots, strict=True)]
@@ -138,54 +139,44 @@ async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay:
 
 
 class _Run:
-    def __init__(self, ear: Ear, cutter: Segmenter, incremental: Incremental | None, *, live: bool):
-        self._ear, self._cutter, self._incremental, self._live = ear, cutter, incremental, live
-        self._answers: deque[tuple[float, Draft, Transcript]] = deque()
+    """Drives the hearing as the pipeline does, on the virtual clock."""
+
+    def __init__(self, ear: Ear, hearing: Hearing) -> None:
+        self._ear, self._hearing = ear, hearing
+        self._answer: tuple[float, Transcript] | None = None
         self.units: list[Unit] = []
 
     async def push(self, window: Samples, probability: float, now: float) -> None:
-        """One window, as the pipeline takes it."""
-        cutter, incremental = self._cutter, self._incremental
-        await self.ended(cutter.push(window, np.float32([probability])), now)
-        if incremental is None:
-            while cutter.wants_cut():
-                pending = cutter.pending()
-                heard, at = await self._ear.hear(pending, now, words=True)
-                await self.ended([cutter.cut(cutter.choose_cut(heard.words, pending))], at)
-            return
-        while self._answers and self._answers[0][0] <= now:
-            incremental.heard(*self._answers.popleft()[1:])
-        if not self._answers and (draft := incremental.due()) is not None:
+        """One window."""
+        hearing = self._hearing
+        await self._note(hearing.push(window, np.float32([probability])), now)
+        if self._answer is not None and self._answer[0] <= now:
+            await self._answered(now)
+        while self._answer is None and (draft := hearing.due()) is not None:
             heard, at = await self._ear.hear(draft.audio, now, words=True)
-            heard = since_onset(draft, heard)
-            self._answers.append((at if self._live else now, draft, heard))
-            if not self._live:
-                incremental.heard(*self._answers.popleft()[1:])
-        for spoken in incremental.advance():
-            if spoken.transcript is None:
-                await self.ended([spoken.utterance], now)
-            else:
-                self._note(spoken.utterance, spoken.transcript, now)
+            self._answer = at, hearing.own(heard)
+            if hearing.inline:
+                await self._answered(now)
 
-    async def ended(self, utterances: Sequence[Utterance], now: float) -> None:
-        """Utterances whose end the segmenter found."""
-        for utterance in utterances:
-            spoken = self._incremental.known(utterance) if self._incremental else None
-            if spoken is not None and spoken.transcript is not None:
-                self._note(utterance, spoken.transcript, now)
-                continue
-            awaited = [a for a in self._answers if a[1].voiced * 3 >= utterance.slot.end]
-            if awaited and awaited[0][1].onset * 3 == utterance.slot.start:
-                self._note(utterance, awaited[0][2], awaited[0][0])
-                continue
-            heard, at = await self._ear.hear(utterance.audio, now, words=False)
-            self._note(utterance, heard, at)
+    async def finish(self, now: float) -> None:
+        """The sound is over."""
+        await self._note(self._hearing.finish(), now)
 
-    def _note(self, utterance: Utterance, transcript: Transcript, known: float) -> None:
-        slot = utterance.slot
-        if transcript.text:
-            unit = Unit(slot.start / TICK_RATE, slot.end / TICK_RATE, known, transcript.text)
-            self.units.append(unit)
+    async def _answered(self, now: float) -> None:
+        assert self._answer is not None
+        (_, transcript), self._answer = self._answer, None
+        await self._note(self._hearing.answer(transcript), now)
+
+    async def _note(self, found: Sequence[Found], now: float) -> None:
+        for each in found:
+            slot, transcript, known = each.utterance.slot, each.transcript, now
+            if transcript is None and each.awaited and self._answer is not None:
+                known, transcript = self._answer
+            if transcript is None:
+                transcript, known = await self._ear.hear(each.utterance.audio, now, words=False)
+            if transcript.text:
+                start, end = slot.start / TICK_RATE, slot.end / TICK_RATE
+                self.units.append(Unit(start, end, known, transcript.text))
 
 
 def paragraphs(texts: Sequence[tuple[float, str]], ends: Sequence[float]) -> list[str]:

@@ -23,7 +23,7 @@ from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
-from stream.speech.segment import SegmentOptions
+from stream.speech.lengths import SegmentOptions
 
 
 class ConfigError(UserError):

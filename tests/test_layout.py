@@ -9,6 +9,7 @@ room of its own. Rooms in parentheses share a level and know nothing of each oth
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -83,7 +84,16 @@ class Layout:
 def _files(root: Path, folder: str) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted((root / folder).rglob("*.py")):
         name = path.relative_to(root).with_suffix("").as_posix().removesuffix("/__init__")
-        yield name, ast.parse(path.read_text(encoding="utf-8"))
+        yield name, _parsed(path.read_text(encoding="utf-8"))
+
+
+def _parsed(source: str) -> ast.Module:
+    # CPython 3.11 counts its depth wrongly where a finalizer parses too, as tracebacks do.
+    gc.disable()
+    try:
+        return ast.parse(source)
+    finally:
+        gc.enable()
 
 
 def _imports(root: Path, packages: list[str]) -> Iterator[Import]:

@@ -12,9 +12,9 @@ from benchmarks.peers.recogniser import Commit
 from server.evaluation.performance import Spoken
 from stages.base import Synthesiser, Translator
 from stages.text.sentences import ends_sentence
-from stream.dub.pipeline import ON_TIME
+from stream.dub.lateness import Lateness
 from stream.frames import Fate, Samples
-from stream.timeline import seconds
+from stream.timeline import ticks
 
 
 async def sentences(commits: AsyncIterator[Commit]) -> AsyncIterator[Commit]:
@@ -62,8 +62,7 @@ class Interpreter:
         if first is None:
             return spoken.model_copy(update={"fate": Fate.EMPTY})
         dub = first / self.voice.sample_rate, self._at / self.voice.sample_rate
-        late = dub[0] - piece.start > seconds(ON_TIME)
-        fate = Fate.LATE if late else Fate.ON_TIME
+        fate = Lateness().fate(ticks(max(dub[0] - piece.start, 0.0)))
         lag = ready - piece.start
         known = {"dub": dub, "fate": fate, "speed": 1.0, "tempo": 1.0, "ready": lag}
         return spoken.model_copy(update=known)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from server.config import Config, load
-from server.engines.options import load_engines
+from server.engines.pool import EnginePool
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
@@ -35,13 +35,14 @@ def run_file(options: argparse.Namespace, console: Console) -> int:
 
 async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
     source = MediaSource(str(options.input), audio_track=options.audio_track)
-    began = time.monotonic()
+    pool, began = EnginePool(), time.monotonic()
     try:
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
-            engines = await load_engines(config)
-            pace = await engines.warm_up()
+            engines = await pool.source(config, "file")
+            lane_engines = await pool.lane(config, "file")
     except BaseException:
         source.close()
+        await pool.aclose()
         raise
     load_seconds = time.monotonic() - began
     try:
@@ -61,11 +62,11 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
             session = FileSession(
                 config,
                 engines,
+                lane_engines,
                 source,
                 sink,
                 realtime=options.realtime,
                 load=load_seconds,
-                pace=pace,
             )
         except BaseException:
             sink.discard()
@@ -78,7 +79,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         finally:
             watching.cancel()
     finally:
-        await engines.aclose()
+        await pool.aclose()
     _write_companions(options, config, session.jobs, outcome)
     _print_summary(outcome.report, console)
     return 130 if interrupted.is_set() else 0
@@ -121,7 +122,6 @@ def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
-    stopping: set[asyncio.Task[None]] = set()
 
     def handle() -> None:
         if interrupted.is_set():
@@ -129,7 +129,7 @@ def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
             return
         interrupted.set()
         console.print("Stopping: finishing the file with what is dubbed so far.")
-        stopping.add(loop.create_task(session.stop()))
+        session.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, handle)
@@ -184,17 +184,14 @@ def _write_companions(
         draw_sync(options.plot, outcome.report, outcome.source_speech, outcome.dub_speech)
     if options.subtitles is not None:
         options.subtitles.mkdir(parents=True, exist_ok=True)
-        spoken = [job for job in jobs if job.transcript and job.transcript.text.strip()]
+        spoken = [job for job in jobs if job.text.strip()]
         stem = options.output.stem
         source, target = config.languages.source, config.target
-        originals = [Cue(job.slot, job.transcript.text) for job in spoken if job.transcript]
+        originals = [Cue(job.slot, job.text) for job in spoken]
         write(options.subtitles / f"{stem}.{source}.vtt", originals)
         if target != source:
             # Where there is no translation the viewer still gets the words.
-            dubbed = [
-                Cue(job.slot, job.translation or (job.transcript.text if job.transcript else ""))
-                for job in spoken
-            ]
+            dubbed = [Cue(job.slot, job.translation or job.text) for job in spoken]
             write(options.subtitles / f"{stem}.{target}.vtt", dubbed)
 
 

@@ -135,7 +135,7 @@ class _Listening:
         except ListenError as error:
             self._error = error  # what was received before is finished first
         finally:
-            await self._sound.close()
+            self._sound.close()
 
     async def _write(self, worker: Worker) -> None:
         with contextlib.suppress(OutputGone):

@@ -3,213 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from server.config import Config, for_listener
-from server.engines.options import options_of, pace
-from server.engines.turns import Turns
+from server.engines.options import options_of
+from server.engines.pooled import (
+    PooledEncoder,
+    PooledRecogniser,
+    PooledSynthesiser,
+    PooledTranslator,
+)
+from server.engines.shared import SharedEngine
+from server.engines.warm_up import warm_up
 from stages.base import (
-    AlternativeTranslator,
     EngineError,
     Recogniser,
-    Rendering,
     SpeakerEncoder,
+    SpeechDetector,
     Synthesiser,
     Translator,
 )
 from stages.registry import create
-from stream.clock.due import DUE
-from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
+from stages.vad import SileroDetector
 
-FAULTS = 2
-"""Failed calls in a row after which an engine is made anew."""
-
-HUNG = 1.5
-"""Seconds that a cancelled call must have taken to count as failed: word times are given up after
-one, on a busy machine too, and to load a model anew would make that worse."""
-
-SLOW = 3.0
-"""Times what calls usually take, which a cancelled one may take as well: the machine is busy."""
-
-LONGEST = 4.0
-"""Seconds after which one has failed in any case."""
-
-MEMORY = 0.25
-"""Weight of the newest call in what they usually take."""
-
-log = logging.getLogger(__name__)
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
-class SharedEngine:
-    """An engine, the turns at it, and its health.
+@dataclass(frozen=True, slots=True)
+class SourceEngines:
+    """Engines that all lanes of a session share.
 
-    Args:
-        kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
-        name: in the registry.
-        options: it was made with.
-        engine: loaded.
-        on_restart: called with the kind when the engine had to be made anew.
+    Attributes:
+        detector: rolling voice activity, the session's own.
+        recogniser: speech to text.
+        encoder: voices as points, where speakers are told apart.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        options: dict[str, Any],
-        engine: Any,
-        on_restart: Callable[[str], None],
-    ) -> None:
-        self.kind = kind
-        self.name = name
-        self.engine = engine
-        self.turns = Turns()
-        self.pace = 0.0
-        """Seconds that a synthesiser takes for a second of speech, when it was loaded."""
-        self._options = options
-        self._on_restart = on_restart
-        self._faults = 0
-        self._usual = 0.0  # seconds that a call takes
-        self._restarting: asyncio.Task[None] | None = None
-
-    @contextlib.asynccontextmanager
-    async def use(self, owner: str) -> AsyncIterator[Any]:
-        """The engine, for one call of ``owner``'s."""
-        async with self.turns.turn(owner, DUE.get()):
-            began = time.monotonic()
-            try:
-                yield self.engine
-            except GeneratorExit:
-                raise
-            except asyncio.CancelledError:
-                if time.monotonic() - began >= max(HUNG, min(SLOW * self._usual, LONGEST)):
-                    self._failed()
-                raise
-            except Exception:
-                self._failed()
-                raise
-            self._faults = 0
-            self._usual += MEMORY * (time.monotonic() - began - self._usual)
-
-    async def aclose(self) -> None:
-        """Free the engine."""
-        if self._restarting is not None:
-            self._restarting.cancel()
-            await asyncio.gather(self._restarting, return_exceptions=True)
-        await self.engine.aclose()
-
-    def _failed(self) -> None:
-        self._faults += 1
-        busy = self._restarting is not None and not self._restarting.done()
-        if self._faults >= FAULTS and not busy:
-            self._faults = 0
-            self._restarting = asyncio.create_task(self._restart(), name=f"restart {self.kind}")
-
-    async def _restart(self) -> None:
-        log.warning(
-            "%s engine '%s' failed %d times in a row: restart", self.kind, self.name, FAULTS
-        )
-        try:
-            fresh = await asyncio.to_thread(create, self.kind, self.name, **self._options)
-        except Exception as error:
-            log.error("%s engine '%s' cannot be restarted: %s", self.kind, self.name, error)
-            return
-        stale, self.engine = self.engine, fresh
-        self._on_restart(self.kind)
-        await stale.aclose()
+    detector: SpeechDetector
+    recogniser: Recogniser
+    encoder: SpeakerEncoder | None = None
 
 
-class PooledRecogniser:
-    """A session's access to a shared recogniser; see ``Recogniser``."""
+@dataclass(frozen=True, slots=True)
+class LaneEngines:
+    """Engines of one target language.
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
-        self._shared, self._owner = shared, owner
+    Attributes:
+        translator: text to text.
+        synthesiser: text to speech.
+        proofreader: recognises the dub before anybody hears it, where one is configured.
+        pace: seconds that the synthesiser takes for a second of speech, here and now.
+    """
 
-    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
-        """Transcribe when it is this session's turn."""
-        async with self._shared.use(self._owner) as engine:
-            recogniser: Recogniser = engine
-            return await recogniser.recognise(audio, words=words)
-
-    async def aclose(self) -> None:
-        """The engine stays."""
-
-
-class PooledEncoder:
-    """A session's access to a shared speaker encoder; see ``SpeakerEncoder``."""
-
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
-        self._shared, self._owner = shared, owner
-
-    async def embed(self, audio: Samples) -> Embedding:
-        """Embed when it is this session's turn."""
-        async with self._shared.use(self._owner) as engine:
-            encoder: SpeakerEncoder = engine
-            return await encoder.embed(audio)
-
-    async def aclose(self) -> None:
-        """The engine stays."""
-
-
-class PooledTranslator:
-    """A session's access to a shared translator; see ``Translator``."""
-
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
-        self._shared, self._owner = shared, owner
-
-    async def translate(self, text: str) -> str:
-        """Translate when it is this session's turn."""
-        async with self._shared.use(self._owner) as engine:
-            translator: Translator = engine
-            return await translator.translate(text)
-
-    async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """Several translations when it is this session's turn; none of an engine that has one."""
-        if not isinstance(self._shared.engine, AlternativeTranslator):
-            return []
-        async with self._shared.use(self._owner) as engine:
-            translator: AlternativeTranslator = engine
-            return await translator.alternatives(text, count)
-
-    async def aclose(self) -> None:
-        """The engine stays."""
-
-
-class PooledSynthesiser:
-    """A session's access to a shared synthesiser; see ``Synthesiser``."""
-
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
-        self._shared, self._owner = shared, owner
-        engine: Synthesiser = shared.engine
-        self.sample_rate = engine.sample_rate
-        self.rate_range = engine.rate_range
-        self.characters_per_second = engine.characters_per_second
-        self.pace = shared.pace
-
-    @property
-    def clones(self) -> bool:
-        """Whether it takes reference clips."""
-        engine: Synthesiser = self._shared.engine
-        return engine.clones
-
-    def check_voice(self, name: str) -> None:
-        """Raise ``EngineError`` unless it has the voice."""
-        engine: Synthesiser = self._shared.engine
-        engine.check_voice(name)
-
-    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
-        """Speak when it is this session's turn."""
-        async with self._shared.use(self._owner) as engine:
-            synthesiser: Synthesiser = engine
-            async with contextlib.aclosing(synthesiser.synthesise(text, manner)) as pieces:
-                async for piece in pieces:
-                    yield piece
-
-    async def aclose(self) -> None:
-        """The engine stays."""
+    translator: Translator
+    synthesiser: Synthesiser
+    proofreader: Recogniser | None = None
+    pace: float = 0.3
 
 
 class EnginePool:
@@ -222,39 +75,35 @@ class EnginePool:
     def __init__(self, on_restart: Callable[[str], None] = lambda kind: None) -> None:
         self._on_restart = on_restart
         self._engines: dict[tuple[object, ...], SharedEngine] = {}
-        self._loading = asyncio.Lock()
+        self._loading: dict[tuple[object, ...], asyncio.Lock] = {}
 
-    async def recogniser(self, config: Config, owner: str) -> PooledRecogniser:
-        """Recognition as configured.
+    async def source(self, config: Config, owner: str) -> SourceEngines:
+        """What one source needs; its detector is the session's to close.
 
         Raises:
-            EngineError: if the engine cannot be had.
+            EngineError: if an engine is missing something or does not know the language.
         """
-        return PooledRecogniser(await self._get("asr", config), owner)
+        detector = asyncio.to_thread(SileroDetector)
+        recogniser, encoder, own = await _all(
+            self._get("asr", config), self._encoder(config), detector
+        )
+        return SourceEngines(
+            own,
+            PooledRecogniser(recogniser, owner),
+            PooledEncoder(encoder, owner) if encoder is not None else None,
+        )
 
-    async def translator(self, config: Config, owner: str) -> PooledTranslator:
-        """Translation from the configured source into ``config.target``; raises as above."""
-        return PooledTranslator(await self._get("mt", config), owner)
-
-    async def synthesiser(self, config: Config, owner: str) -> PooledSynthesiser:
-        """The configured voice in ``config.target``; raises as above."""
-        return PooledSynthesiser(await self._get("tts", config), owner)
-
-    async def encoder(self, config: Config, owner: str) -> PooledEncoder | None:
-        """Speaker embeddings, where the configuration wants them; raises as above."""
-        if not config.speakers.enabled:
-            return None
-        return PooledEncoder(await self._get("speakers", config), owner)
-
-    async def listener(self, config: Config, owner: str) -> PooledRecogniser | None:
-        """Who hears the dub before others do, where one is configured; raises as above."""
-        if config.tts.listener is None:
-            return None
-        try:
-            shared = await self._get("asr", for_listener(config))
-        except EngineError as error:
-            raise EngineError(f"tts.listener cannot be used: {error}") from error
-        return PooledRecogniser(shared, owner)
+    async def lane(self, config: Config, owner: str) -> LaneEngines:
+        """What a lane into ``config.target`` needs; raises as above."""
+        translator, synthesiser, proofreader = await _all(
+            self._get("mt", config), self._get("tts", config), self._proofreader(config)
+        )
+        return LaneEngines(
+            PooledTranslator(translator, owner),
+            PooledSynthesiser(synthesiser, owner),
+            PooledRecogniser(proofreader, owner) if proofreader is not None else None,
+            synthesiser.pace,
+        )
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -270,14 +119,47 @@ class EnginePool:
             await shared.aclose()
         self._engines.clear()
 
+    async def _encoder(self, config: Config) -> SharedEngine | None:
+        return await self._get("speakers", config) if config.speakers.enabled else None
+
+    async def _proofreader(self, config: Config) -> SharedEngine | None:
+        if config.tts.listener is None:
+            return None
+        try:
+            return await self._get("asr", for_listener(config))
+        except EngineError as error:
+            raise EngineError(f"tts.listener cannot be used: {error}") from error
+
     async def _get(self, kind: str, config: Config) -> SharedEngine:
         name, options = options_of(kind, config)
         key = (kind, name, *sorted(options.items()))
-        async with self._loading:  # two sessions that start together load it once
+        # Two sessions that start together load an engine once; different ones load side by side.
+        async with self._loading.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
                 engine = await asyncio.to_thread(create, kind, name, **options)
                 shared = SharedEngine(kind, name, options, engine, self._on_restart)
-                if kind == "tts":
-                    shared.pace = await pace(engine)
+                try:
+                    shared.pace = await warm_up(kind, engine)
+                except BaseException:
+                    await shared.aclose()
+                    raise
                 self._engines[key] = shared
             return self._engines[key]
+
+
+async def _all(
+    first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], third: Coroutine[Any, Any, C]
+) -> tuple[A, B, C]:
+    """The results of all three, or the first fault once none is under way any more."""
+    a, b, c = (
+        asyncio.ensure_future(first),
+        asyncio.ensure_future(second),
+        asyncio.ensure_future(third),
+    )
+    try:
+        await asyncio.wait((a, b, c))
+    except asyncio.CancelledError:
+        for task in (a, b, c):
+            task.cancel()
+        raise
+    return a.result(), b.result(), c.result()

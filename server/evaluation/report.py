@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.gpu import peak_gpu
-from stream.dub.job import DubJob
+from stream.dub.job import DubJob, Spoken, Translated
 from stream.frames import Fate
 from stream.intervals import overlap
 from stream.timeline import TICK_RATE, Interval, seconds
@@ -136,36 +136,37 @@ class Report(_Record):
 
 def describe(job: DubJob) -> UtteranceReport:
     """One job as a row of the report."""
-    placement, transcript = job.placement, job.transcript
-    theirs, ours = job.loudness or (-math.inf, -math.inf)
+    spoken, translated = job.spoken or Spoken(), job.translated or Translated("")
+    placement, transcript = spoken.placement, job.transcript
+    theirs, ours = spoken.loudness or (-math.inf, -math.inf)
     return UtteranceReport(
-        id=job.utterance.id,
+        id=job.id,
         slot=_span(job.slot),
         ended_by=job.utterance.ended_by,
         speaker=job.utterance.speaker,
-        text=transcript.text if transcript else "",
+        text=job.text,
         translation=job.translation,
         dub=_span(job.dub) if job.dub else None,
         fate=job.fate,
         fault=job.fault,
         rejected=transcript.rejected if transcript else None,
-        candidates=job.candidates,
-        chosen=job.chosen,
-        reworded=job.reworded,
-        voice=job.voice,
-        engine_rate=round(job.rate, 3),
+        candidates=translated.candidates,
+        chosen=translated.chosen,
+        reworded=translated.reworded,
+        voice=spoken.voice,
+        engine_rate=round(spoken.rate, 3),
         tempo=round(placement.tempo, 3) if placement else None,
         borrowed=round(seconds(placement.borrowed), 3) if placement else 0.0,
         shift=round(seconds(placement.shift), 3) if placement else 0.0,
-        truncated=job.truncated,
-        streamed=job.streamed,
-        first_piece_s=round(job.pieces[0], 3) if job.pieces else None,
-        last_piece_s=round(job.pieces[1], 3) if job.pieces else None,
-        starved=round(seconds(job.starved), 3),
+        truncated=spoken.truncated,
+        streamed=spoken.streamed,
+        first_piece_s=round(spoken.pieces[0], 3) if spoken.pieces else None,
+        last_piece_s=round(spoken.pieces[1], 3) if spoken.pieces else None,
+        starved=round(seconds(job.played.starved), 3) if job.played else 0.0,
         lufs_original=_finite(theirs),
         lufs_dub=_finite(ours),
         latency={stage: round(spent, 4) for stage, spent in job.latency.items()},
-        first_dub_latency=None if job.available is None else round(job.available, 3),
+        first_dub_latency=None if spoken.available is None else round(spoken.available, 3),
     )
 
 
@@ -203,8 +204,11 @@ def summarise(
     known = [job for job in jobs if job.fate is not None]
     count = {fate: sum(job.fate is fate for job in known) for fate in Fate}
     spoken = [job for job in known if job.fate is not Fate.EMPTY]
-    placed = [(job, job.placement) for job in known if job.placement is not None]
+    placed = [job.placement for job in known if job.placement is not None]
     heard = [job for job in known if job.dub is not None]
+    dubs = [job.spoken for job in heard if job.spoken is not None]
+    rates = [job.spoken.rate for job in known if job.spoken and job.spoken.placement]
+    loudness = [dub.loudness or (-math.inf, -math.inf) for dub in dubs]
     errors = [(job.dub.start - job.slot.start) * 1000 / TICK_RATE for job in heard if job.dub]
     latencies = [job.available for job in heard if job.available is not None]
     weights = [job.slot.duration for job in heard]
@@ -213,7 +217,7 @@ def summarise(
         for stage, spent in job.latency.items():
             if stage != "total":
                 stages[stage] = round(stages.get(stage, 0.0) + spent, 4)
-    fast = [placement.tempo > FAST + 1e-6 for _, placement in placed]
+    fast = [placement.tempo > FAST + 1e-6 for placement in placed]
     return Summary(
         media_s=round(seconds(media), 3),
         wall_s=round(wall, 3),
@@ -229,22 +233,20 @@ def summarise(
         dropped=count[Fate.DROPPED],
         failed=count[Fate.FAILED],
         empty=count[Fate.EMPTY],
-        truncated=sum(job.truncated for job in heard),
-        rate_changed=sum(abs(job.rate - 1) > 0.005 for job, _ in placed),
-        borrowed=sum(placement.borrowed > 0 for _, placement in placed),
-        tempo_changed=sum(abs(placement.tempo - 1) > 0.005 for _, placement in placed),
-        shifted=sum(placement.shift > 0 for _, placement in placed),
-        streamed=sum(job.streamed for job in heard),
+        truncated=sum(dub.truncated for dub in dubs),
+        rate_changed=sum(abs(rate - 1) > 0.005 for rate in rates),
+        borrowed=sum(placement.borrowed > 0 for placement in placed),
+        tempo_changed=sum(abs(placement.tempo - 1) > 0.005 for placement in placed),
+        shifted=sum(placement.shift > 0 for placement in placed),
+        streamed=sum(dub.streamed for dub in dubs),
         on_time_rate=round(count[Fate.ON_TIME] / len(spoken), 4) if spoken else None,
         onset_error_ms=_percentiles(errors),
         isochrony=round(overlap(source_speech, dub_speech), 4) if source_speech else None,
         tempo_share_above_1_25=round(sum(fast) / len(fast), 4) if fast else None,
         stage_s=stages,
         first_dub_latency_s=round(float(np.median(latencies)), 3) if latencies else None,
-        lufs_original=_mean_loudness(
-            [(job.loudness or (-math.inf,) * 2)[0] for job in heard], weights
-        ),
-        lufs_dub=_mean_loudness([(job.loudness or (-math.inf,) * 2)[1] for job in heard], weights),
+        lufs_original=_mean_loudness([source for source, _ in loudness], weights),
+        lufs_dub=_mean_loudness([dub for _, dub in loudness], weights),
         peak_rss_mb=round(peak_rss() / 2**20, 1),
         peak_gpu_mb=None if (gpu := peak_gpu()) is None else round(gpu / 2**20, 1),
         repaired=repaired,

@@ -22,10 +22,10 @@ from server.evaluation.performance import Performance, Spoken
 from server.evaluation.report import peak_rss
 from stages.registry import create
 from stages.weights.resolve import resolve
-from stream.dub.pipeline import ON_TIME
-from stream.frames import SPEECH_RATE, Fate, Samples
+from stream.dub.lateness import Lateness
+from stream.frames import SPEECH_RATE, Samples
 from stream.media.soundtrack import read_soundtrack
-from stream.timeline import seconds
+from stream.timeline import ticks
 
 
 async def dub(media: Path, out: Path, config: Config) -> Performance:
@@ -67,7 +67,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
                 text=text,
                 translation=translation,
                 dub=(start / rate, at / rate),
-                fate=Fate.ON_TIME if late <= seconds(ON_TIME) else Fate.LATE,
+                fate=Lateness().fate(ticks(late)),
                 speed=1.0,
                 tempo=1.0,
             )

@@ -1,42 +1,108 @@
-"""What each stage does with a job, for files and live sessions alike: engines as stages."""
+"""How a source is recognised, for files and live sessions alike: engines behind stages."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from server.config import Config
-from server.sessions.casting import Part
+from server.engines.pool import SourceEngines
+from stages.asr.stage import transcription, with_words
 from stages.asr.units import Units
-from stages.base import Recogniser, Synthesiser
-from stages.options import TtsConfig
+from stages.base import Recogniser
 from stages.text.function_words import conjunctions, leaning
-from stages.tts.proofread import Proofread
-from stream.dub.deliver import Voice
+from stream.clock.pacing import Pacing
+from stream.dub.attempt import Attempts, Watch
+from stream.dub.lateness import Lateness
+from stream.dub.recognition import Recogniser as StreamRecogniser
+from stream.dub.recognition import Recognition, Speakers
 from stream.speech.agreement import LocalAgreement
+from stream.speech.detection import Detection, VoiceActivity
+from stream.speech.hearing import Hearing
 from stream.speech.incremental import BREATH, Incremental
-from stream.speech.segment import Segmenter, within_delay
+from stream.speech.lengths import SegmentOptions, within_delay
+from stream.speech.segment import Segmenter
 
-REACTION = 0.5
-"""Seconds that recognition and translation take together."""
+REACTION_S = 0.5
+"""What recognition and translation take together."""
 
-CONTEXT = 4.0
-"""Seconds of speech before an utterance that are heard again with it."""
+CONTEXT_S = 4.0
+"""Speech before an utterance that is recognised again with it."""
 
-SOON = 0.07
-"""Seconds before the end of the pause that ends an utterance where nobody waits for it."""
+SOON_S = 0.07
+"""Before the end of the pause that ends an utterance, where nobody waits for it."""
+
+DRAFT_S = 5.0
+"""Deadline for speech under way: what it misses is recognised again once it has ended."""
+
+LIVE_S = 1.0
+"""Deadline for VAD and for cuts of a live source, which keeps coming meanwhile."""
 
 
-def listened_to(
-    synthesiser: Synthesiser, listener: Recogniser | None, config: TtsConfig
-) -> Synthesiser:
-    """The synthesiser, behind somebody who listens to it if the configuration wants one.
+@dataclass(frozen=True, slots=True)
+class SourceSide:
+    """What all lanes of a session share.
 
-    Half of the stage's deadline is left for the reading that was begun last.
+    Attributes:
+        detection: of the source's speech.
+        recognition: of its words.
+        options: lengths of utterances, as the delay allows.
     """
-    if listener is None:
-        return synthesiser
-    return Proofread(synthesiser, listener, config.deadline / 2)
+
+    detection: Detection
+    recognition: Recognition
+    options: SegmentOptions
+
+
+def source_side(
+    config: Config,
+    engines: SourceEngines,
+    recogniser: Recogniser,
+    speakers: Speakers | None,
+    pacing: Pacing,
+    *,
+    centre: int | None,
+    pace: float,
+    watch: Watch = lambda notice: None,
+) -> SourceSide:
+    """Detection and recognition of one source.
+
+    Args:
+        config: checked.
+        engines: of the source.
+        recogniser: theirs, behind a denoiser where one is configured.
+        speakers: tells who speaks; ``None`` for one speaker.
+        pacing: wall time.
+        centre: index of the source's centre channel, if it has one.
+        pace: seconds that the slowest synthesiser takes for a second of speech.
+        watch: told what becomes of each utterance.
+    """
+    detector, asr, live = engines.detector, config.asr, pacing.live
+    cutting = segmenter(
+        config, detector.window, delay=config.playout.delay if live else None, pace=pace
+    )
+    limit = LIVE_S if pacing.running else asr.deadline
+    incremental = increments(config, cutting, live=live, pace=pace)
+    words_limit = limit if incremental is None else min(asr.deadline, DRAFT_S)
+    activity = VoiceActivity(detector.probabilities, detector.window, limit)
+    stage = StreamRecogniser(
+        with_words(recogniser), words_limit, transcription(recogniser), asr.deadline
+    )
+    return SourceSide(
+        Detection(activity, centre, live=pacing.running),
+        Recognition(
+            Hearing(cutting, incremental, inline=not live),
+            stage,
+            Attempts(pacing, lateness(config), watch),
+            speakers,
+        ),
+        cutting.options,
+    )
+
+
+def lateness(config: Config) -> Lateness:
+    """How late a dub may be, as configured."""
+    return Lateness(max_late=config.playout.max_late)
 
 
 def increments(
@@ -60,7 +126,7 @@ def increments(
         Units(options, config.languages.source, live=live),
         # What hearing more often would bring is less than what it takes from a voice that is slow.
         step=config.asr.step * min(1 + 2 * pace, 2) if live else math.inf,
-        breath=BREATH if live else options.pause - SOON,
+        breath=BREATH if live else options.pause - SOON_S,
     )
 
 
@@ -75,7 +141,7 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
     """
     options, incremental = config.segment, config.asr.mode == "incremental"
     if delay is not None:
-        reaction = REACTION if incremental else options.pause + REACTION
+        reaction = REACTION_S if incremental else options.pause + REACTION_S
         options = within_delay(options, delay, pace, reaction)
     elif incremental:
         # Heard with what follows, an end of a sentence is told from a breath.
@@ -87,16 +153,5 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         breaths=not incremental,
         leaning=leaning(language),
         opening=conjunctions(language),
-        context=CONTEXT if incremental else 0.0,
-    )
-
-
-def voice(synthesiser: Synthesiser, part: Part) -> Voice:
-    """A synthesiser as the delivery sees it: each speaker in the voice of ``part``."""
-    return Voice(
-        synthesiser.synthesise,
-        synthesiser.sample_rate,
-        synthesiser.rate_range,
-        synthesiser.characters_per_second,
-        part.voice,
+        context=CONTEXT_S if incremental else 0.0,
     )

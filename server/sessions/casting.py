@@ -8,7 +8,7 @@ from server.config import Config
 from stages.base import EngineError, SpeakerEncoder, Synthesiser
 from stages.speakers.voice_collection import VoiceCollection
 from stages.speakers.voice_store import usable
-from stream.dub.pipeline import Speakers
+from stream.dub.recognition import Speakers
 from stream.speech.diarize import Diarizer
 
 AUTO = "auto"

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.config import Config
-from server.engines.options import Engines
+from server.engines.pool import LaneEngines, SourceEngines
 from server.evaluation.report import Report, describe, summarise
-from server.sessions.assembly import increments, listened_to, segmenter, voice
+from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
-from stages.asr.stage import hearing, recognition, timed
-from stages.mt.stage import translation
+from server.sessions.lane import make_lane
+from stages.asr.stage import behind_denoiser
 from stages.vad import SileroDetector
 from stream.clock.pacing import Offline, Pacing, RealTime
-from stream.dub.deliver import Delivery
 from stream.dub.job import DubJob
-from stream.dub.pipeline import Lane, Listening, Pipeline, Stage
-from stream.dub.playout import Block, Playout
+from stream.dub.pipeline import Pipeline
+from stream.dub.playout import Block
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, CopiedPacket, Samples
 from stream.media.reading import batches
@@ -54,24 +53,24 @@ class FileSession:
 
     Args:
         config: checked configuration.
-        engines: loaded models; they stay open.
+        engines: of the source; its detector is closed by the session, the others stay open.
+        lane_engines: of the target language; they stay open.
         source: opened; the session closes it.
         sink: opened; the session closes it, or discards it if the run fails.
         realtime: pace the source at 1x and play out with the configured delay.
         load: seconds that loading took, for the report.
-        pace: seconds that the synthesiser takes for a second of speech.
     """
 
     def __init__(
         self,
         config: Config,
-        engines: Engines,
+        engines: SourceEngines,
+        lane_engines: LaneEngines,
         source: MediaSource,
         sink: FileSink,
         *,
         realtime: bool = False,
         load: float = 0.0,
-        pace: float = 0.3,
     ) -> None:
         self._config = config
         self._engines = engines
@@ -81,79 +80,49 @@ class FileSession:
         self._sink_worker = Worker("sink")
         self._monitor = _DubMonitor()
         self._casting = Casting(config, engines.encoder)
-        self._recogniser = hearing(engines.recogniser, config.asr)
-        options = config.playout
-        self._pacing: Pacing = RealTime(options.delay) if realtime else Offline()
+        self._recogniser = behind_denoiser(engines.recogniser, config.asr)
+        self._pacing: Pacing = RealTime(config.playout.delay) if realtime else Offline()
         info = source.info
-        detector = engines.detector
-        delay = options.delay if realtime else None
-        cutting = segmenter(config, detector.window, delay=delay, pace=pace)
-        self._playout = Playout(
-            info.channels,
-            info.centre,
-            options,
+        side = source_side(
+            config,
+            engines,
+            self._recogniser,
+            self._casting.speakers,
             self._pacing,
-            lambda played: self._lane.played(played),
-            LOOKAHEAD + 2 * round(cutting.options.max_length * TICK_RATE),
+            centre=info.centre,
+            pace=lane_engines.pace,
         )
-        speaks = listened_to(engines.synthesiser, engines.listener, config.tts)
-        self._delivery = Delivery(
-            voice(speaks, self._casting.part(speaks)),
-            self._playout,
+        self._lane = make_lane(
+            config,
+            lane_engines,
+            self._casting,
             self._pacing,
-            config.fit,
-            options.max_late,
-        )
-        self._lane = Lane(
-            config.target,
-            [
-                Stage(
-                    "mt",
-                    translation(
-                        engines.translator,
-                        config.mt,
-                        config.languages.source,
-                        self._delivery.expected,
-                        self._delivery.reword,
-                    ),
-                    config.mt.deadline,
-                ),
-                Stage("tts", self._delivery.deliver, config.tts.deadline),
-            ],
-            self._playout,
             self._emit,
+            channels=info.channels,
+            centre=info.centre,
+            capacity=LOOKAHEAD + 2 * round(side.options.max_length * TICK_RATE),
         )
         self._pipeline = Pipeline(
             batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
-            info.centre,
-            cutting,
-            Listening(
-                detector.probabilities,
-                detector.window,
-                timed(self._recogniser),
-                config.asr.deadline,
-            ),
-            Stage("asr", recognition(self._recogniser), config.asr.deadline),
+            side.detection,
+            side.recognition,
             [self._lane],
             self._pacing,
-            options.max_late,
-            speakers=self._casting.speakers,
-            incremental=increments(config, cutting, live=realtime, pace=pace),
         )
 
     @property
     def position(self) -> int:
         """Media time written so far, ticks."""
-        return self._playout.position
+        return self._lane.playout.position
 
     @property
     def jobs(self) -> list[DubJob]:
         """Every utterance so far."""
         return list(self._lane.jobs.values())
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """End early; the file keeps everything dubbed by now."""
-        await self._pipeline.stop()
+        self._pipeline.stop()
 
     async def run(self) -> Outcome:
         """Dub the source to its end.
@@ -175,10 +144,11 @@ class FileSession:
                 await asyncio.shield(self._sink_worker.run(self._sink.discard))
                 await self._monitor.aclose()
             await self._sink_worker.aclose()
-            await self._delivery.aclose()
+            await self._lane.aclose()
             await self._casting.aclose()
             if self._recogniser is not self._engines.recogniser:
                 await self._recogniser.aclose()
+            await self._engines.detector.aclose()
             self._source.close()
         dub_speech = await self._monitor.finish()
         return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)
@@ -192,15 +162,15 @@ class FileSession:
                 self._sink.write_audio(block.audio)
 
         await self._sink_worker.run(write)
-        await self._monitor.hear(block.dub)
+        await self._monitor.push(block.dub)
 
     def _outcome(self, wall: float, cpu: float, dub_speech: list[Interval]) -> Outcome:
-        probabilities = self._pipeline.speech
+        probabilities = self._pipeline.detection.probabilities
         source_speech = speech_intervals(
             np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32),
             self._engines.detector.window,
         )
-        end = self._playout.position
+        end = self._lane.playout.position
         config = self._config
         summary = summarise(
             self.jobs,
@@ -214,7 +184,7 @@ class FileSession:
             delay=config.playout.delay if self._pacing.live else 0.0,
             repaired=self._source.repaired,
             corrupt=self._source.corrupt,
-            deaf=self._pipeline.deaf,
+            deaf=self._pipeline.detection.skipped,
         )
         report = Report(
             source=str(self._source.info.url),
@@ -239,7 +209,7 @@ class _DubMonitor:
         self._length = 0
         self._probabilities: list[Samples] = []
 
-    async def hear(self, dub: Samples) -> None:
+    async def push(self, dub: Samples) -> None:
         """The next stretch of dub, mono at 48 kHz."""
         self._pending.append(self._resampler.push(dub))
         self._length += len(self._pending[-1])

@@ -25,7 +25,7 @@ SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] =
         lambda s: seconds(s.live.position),
     ),
     ("viewers", "Readers of the session's sound.", lambda s: s.viewers),
-    ("unheard", "Utterances that wait for recognition.", lambda s: s.live.unheard),
+    ("unheard", "Utterances that wait for recognition.", lambda s: s.live.unrecognised),
     ("pending", "Recognised utterances whose dub is not ready.", lambda s: len(s.live.pending)),
     (
         "pending_seconds",

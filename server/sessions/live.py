@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from server.config import Config
-from server.engines.pool import EnginePool
-from server.sessions.assembly import increments, listened_to, segmenter, voice
+from server.engines.pool import EnginePool, LaneEngines
+from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
-from stages.asr.stage import hearing, recognition, timed
-from stages.base import Recogniser
-from stages.mt.stage import translation
-from stages.vad import SileroDetector
+from server.sessions.lane import make_lane
+from stages.asr.stage import behind_denoiser
 from stream.clock.adaptive_delay import AdaptiveDelay
 from stream.clock.pacing import Live
 from stream.clock.playout_clock import PlayoutClock
-from stream.dub.deliver import Delivery
-from stream.dub.jitter import Played
-from stream.dub.job import DubJob
-from stream.dub.pipeline import Lane, Listening, Pipeline, Stage
-from stream.dub.playout import Playout
+from stream.dub.attempt import Notice, Reworded, Settled, StageDone
+from stream.dub.job import DubJob, Stage
+from stream.dub.lane import Lane
+from stream.dub.pipeline import Pipeline
 from stream.flow.broadcast import Broadcast
 from stream.frames import AudioChunk, Fate
 from stream.live.feed import ORIGINAL, Event, Feed, voice_of
@@ -33,9 +31,6 @@ CAPACITY = 10 * TICK_RATE
 """Ticks of source beyond the delay that may wait for playout."""
 
 KEPT_JOBS = 256
-
-HEARING = 1.0
-"""Seconds for voice activity or word times: the source keeps coming meanwhile."""
 
 
 @dataclass(slots=True)
@@ -62,8 +57,7 @@ class LiveSession:
         clock: the one that ``source`` was made with.
         pool: where the models are.
         bounds: shortest and longest delay in seconds where it may adapt itself.
-        on_stage: called with stage, track and job when a stage has dealt with a job, and with
-            ``fate`` when what became of it is known.
+        on_notice: told what becomes of each utterance.
     """
 
     def __init__(
@@ -76,7 +70,7 @@ class LiveSession:
         pool: EnginePool,
         *,
         bounds: tuple[float, float] | None = None,
-        on_stage: Callable[[str, str, DubJob], None] = lambda stage, track, job: None,
+        on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         self.name = name
         self.targets = tuple(targets)
@@ -84,7 +78,7 @@ class LiveSession:
         self.clock = clock
         self._config = config
         self._pool = pool
-        self._on_stage = on_stage
+        self._on_notice = on_notice
         self._adaptive = AdaptiveDelay(clock, *bounds) if bounds else None
         self._pipeline: Pipeline | None = None
         self.counts = {target: Counts() for target in self.targets}
@@ -112,9 +106,9 @@ class LiveSession:
         return [now - j.known for j in jobs if j.fate is None and j.placement is None]
 
     @property
-    def unheard(self) -> int:
+    def unrecognised(self) -> int:
         """Utterances that wait for recognition."""
-        return self._pipeline.unheard if self._pipeline is not None else 0
+        return self._pipeline.unrecognised if self._pipeline is not None else 0
 
     async def run(self) -> None:
         """Load what is not loaded yet, and dub until the source ends.
@@ -122,44 +116,41 @@ class LiveSession:
         Raises:
             EngineError: if an engine cannot be had.
         """
-        detector = SileroDetector()
-        deliveries: list[Delivery] = []
-        casting: Casting | None = None
-        recogniser: Recogniser | None = None
-        try:
-            shared = await self._pool.recogniser(self._config, self.name)
-            recogniser = hearing(shared, self._config.asr)
-            encoder = await self._pool.encoder(self._config, self.name)
-            casting = Casting(self._config, encoder)
-            lanes = [await self._lane(target, casting, deliveries) for target in self.targets]
-            pace = max(lane_pace for _, lane_pace in lanes)
-            config = self._config
-            delay = config.playout.delay
-            cutting = segmenter(config, detector.window, delay=delay, pace=pace)
-            self._pipeline = Pipeline(
-                self.source.batches(),
-                None,
-                cutting,
-                Listening(detector.probabilities, detector.window, timed(recogniser), HEARING),
-                Stage("asr", recognition(recogniser), config.asr.deadline),
-                [lane for lane, _ in lanes],
-                Live(self.clock),
-                config.playout.max_late,
-                self._watch,
-                KEPT_JOBS,
-                casting.speakers,
-                incremental=increments(config, cutting, live=True, pace=pace),
-            )
-            await self._pipeline.run()
-        finally:
-            self.feed.close()
-            for delivery in deliveries:
-                await delivery.aclose()
-            if recogniser is not None:
-                await recogniser.aclose()
-            if casting is not None:
-                await casting.aclose()
-            await detector.aclose()
+        async with AsyncExitStack() as stack:
+            try:
+                self._pipeline = await self._assemble(stack)
+                await self._pipeline.run()
+            finally:
+                self.feed.close()
+
+    async def _assemble(self, stack: AsyncExitStack) -> Pipeline:
+        """Source, recognition and lanes; ``stack`` closes what they own."""
+        config, pacing = self._config, Live(self.clock)
+        engines = await self._pool.source(config, self.name)
+        stack.push_async_callback(engines.detector.aclose)
+        recogniser = behind_denoiser(engines.recogniser, config.asr)
+        stack.push_async_callback(recogniser.aclose)  # of the pool, or a denoiser of its own
+        casting = Casting(config, engines.encoder)
+        stack.push_async_callback(casting.aclose)
+        lanes, pace = [], 0.0
+        for target in self.targets:
+            lane_config = for_target(config, target)
+            lane_engines = await self._pool.lane(lane_config, self.name)
+            lane = self._lane(lane_config, lane_engines, target, casting)
+            stack.push_async_callback(lane.aclose)
+            lanes.append(lane)
+            pace = max(pace, lane_engines.pace)
+        side = source_side(
+            config,
+            engines,
+            recogniser,
+            casting.speakers,
+            pacing,
+            centre=None,
+            pace=pace,
+            watch=self._watch,
+        )
+        return Pipeline(self.source.batches(), side.detection, side.recognition, lanes, pacing)
 
     async def drain(self) -> None:
         """End the source; what came of it is dubbed and played to its end."""
@@ -169,95 +160,60 @@ class LiveSession:
         """End now."""
         await self.source.aclose()
         if self._pipeline is not None:
-            await self._pipeline.stop()
+            self._pipeline.stop()
 
-    async def _lane(
-        self, target: str, casting: Casting, deliveries: list[Delivery]
-    ) -> tuple[Lane, float]:
-        config = for_target(self._config, target)
-        translator = await self._pool.translator(config, self.name)
-        synthesiser = await self._pool.synthesiser(config, self.name)
-        listener = await self._pool.listener(config, self.name)
-        speaks = listened_to(synthesiser, listener, config.tts)
-        pacing = Live(self.clock)
-        options = config.playout
+    def _lane(self, config: Config, engines: LaneEngines, target: str, casting: Casting) -> Lane:
         first = target == self.targets[0]
-        output = LanePublisher(self.feed, target, carries_picture=first, clock=self.clock)
-        playout = Playout(
-            CHANNELS,
-            None,
-            options,
-            pacing,
-            lambda played: self._played(lane, played),
-            CAPACITY + round(options.delay * TICK_RATE),
+        publisher = LanePublisher(self.feed, target, carries_picture=first, clock=self.clock)
+        return make_lane(
+            config,
+            engines,
+            casting,
+            Live(self.clock),
+            publisher.emit,
+            channels=CHANNELS,
+            centre=None,
+            capacity=CAPACITY + round(config.playout.delay * TICK_RATE),
+            keep=KEPT_JOBS,
+            watch=self._watch,
         )
-        delivery = Delivery(
-            voice(speaks, casting.part(speaks)),
-            playout,
-            pacing,
-            config.fit,
-            options.max_late,
-        )
-        deliveries.append(delivery)
 
-        async def reword(job: DubJob, text: str, following: DubJob) -> bool:
-            reworded = await delivery.reword(job, text, following)
-            if reworded:
-                self._publish("mt", target, job)
-                self._publish("tts", target, job)
-            return reworded
+    def _watch(self, notice: Notice) -> None:
+        """Tell viewers, counters and metrics what became of an utterance."""
+        for event in self._events(notice):
+            self.feed.events.publish(event)
+        if isinstance(notice, Settled) and notice.job.fate is not None:
+            self.counts[notice.track].fates[notice.job.fate] += 1
+            self._adapt(notice.job)
+        self._on_notice(notice)
 
-        lane = Lane(
-            target,
-            [
-                Stage(
-                    "mt",
-                    translation(
-                        translator,
-                        config.mt,
-                        config.languages.source,
-                        delivery.expected,
-                        reword,
-                    ),
-                    config.mt.deadline,
-                ),
-                Stage("tts", delivery.deliver, config.tts.deadline),
-            ],
-            playout,
-            output.emit,
-        )
-        return lane, synthesiser.pace
+    def _events(self, notice: Notice) -> Iterator[Event]:
+        """What viewers are told."""
+        job, slot, id_ = notice.job, notice.job.slot, notice.job.id
+        match notice:
+            case StageDone(stage=Stage.RECOGNITION | Stage.DIARISATION as stage):
+                apart = self._config.speakers.enabled
+                known = Stage.DIARISATION if apart else Stage.RECOGNITION
+                if stage is known and (text := job.text.strip()):
+                    speaker = job.utterance.speaker if apart else None
+                    yield Event(
+                        "transcript", ORIGINAL, id_, slot.start, slot.end, text, speaker=speaker
+                    )
+            case StageDone(track=str(track), stage=Stage.TRANSLATION) if job.translation:
+                yield Event("translation", track, id_, slot.start, slot.end, job.translation)
+            case StageDone(track=str(track), stage=Stage.SYNTHESIS):
+                yield from self._dub_event(track, job)
+            case Reworded(track=track):
+                yield Event("translation", track, id_, slot.start, slot.end, job.translation)
+                yield from self._dub_event(track, job)
+            case Settled(track=track) if job.fate is not None:
+                played = job.dub or slot
+                yield Event("fate", track, id_, played.start, played.end, fate=job.fate.value)
 
-    def _played(self, lane: Lane, played: Played) -> None:
-        job = lane.played(played)
-        self._watch("fate", lane, job)
-
-    def _watch(self, stage: str, lane: Lane | None, job: DubJob) -> None:
-        track = lane.name if lane is not None else ORIGINAL
-        self._publish(stage, track, job)
-        if stage == "fate" and job.fate is not None:
-            self.counts[track].fates[job.fate] += 1
-            self._adapt(job)
-        self._on_stage(stage, track, job)
-
-    def _publish(self, stage: str, track: str, job: DubJob) -> None:
-        """Tell viewers what is known after a stage."""
-        slot, id_ = job.slot, job.utterance.id
-        publish = self.feed.events.publish
-        apart = self._config.speakers.enabled
-        heard = stage == ("speakers" if apart else "asr")
-        if heard and job.transcript is not None and job.transcript.text.strip():
-            text = job.transcript.text.strip()
-            speaker = job.utterance.speaker if apart else None
-            publish(Event("transcript", track, id_, slot.start, slot.end, text, speaker=speaker))
-        elif stage == "mt" and job.translation:
-            publish(Event("translation", track, id_, slot.start, slot.end, job.translation))
-        elif stage == "tts" and job.placement is not None:
+    def _dub_event(self, track: str, job: DubJob) -> Iterator[Event]:
+        if job.placement is not None:
             planned = job.placement.interval
-            publish(Event("dub", track, id_, planned.start, planned.end))
-        elif stage == "fate" and job.fate is not None:
-            played = job.dub or slot
-            publish(Event("fate", track, id_, played.start, played.end, fate=job.fate.value))
+            yield Event("dub", track, job.id, planned.start, planned.end)
 
     def _adapt(self, job: DubJob) -> None:
         if self._adaptive is None:

@@ -10,7 +10,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stages.gpu import peak_gpu
-from stream.dub.job import DubJob
+from stream.dub.attempt import Notice, Settled, StageDone
+from stream.dub.job import Stage
 from stream.timeline import seconds
 
 LATENCIES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12)
@@ -65,21 +66,22 @@ class Metrics:
             registry=self.registry,
         )
 
-    def stage(self, session: str, stage: str, track: str, job: DubJob) -> None:
-        """A stage has dealt with a job, or its fate is known."""
-        if stage == "fate":
+    def observe(self, session: str, notice: Notice) -> None:
+        """Count what a session tells of an utterance."""
+        job = notice.job
+        if isinstance(notice, Settled):
             if job.fate is not None:
-                self._fates.labels(session, track, job.fate.value).inc()
+                self._fates.labels(session, notice.track, job.fate.value).inc()
             if job.available is not None:
                 self._ready.observe(job.available)
             if "total" in job.latency:
                 self._total.observe(job.latency["total"])
-            return
-        self._stage.labels(stage).observe(job.latency[stage])
-        if stage == "asr":
-            self._speech.labels(session).inc(seconds(job.slot.duration))
-        if job.fault is not None:
-            self._faults.labels(stage).inc()
+        elif isinstance(notice, StageDone):
+            self._stage.labels(notice.stage).observe(job.latency[notice.stage])
+            if notice.stage is Stage.RECOGNITION:
+                self._speech.labels(session).inc(seconds(job.slot.duration))
+            if job.fault is not None:
+                self._faults.labels(notice.stage).inc()
 
     def restarted(self, engine: str) -> None:
         """An engine was made anew."""

@@ -75,7 +75,7 @@ class RunningSession:
             clock,
             pool,
             bounds=(serve.min_delay, serve.max_delay) if spec.delay == "auto" else None,
-            on_stage=lambda stage, track, job: metrics.stage(spec.id, stage, track, job),
+            on_notice=lambda notice: metrics.observe(spec.id, notice),
         )
         self._outputs = [
             _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings)

@@ -57,7 +57,7 @@ class WebSocketSource:
 
     async def finish(self) -> None:
         """End the source after what was handed in."""
-        await self._frames.close()
+        self._frames.close()
 
     async def batches(self) -> AsyncGenerator[list[AudioChunk], None]:
         """Yield contiguous chunks of shape ``(n, channels)`` until the publisher has left."""
@@ -74,7 +74,7 @@ class WebSocketSource:
                 self.position = batch[-1].end
                 yield batch
         finally:
-            await self._frames.close()
+            self._frames.close()
             await worker.aclose()
 
 

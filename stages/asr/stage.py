@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -10,11 +9,10 @@ from stages.asr.denoised import DenoisedRecogniser
 from stages.asr.sentence_case import SentenceCase
 from stages.base import Recogniser
 from stages.options import AsrConfig
-from stream.dub.job import DubJob, Work
-from stream.frames import Fate, Samples, Transcript
+from stream.frames import Samples, Transcript, Utterance
 
 
-def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
+def behind_denoiser(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
     """The recogniser, behind a denoiser if the configuration wants one.
 
     Raises:
@@ -25,31 +23,28 @@ def hearing(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
     return DenoisedRecogniser(recogniser, config.denoise, config.denoise_model)
 
 
-def recognition(recogniser: Recogniser) -> Work:
-    """Hear what is said, unless it is known; an utterance without words is settled.
+def transcription(
+    recogniser: Recogniser,
+) -> Callable[[Utterance, Transcript | None], Awaitable[Transcript]]:
+    """The words of an utterance, unless they are known already.
 
     It is made for one source, and remembers whether a sentence is under way.
     """
     case = SentenceCase()
 
-    async def work(job: DubJob) -> None:
-        if job.transcript is None and job.hearing is not None:
-            job.transcript = await asyncio.shield(job.hearing)
-        if job.transcript is None or not (job.transcript.text.strip() or job.transcript.rejected):
+    async def transcribe(utterance: Utterance, known: Transcript | None) -> Transcript:
+        if known is None or not (known.text.strip() or known.rejected):
             # While it was under way no word was found in it: as a whole it may be understood.
-            job.transcript = await recogniser.recognise(job.utterance.audio)
-        if not job.transcript.text.strip():
-            job.give_up(Fate.EMPTY)
-        text = case.of(job.transcript.text, job.slot)
-        job.transcript = replace(job.transcript, text=text)
+            known = await recogniser.recognise(utterance.audio)
+        return replace(known, text=case.of(known.text, utterance.slot))
 
-    return work
+    return transcribe
 
 
-def timed(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
-    """Hear what is said in speech that may have to be cut, with the times of its words."""
+def with_words(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
+    """The words of speech that may have to be cut, with their times."""
 
-    async def hear(audio: Samples) -> Transcript:
+    async def recognise(audio: Samples) -> Transcript:
         return await recogniser.recognise(audio, words=True)
 
-    return hear
+    return recognise

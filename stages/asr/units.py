@@ -8,7 +8,7 @@ from stages.text.function_words import conjunctions
 from stages.text.sentences import clauses, sentences
 from stream.frames import Word, written
 from stream.speech.incremental import Outlook, Verdict
-from stream.speech.segment import SegmentOptions
+from stream.speech.lengths import SegmentOptions
 
 SHORTEST = 0.7
 """Seconds of speech that are worth a dub of their own where more follows at once."""

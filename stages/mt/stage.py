@@ -11,13 +11,13 @@ from stages.mt.choose import choose, misfit
 from stages.mt.continuation import Context, InContext
 from stages.mt.glossary import Glossary
 from stages.options import MtConfig
-from stream.dub.job import DubJob, StageFault, Work
+from stream.dub.job import Heard, StageFault, Translated
 
 log = logging.getLogger(__name__)
 
 
-Reword = Callable[[DubJob, str, DubJob], Awaitable[bool]]
-"""See ``Delivery.reword``."""
+Reword = Callable[[int, str, Heard], Awaitable[bool]]
+"""Has the dub of an utterance spoken in other words, before the one that is being translated."""
 
 
 def translation(
@@ -26,8 +26,8 @@ def translation(
     language: str,
     expected: Callable[[str], int],
     reword: Reword,
-) -> Work:
-    """Translate what was heard, if need be in words that fit the slot better.
+) -> Callable[[Heard, asyncio.Timeout], Awaitable[Translated]]:
+    """The translation of what was said, if need be in words that fit the slot better.
 
     It is made for one track, and remembers the sentence that is under way.
 
@@ -36,44 +36,48 @@ def translation(
         options: how many translations to choose from, and how.
         language: ISO 639-1 code of the source.
         expected: ticks that the voice takes for a text at its own rate.
-        reword: speaks the dub before in other words.
+        reword: see ``Reword``.
+
+    Returns:
+        A function that raises ``StageFault`` where no translation comes back.
     """
     model = Glossary(translator, options.glossary) if options.glossary else translator
     context = Context(language)
-    before: DubJob | None = None
+    before: int | None = None
 
-    async def work(job: DubJob) -> None:
+    async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
         nonlocal before
-        assert job.transcript is not None
-        text, slot, speaker = job.transcript.text, job.slot, job.utterance.speaker
+        text, slot, speaker = heard.transcript.text, heard.slot, heard.utterance.speaker
         translator = context.translator(model, text, slot, speaker) if options.context else model
         if isinstance(translator, InContext) and before is not None:
             rewording = await translator.rewording(text)
-            if rewording is not None and await reword(before, rewording, job):
+            if rewording is not None and await reword(before, rewording, heard):
                 translator.reworded(rewording)
-        job.translation = await translator.translate(text)
-        if not job.translation.strip():
+        translated = Translated(await translator.translate(text))
+        if not translated.text.strip():
             raise StageFault("no translation came back")
-        if misfit(expected(job.translation), slot.duration) != 0:
-            await _choose(job, translator)
-        context.add(text, job.translation, slot, speaker, new=translator is model)
-        before = job
+        if misfit(expected(translated.text), slot.duration) != 0:
+            translated = await better(heard, translated, translator, limit)
+        context.add(text, translated.text, slot, speaker, new=translator is model)
+        before = heard.id
+        return translated
 
-    async def _choose(job: DubJob, translator: Translator) -> None:
-        assert job.transcript is not None
+    async def better(
+        heard: Heard, first: Translated, translator: Translator, limit: asyncio.Timeout
+    ) -> Translated:
+        """The translation that fits the slot best, if there are others to choose from."""
         if options.alternatives == 1 or not isinstance(translator, AlternativeTranslator):
-            return
-        until = job.timeout.when() if job.timeout is not None else None
-        text = job.transcript.text
-        others = await _alternatives(translator, text, options.alternatives, until)
-        if others:
-            lengths = [expected(other.text) for other in others]
-            scores = [other.score for other in others]
-            chosen = choose(scores, lengths, job.slot.duration, options.length_weight)
-            job.translation = others[chosen].text
-            job.candidates, job.chosen = len(others), chosen
+            return first
+        text, count = heard.transcript.text, options.alternatives
+        others = await _alternatives(translator, text, count, limit.when())
+        if not others:
+            return first
+        lengths = [expected(other.text) for other in others]
+        scores = [other.score for other in others]
+        chosen = choose(scores, lengths, heard.slot.duration, options.length_weight)
+        return Translated(others[chosen].text, len(others), chosen)
 
-    return work
+    return translate
 
 
 async def _alternatives(

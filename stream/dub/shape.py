@@ -9,7 +9,7 @@ import numpy as np
 from stream.dub.mirrored_pauses import (
     Phrase,
 )
-from stream.dub.playout import LONGEST_LEAD
+from stream.dub.mixdown import LONGEST_LEAD
 from stream.frames import Samples
 from stream.sound.loudness import integrated_loudness, match_gain
 from stream.sound.tempo import change_tempo

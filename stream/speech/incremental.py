@@ -90,11 +90,18 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """An utterance, and what is said in it where that is known."""
+class Found:
+    """An utterance that has ended, and its words where they are known already.
+
+    Attributes:
+        utterance: what was said, and when.
+        transcript: its words, if speech was recognised while it was under way.
+        awaited: whether the answer under way will have them all.
+    """
 
     utterance: Utterance
     transcript: Transcript | None = None
+    awaited: bool = False
 
 
 class Incremental:
@@ -171,9 +178,9 @@ class Incremental:
         self._heard, self._news = max(self._heard, draft.voiced), "failed"
         self._draft = None
 
-    def advance(self) -> list[Spoken]:
+    def advance(self) -> list[Found]:
         """Utterances that end, or are cut off, by what is known now."""
-        done: list[Spoken] = []
+        done: list[Found] = []
         self._follow()
         while self._segmenter.onset is not None:
             if self._draft is not None:
@@ -186,24 +193,24 @@ class Incremental:
         self._news = "none"
         return done
 
-    def known(self, utterance: Utterance) -> Spoken:
+    def known(self, utterance: Utterance) -> Found:
         """An utterance that the segmenter has ended, with its text if all of it was heard."""
         same = self._draft is not None and self._onset == utterance.slot.start // TICKS_PER_SAMPLE
         if not same or self._heard * TICKS_PER_SAMPLE < utterance.slot.end:
             self._last = None
-            return Spoken(utterance)
+            return Found(utterance)
         words = self._agreement.words
         self._forget()
-        return self._spoken(utterance, words)
+        return self._found(utterance, words)
 
-    def _apply(self, verdict: Verdict, draft: Draft) -> Spoken | None:
+    def _apply(self, verdict: Verdict, draft: Draft) -> Found | None:
         segmenter, words = self._segmenter, self._agreement.words
         assert segmenter.onset is not None
         segmenter.patient = verdict.hold
         if verdict.take and verdict.take == len(words):
             utterance = segmenter.end()
             self._forget()
-            return self._spoken(utterance, words) if utterance is not None else None
+            return self._found(utterance, words) if utterance is not None else None
         if verdict.take:
             return self._cut(verdict.take, _between(words, verdict.take, draft))
         nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
@@ -219,7 +226,7 @@ class Incremental:
             return self._cut(before, at)
         return None
 
-    def _overdue(self) -> Spoken | None:
+    def _overdue(self) -> Found | None:
         """A blind cut in speech that has got too long and could not be heard."""
         segmenter = self._segmenter
         assert segmenter.onset is not None
@@ -227,7 +234,7 @@ class Incremental:
             return None
         return self._cut(0, segmenter.onset + segmenter.choose_cut((), segmenter.pending()))
 
-    def _cut(self, count: int, at: int) -> Spoken:
+    def _cut(self, count: int, at: int) -> Found:
         segmenter = self._segmenter
         assert segmenter.onset is not None
         longest = len(segmenter.pending())
@@ -239,11 +246,11 @@ class Incremental:
             self._draft = None
         if not taken:
             self._last = None
-            return Spoken(utterance)
+            return Found(utterance)
         if rest and segmenter.onset * TICKS_PER_SAMPLE > utterance.slot.end:
             mark = self._policy.mark(taken[-1], rest[0])
             taken[-1] = replace(taken[-1], text=taken[-1].text + mark)
-        return self._spoken(utterance, taken)
+        return self._found(utterance, taken)
 
     def _outlook(self) -> Outlook:
         segmenter = self._segmenter
@@ -257,10 +264,10 @@ class Incremental:
             segmenter.silence / SPEECH_RATE,
         )
 
-    def _spoken(self, utterance: Utterance, words: Sequence[Word]) -> Spoken:
+    def _found(self, utterance: Utterance, words: Sequence[Word]) -> Found:
         self._last = words[-1] if words else None
         text = Transcript(written(words), self._language, tuple(words), self._rejected)
-        return Spoken(utterance, text)
+        return Found(utterance, text)
 
     def _follow(self) -> None:
         """Forget an utterance that the segmenter has ended."""

@@ -8,46 +8,26 @@ wait for, it asks for a cut (``wants_cut``) and is told where (``cut``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
-import annotated_types as at
-import numpy as np
-
-from stream.frames import SPEECH_RATE, TICKS_PER_SAMPLE, Samples, Utterance, Word
+from stream.frames import TICKS_PER_SAMPLE, Samples, Utterance, Word
 from stream.speech.cuts import choose_cut, to_samples
+from stream.speech.history import History
+from stream.speech.lengths import Lengths, SegmentOptions
 from stream.timeline import Interval
 
-SLIP = 0.2
-"""Seconds by which a cut moves into a silence: so far off are recognisers' word times."""
+SLIP_S = 0.2
+"""A cut moves into a silence that is this near: so far off are recognisers' word times."""
 
-SILENCE = 0.09
-"""Seconds without voice that such a silence lasts at least."""
-
-SOFT = 0.65
-"""Of the longest utterance, from where on one is cut at the end of a clause."""
-
-NEAR = 1.0
-"""Seconds of silence beyond which what was said before is no context."""
+SILENCE_S = 0.09
+"""Such a silence lasts at least this long."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentOptions:
-    """How speech is cut into utterances; all times in seconds."""
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    onset: Annotated[float, at.Gt(0), at.Lt(1)] = 0.5
-    offset: Annotated[float, at.Gt(0), at.Lt(1)] = 0.35
-    pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.5
-    padding: Annotated[float, at.Ge(0), at.Le(0.5)] = 0.15
-    min_speech: Annotated[float, at.Ge(0), at.Le(2)] = 0.25
-    breath_gap: Annotated[float, at.Ge(0.06), at.Le(1)] = 0.16
-    soft_length: Annotated[float, at.Ge(1), at.Le(25)] = 6.0
-    max_length: Annotated[float, at.Ge(1.5), at.Le(25)] = 10.0
-    early_pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.3
-    late_pause: Annotated[float, at.Ge(0.1), at.Le(3)] = 0.9
+NEAR_S = 1.0
+"""After a longer silence what was said before is no context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +80,19 @@ class Segmenter:
         context: float = 0.0,
     ) -> None:
         self._options = options
-        self._leaning = leaning
-        self._opening = opening
+        self._choose = partial(choose_cut, leaning=leaning, opening=opening)
         self._breaths = breaths
         self._window = window
-        self._pause = to_samples(options.pause)
-        self._late_pause = to_samples(options.late_pause)
-        self._overlap = to_samples(context)
-        self._padding = to_samples(options.padding)
-        self._min_speech = to_samples(options.min_speech)
-        self._breath_gap = to_samples(options.breath_gap)
-        self._soft = to_samples(options.soft_length)
-        self._max = to_samples(options.max_length)
-        self._audio = np.zeros(0, np.float32)
-        self._audio_start = 0  # sample index of _audio[0]
+        self._lengths = Lengths(options, context)
+        self._history = History()
         self._position = 0  # samples whose probability is known
         self._onset: int | None = None
-        self._last_voiced = 0  # just after the last window that counted as speech
         self._voiced: list[tuple[int, int]] = []  # stretches of speech since the onset
+        self._last_voiced = 0  # just after the last window that counted as speech
         self.patient = False
         """Whether only ``late_pause`` ends the speech under way: its sentence is not over."""
         self._previous_end = 0
-        self._context: int | None = None  # where the sound begins that is heard again
+        self._context: int | None = None  # where the sound begins that is recognised again
         self._continues = False  # the speech under way follows a cut
         self._next_id = 0
 
@@ -135,11 +106,6 @@ class Segmenter:
         """Media time before which no utterance can start any more, ticks."""
         return TICKS_PER_SAMPLE * (self._position if self._onset is None else self._onset)
 
-    @property
-    def processed(self) -> int:
-        """Media time up to which the audio was classified, ticks."""
-        return TICKS_PER_SAMPLE * self._position
-
     def push(self, audio: Samples, probabilities: Samples) -> list[Utterance]:
         """Feed the next windows.
 
@@ -152,7 +118,7 @@ class Segmenter:
         """
         if len(audio) != len(probabilities) * self._window:
             raise ValueError("audio must cover exactly the windows that have a probability")
-        self._audio = np.concatenate([self._audio, audio])
+        self._history.push(audio)
         ended: list[Utterance] = []
         for probability in probabilities:
             utterance = self._step(float(probability))
@@ -182,8 +148,8 @@ class Segmenter:
             return None
         first, resumed = self._first(), self._context is not None
         if self._context is not None:
-            first = max(min(self._context, first), self._audio_start)
-        audio = self._slice(first, self._position)
+            first = max(min(self._context, first), self._history.start)
+        audio = self._history.slice(first, self._position)
         return Draft(self._onset, first, audio, self._last_voiced, resumed)
 
     def wants_cut(self, grace: float = 0.0) -> bool:
@@ -192,17 +158,17 @@ class Segmenter:
         Args:
             grace: seconds beyond it.
         """
-        longest = self._max + to_samples(grace)
+        longest = self._lengths.longest + to_samples(grace)
         return self._onset is not None and self._position - self._onset >= longest
 
     def pending(self) -> Samples:
         """Audio of the speech under way, from its onset, mono at ``SPEECH_RATE``."""
         assert self._onset is not None
-        return self._slice(self._onset, self._position)
+        return self._history.slice(self._onset, self._position)
 
     def choose_cut(self, words: Sequence[Word], audio: Samples) -> int:
         """As the function of that name, by the words of this language."""
-        return choose_cut(words, audio, self._leaning, self._opening)
+        return self._choose(words, audio)
 
     def cut(self, length: int) -> Utterance:
         """End the speech under way ``length`` samples after its onset and go on from there.
@@ -245,38 +211,38 @@ class Segmenter:
         if self._onset is None:
             if probability >= self._options.onset:
                 self._onset = begin
-                self._hear_voice(begin)
-            elif self._position - self._previous_end >= to_samples(NEAR):
+                self._voice_goes_on(begin)
+            elif self._position - self._previous_end >= to_samples(NEAR_S):
                 self._context = None
             return None
         silence = begin - self._last_voiced
         if probability >= self._options.onset or (
             probability >= self._options.offset and silence == 0
         ):
-            gap_end = begin if silence >= self._breath_gap else None
+            gap_end = begin if silence >= self._lengths.breath_gap else None
             voiced = self._last_voiced - self._onset
             utterance = None
-            if self._breaths and gap_end is not None and voiced >= self._soft:
+            if self._breaths and gap_end is not None and voiced >= self._lengths.soft:
                 utterance = self._end("cut")
                 self._onset = gap_end
                 self._continues = True
-            self._hear_voice(begin)
+            self._voice_goes_on(begin)
             return utterance
-        if self.silence >= (self._late_pause if self.patient else self._pause):
+        if self.silence >= (self._lengths.late_pause if self.patient else self._lengths.pause):
             return self._end("pause")
         return None
 
     def _in_silence(self, at: int) -> int:
-        """``at``, or the middle of the silence next to it, if it is within ``SLIP``."""
-        slip = to_samples(SLIP)
+        """``at``, or the middle of the silence next to it, if it is within ``SLIP_S``."""
+        slip = to_samples(SLIP_S)
         best, place = slip + 1, at
         for (_, end), (start, _) in pairwise(self._voiced):
             away = max(end - at, at - start, 0)
-            if start - end >= to_samples(SILENCE) and away < best:
+            if start - end >= to_samples(SILENCE_S) and away < best:
                 best, place = away, (end + start) // 2
         return place
 
-    def _hear_voice(self, begin: int) -> None:
+    def _voice_goes_on(self, begin: int) -> None:
         if self._voiced and self._voiced[-1][1] == begin:
             begin = self._voiced.pop()[0]
         self._voiced.append((begin, self._position))
@@ -287,7 +253,7 @@ class Segmenter:
         utterance = None
         length = self._last_voiced - self._onset
         # A short sound alone is a click; after a cut it is the last word of a sentence.
-        if length >= self._min_speech or (self._continues and length > 0):
+        if length >= self._lengths.min_speech or (self._continues and length > 0):
             utterance = self._utterance(self._last_voiced, ended_by)
             self._context = self._before(self._last_voiced)
         self._onset = None
@@ -296,12 +262,14 @@ class Segmenter:
         return utterance
 
     def _before(self, end: int) -> int | None:
-        return max(end - self._overlap, self._audio_start) if self._overlap else None
+        return (
+            max(end - self._lengths.context, self._history.start) if self._lengths.context else None
+        )
 
     def _first(self) -> int:
         """Where the audio of the speech under way begins, padding included."""
         assert self._onset is not None
-        return max(self._onset - self._padding, self._previous_end, self._audio_start)
+        return max(self._onset - self._lengths.padding, self._previous_end, self._history.start)
 
     def _utterance(
         self, end: int, ended_by: Literal["pause", "cut", "end"], cut: int | None = None
@@ -310,11 +278,13 @@ class Segmenter:
         first = self._first()
         # A cut has speech on its far side: padding would bring in the next word.
         beyond = self._position if cut is None else cut
-        last = end if ended_by == "cut" and cut is None else min(end + self._padding, beyond)
+        last = (
+            end if ended_by == "cut" and cut is None else min(end + self._lengths.padding, beyond)
+        )
         utterance = Utterance(
             id=self._next_id,
             slot=Interval(self._onset * TICKS_PER_SAMPLE, end * TICKS_PER_SAMPLE),
-            audio=self._slice(first, last),
+            audio=self._history.slice(first, last),
             audio_start=first * TICKS_PER_SAMPLE,
             ended_by=ended_by,
         )
@@ -323,35 +293,8 @@ class Segmenter:
         self.patient = False
         return utterance
 
-    def _slice(self, first: int, last: int) -> Samples:
-        return self._audio[first - self._audio_start : last - self._audio_start].copy()
-
     def _forget(self) -> None:
-        keep = (self._position if self._onset is None else self._onset) - self._padding
+        keep = (self._position if self._onset is None else self._onset) - self._lengths.padding
         if self._context is not None:
             keep = min(keep, self._context)
-        if keep - self._audio_start > SPEECH_RATE:
-            self._audio = self._audio[keep - self._audio_start :]
-            self._audio_start = keep
-
-
-def within_delay(
-    options: SegmentOptions, delay: float, pace: float, reaction: float
-) -> SegmentOptions:
-    """Utterance lengths that leave the stages time to work within the delay.
-
-    An utterance of length L is translated ``reaction`` after its end. Synthesis then takes
-    ``pace`` L, more while recognition of the next utterance has the other core; all that must
-    stay below the delay.
-
-    Args:
-        options: as configured; lengths are only ever shortened.
-        delay: seconds that the viewer is behind.
-        pace: seconds that the synthesiser takes for a second of speech.
-        reaction: seconds from the end of speech to its translation.
-    """
-    longest = max((delay - reaction) / (1 + 1.25 * pace), 1.5)
-    if options.max_length <= longest:
-        return options
-    soft = max(1.0, min(options.soft_length, SOFT * longest))
-    return replace(options, max_length=longest, soft_length=soft)
+        self._history.forget(keep)

@@ -20,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.demo_clip import Clip
 from server.config import Config
-from server.engines.pool import EnginePool, SharedEngine
+from server.engines.pool import EnginePool
+from server.engines.shared import SharedEngine
 from stages import registry
 from stream.timeline import TICK_RATE
 from tests.helpers.hanging import HangingEspeak

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from server.config import Config
-from server.engines.pool import EnginePool, SharedEngine
+from server.engines.pool import EnginePool
+from server.engines.shared import SharedEngine
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 RATE = 24_000

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-import server.engines.pool
+import server.engines.shared
 from server.config import load
 from server.engines.options import options_of
-from server.engines.pool import FAULTS, SharedEngine
+from server.engines.shared import FAULTS, SharedEngine
 
 
 async def _nothing() -> None:
@@ -27,9 +27,9 @@ def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
 ) -> None:
     """A busy machine's engine is slow, not broken; to load it anew would take what is left."""
     engine = SimpleNamespace(aclose=_nothing)
-    monkeypatch.setattr(server.engines.pool, "HUNG", 0.02)
-    monkeypatch.setattr(server.engines.pool, "LONGEST", 0.5)
-    monkeypatch.setattr(server.engines.pool, "create", lambda *_, **__: engine)
+    monkeypatch.setattr(server.engines.shared, "HUNG", 0.02)
+    monkeypatch.setattr(server.engines.shared, "LONGEST", 0.5)
+    monkeypatch.setattr(server.engines.shared, "create", lambda *_, **__: engine)
     restarted: list[str] = []
 
     async def run() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from server.config import Config, ConfigError, load
-from server.engines.options import Engines
+from server.engines.pool import LaneEngines, SourceEngines
 from server.evaluation.report import Report
 from server.sessions.casting import Casting
 from server.sessions.file import FileSession
@@ -66,13 +66,15 @@ def configured(*assignments: str) -> Config:
 
 def dub(path: Path, out: Path, config: Config, encoder: object, synthesiser: object) -> Report:
     async def run() -> Report:
-        engines = Engines(SileroDetector(), Recogniser(), Translator(), synthesiser, encoder)  # type: ignore[arg-type]
+        engines = SourceEngines(SileroDetector(), Recogniser(), encoder)  # type: ignore[arg-type]
+        lane = LaneEngines(Translator(), synthesiser)  # type: ignore[arg-type]
         source = MediaSource(str(path))
         sink = FileSink(out, source.info, language="pt", source_language="en")
         try:
-            return (await FileSession(config, engines, source, sink).run()).report
+            return (await FileSession(config, engines, lane, source, sink).run()).report
         finally:
-            await engines.aclose()
+            for engine in (synthesiser, encoder):
+                await engine.aclose()  # type: ignore[attr-defined]
 
     return asyncio.run(run())
 

@@ -136,7 +136,7 @@ def test_the_daemons_token_guards_what_changes_it() -> None:
 
 def test_an_engine_that_cannot_be_had_fails_its_session_alone() -> None:
     class Nothing(ScriptedPool):
-        async def translator(self, config: Any, owner: str) -> Any:
+        async def lane(self, config: Any, owner: str) -> Any:
             from stages.base import EngineError
 
             raise EngineError("mt.engine 'scripted' needs something.")

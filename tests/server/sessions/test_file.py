@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.demo_clip import Clip
 from server.config import Config, load
-from server.engines.options import Engines
+from server.engines.pool import LaneEngines, SourceEngines
 from server.sessions.file import FileSession, Outcome
 from stages.vad import SileroDetector
 from stream.flow.worker import Worker
@@ -23,15 +23,20 @@ from stream.media.sink import FileSink, SinkError
 from stream.media.source import MediaSource, SourceError
 from tests.helpers.scripted import RATE, Recogniser, Synthesiser, Translator
 
+Engines = tuple[SourceEngines, LaneEngines]
 
-def _engines(**replaced: object) -> Engines:
-    parts: dict[str, object] = {
-        "detector": SileroDetector(),
-        "recogniser": Recogniser(),
-        "translator": Translator(),
-        "synthesiser": Synthesiser(),
-    }
-    return Engines(**(parts | replaced))  # type: ignore[arg-type]
+
+def _engines(
+    *,
+    detector: object = None,
+    recogniser: object = None,
+    translator: object = None,
+    synthesiser: object = None,
+) -> Engines:
+    return (
+        SourceEngines(detector or SileroDetector(), recogniser or Recogniser()),  # type: ignore[arg-type]
+        LaneEngines(translator or Translator(), synthesiser or Synthesiser()),  # type: ignore[arg-type]
+    )
 
 
 def _config(*assignments: str) -> Config:
@@ -50,14 +55,15 @@ async def _dub(
 ) -> Outcome:
     source = MediaSource(str(path))
     sink = FileSink(out, source.info, language="pt", source_language="en")
-    session = FileSession(config, engines, source, sink, realtime=realtime)
+    session = FileSession(config, *engines, source, sink, realtime=realtime)
     helper = asyncio.ensure_future(meanwhile(session)) if meanwhile else None  # type: ignore[call-overload]
     try:
         return await session.run()
     finally:
         if helper:
             await helper
-        await engines.aclose()
+        for engine in (engines[0].recogniser, engines[1].translator, engines[1].synthesiser):
+            await engine.aclose()
 
 
 def dub(path: Path, out: Path, engines: Engines | None = None, **kwargs: object) -> Outcome:
@@ -224,7 +230,7 @@ def test_stopping_leaves_a_playable_file_with_what_was_dubbed(clip: Clip, tmp_pa
     async def stop(session: FileSession) -> None:
         while session.position < 3 * 48_000:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        await session.stop()
+        session.stop()
 
     out = tmp_path / "out.mp4"
     config = _config("playout.delay=2")

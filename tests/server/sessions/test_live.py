@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import server.engines.pool
+import server.engines.shared
 from benchmarks.demo_clip import Clip
 from server.config import load
 from server.sessions.live import LiveSession
@@ -246,7 +246,7 @@ def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
         made.append(kind)
         return Synthesiser()
 
-    monkeypatch.setattr(server.engines.pool, "create", create)
+    monkeypatch.setattr(server.engines.shared, "create", create)
     restarted: list[str] = []
     pool = ScriptedPool(synthesiser=HangingSynthesiser(), on_restart=restarted.append)
     seen = asyncio.run(_watch([_now(_file(clip)), _after(0.5, clip)], pool=pool))

@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.dub.admission import Admission
+from stream.dub.lateness import Lateness
 
 MAX_LATE = 1.5
+LATENESS = Lateness(max_late=MAX_LATE)
 
 
 def play(paces: list[float], room: float, admission: Admission | None) -> list[str]:
@@ -36,7 +38,7 @@ def play(paces: list[float], room: float, admission: Admission | None) -> list[s
 
 
 def test_a_voice_a_little_too_slow_keeps_some_dubs_in_time() -> None:
-    without, fates = (play([1.2] * 100, 1.5, a) for a in (None, Admission(MAX_LATE)))
+    without, fates = (play([1.2] * 100, 1.5, a) for a in (None, Admission(LATENESS)))
     assert without.count("on time") < 10
     served = len(fates) - fates.count("dropped")
     assert served >= 80  # of the 83 that there is time for
@@ -44,13 +46,13 @@ def test_a_voice_a_little_too_slow_keeps_some_dubs_in_time() -> None:
 
 
 def test_it_recovers_at_once() -> None:
-    fates = play([1.0] * 5 + [4.0] * 10 + [0.5] * 20, 1.5, Admission(MAX_LATE))
+    fates = play([1.0] * 5 + [4.0] * 10 + [0.5] * 20, 1.5, Admission(LATENESS))
     assert fates[:5] == ["on time"] * 5
     assert fates[-10:] == ["on time"] * 10
 
 
 def test_a_single_late_dub_is_spoken_where_nobody_waits() -> None:
-    admission = Admission(MAX_LATE)
+    admission = Admission(LATENESS)
     admission.observe(1.0, 1.0)
     assert admission.admits(1.0, 0.1, followed=False)
     assert not admission.admits(1.0, 0.1, followed=True)
@@ -59,7 +61,7 @@ def test_a_single_late_dub_is_spoken_where_nobody_waits() -> None:
 
 @given(st.floats(0.1, 50), st.floats(0, 3))
 def test_a_voice_that_was_slow_is_tried_again(slow: float, left: float) -> None:
-    admission = Admission(MAX_LATE)
+    admission = Admission(LATENESS)
     admission.observe(1.0, slow)
     assert any(admission.admits(1.0, left, followed=True) for _ in range(200)) or left == 0
 
@@ -68,7 +70,7 @@ def test_a_voice_that_was_slow_is_tried_again(slow: float, left: float) -> None:
 def test_where_nobody_watches_everything_is_begun(
     took: list[float], speech: float, followed: bool
 ) -> None:
-    admission = Admission(MAX_LATE)
+    admission = Admission(LATENESS)
     for each in took:
         admission.observe(speech, each)
     assert admission.admits(speech, float("inf"), followed=followed)

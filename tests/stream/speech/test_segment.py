@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from stream.frames import SPEECH_RATE, Samples, Utterance, Word
 from stream.speech.cuts import choose_cut
-from stream.speech.segment import Segmenter, SegmentOptions
+from stream.speech.lengths import SegmentOptions
+from stream.speech.segment import Segmenter
 from stream.timeline import TICK_RATE
 
 WINDOW = 512

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from stages.asr.units import Units, clause_ends, sentence_ends
 from stream.frames import SPEECH_RATE, Transcript, Word, written
 from stream.speech.agreement import LocalAgreement
-from stream.speech.incremental import Incremental, Outlook, Spoken, since_onset
-from stream.speech.segment import Draft, Segmenter, SegmentOptions
+from stream.speech.hearing import Hearing
+from stream.speech.incremental import Found, Incremental, Outlook
+from stream.speech.lengths import SegmentOptions
+from stream.speech.segment import Draft, Segmenter
 from stream.timeline import TICK_RATE
 
 WINDOW = 512
@@ -24,7 +26,7 @@ def said(text: str, start: float = 0.0, each: float = 0.3) -> list[Word]:
     ]
 
 
-def hears(speech: list[Word], draft: Draft) -> Transcript:
+def recognised(speech: list[Word], draft: Draft) -> Transcript:
     """What a perfect recogniser hears in a draft: the words whose middle is in it."""
     first, last = draft.start / SPEECH_RATE, draft.end / SPEECH_RATE
     words = tuple(
@@ -37,7 +39,7 @@ def hears(speech: list[Word], draft: Draft) -> Transcript:
 
 def run(
     speech: list[Word], *, live: bool, delay: int = 0, agreement: int = 2, late: float = 0.0
-) -> list[Spoken]:
+) -> list[Found]:
     """Every utterance, with answers that come ``delay`` windows after they were asked for.
 
     What is before a cut is heard again ``late`` seconds later than it was.
@@ -53,27 +55,25 @@ def run(
         step=0.5 if live else float("inf"),
         breath=0.13 if live else 0.35,
     )
-    done: list[Spoken] = []
-    asked: tuple[int, Draft] | None = None
+    hearing = Hearing(segmenter, incremental, inline=not live)
+    done: list[Found] = []
+    ready: tuple[int, Transcript] | None = None
     for index, voiced in enumerate(voice):
         sound = np.full(WINDOW, 0.1 if voiced else 0.0, np.float32)
-        ended = segmenter.push(sound, np.float32([0.9 if voiced else 0.02]))
-        done += map(incremental.known, ended)
-        if asked is None and (draft := incremental.due()) is not None:
-            asked = index + delay, draft
-        if asked is not None and asked[0] <= index:
-            draft = asked[1]
-            heard = hears(speech, draft)
+        done += hearing.push(sound, np.float32([0.9 if voiced else 0.02]))
+        if (draft := hearing.due()) is not None:
+            heard = recognised(speech, draft)
             if draft.resumed:
                 shifted = [replace(w, start=w.start + late, end=w.end + late) for w in heard.words]
                 heard = replace(heard, words=tuple(shifted))
-            incremental.heard(draft, since_onset(draft, heard))
-            asked = None
-        done += incremental.advance()
-    return done + [incremental.known(u) for u in segmenter.finish()]
+            ready = index + delay, hearing.own(heard)
+        if ready is not None and ready[0] <= index:
+            done += hearing.answer(ready[1])
+            ready = None
+    return done + hearing.finish()
 
 
-def texts(done: list[Spoken]) -> list[str]:
+def texts(done: list[Found]) -> list[str]:
     return [s.transcript.text if s.transcript else "?" for s in done]
 
 
@@ -184,7 +184,7 @@ def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
     segmenter.push(sound, np.full(windows, 0.9, np.float32))
     draft = incremental.due()
     assert draft is not None
-    incremental.heard(draft, hears(speech, draft))
+    incremental.heard(draft, recognised(speech, draft))
     segmenter.push(np.full(150 * WINDOW, 0.1, np.float32), np.full(150, 0.9, np.float32))
     done = incremental.advance()
     assert texts(done)[0].endswith("eight,")
@@ -206,27 +206,24 @@ def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:
     assert [incremental.known(utterance).transcript for utterance in ended] == [None]
 
 
-def _talked_on(answers: list[tuple[int, bool]]) -> list[Spoken]:
-    """Speech without an end; each hearing takes so many windows, and may fail."""
+def _talked_on(answers: list[tuple[int, bool]]) -> list[Found]:
+    """Speech without an end; each request takes so many windows, and may fail."""
     speech = said("w " * 200)
     segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
     policy = Units(OPTIONS, "en", live=True)
     incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
-    done: list[Spoken] = []
-    under_way: tuple[int, bool, Draft] | None = None
+    hearing = Hearing(segmenter, incremental, inline=False)
+    done: list[Found] = []
+    ready: tuple[int, Transcript | None] | None = None
     for index in range(600):
-        segmenter.push(np.full(WINDOW, 0.1, np.float32), np.float32([0.9]))
-        if under_way is None and answers and (draft := incremental.due()) is not None:
+        done += hearing.push(np.full(WINDOW, 0.1, np.float32), np.float32([0.9]))
+        if ready is not None and index >= ready[0]:
+            done += hearing.answer(ready[1])
+            ready = None
+        if answers and (draft := hearing.due()) is not None:
             took, answered = answers.pop(0)
-            under_way = index + took, answered, draft
-        if under_way is not None and index >= under_way[0]:
-            _, answered, draft = under_way
-            if answered:
-                incremental.heard(draft, since_onset(draft, hears(speech, draft)))
-            else:
-                incremental.failed(draft)
-            under_way = None
-        done += incremental.advance()
+            own = hearing.own(recognised(speech, draft)) if answered else None
+            ready = index + took, own
     return done
 
 
@@ -250,14 +247,14 @@ def test_of_what_was_heard_in_part_all_is_heard_again() -> None:
         segmenter, LocalAgreement(1), Units(OPTIONS, "en", live=True), step=0.5
     )
     answers = [True, False, False, False, False]
-    done: list[Spoken] = []
+    done: list[Found] = []
     for index in range(120):
         voice = 0.9 if index * WINDOW < speech[-1].end * SPEECH_RATE else 0.02
         ended = segmenter.push(np.full(WINDOW, 0.1, np.float32), np.float32([voice]))
         done += map(incremental.known, ended)
         if (draft := incremental.due()) is not None:
             if answers.pop(0):
-                incremental.heard(draft, hears(speech, draft))
+                incremental.heard(draft, recognised(speech, draft))
             else:
                 incremental.failed(draft)
         assert incremental.advance() == []

@@ -1,0 +1,107 @@
+"""A session's access to engines that it shares with others."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from server.engines.shared import SharedEngine
+from stages.base import (
+    AlternativeTranslator,
+    Recogniser,
+    Rendering,
+    SpeakerEncoder,
+    Synthesiser,
+    Translator,
+)
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
+
+
+class PooledRecogniser:
+    """A session's access to a shared recogniser; see ``Recogniser``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        """Transcribe when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            recogniser: Recogniser = engine
+            return await recogniser.recognise(audio, words=words)
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+
+class PooledEncoder:
+    """A session's access to a shared speaker encoder; see ``SpeakerEncoder``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+
+    async def embed(self, audio: Samples) -> Embedding:
+        """Embed when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            encoder: SpeakerEncoder = engine
+            return await encoder.embed(audio)
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+
+class PooledTranslator:
+    """A session's access to a shared translator; see ``Translator``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+
+    async def translate(self, text: str) -> str:
+        """Translate when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            translator: Translator = engine
+            return await translator.translate(text)
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        """Several translations when it is this session's turn; none of an engine that has one."""
+        if not isinstance(self._shared.engine, AlternativeTranslator):
+            return []
+        async with self._shared.use(self._owner) as engine:
+            translator: AlternativeTranslator = engine
+            return await translator.alternatives(text, count)
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+
+class PooledSynthesiser:
+    """A session's access to a shared synthesiser; see ``Synthesiser``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+        engine: Synthesiser = shared.engine
+        self.sample_rate = engine.sample_rate
+        self.rate_range = engine.rate_range
+        self.characters_per_second = engine.characters_per_second
+        self.pace = shared.pace
+
+    @property
+    def clones(self) -> bool:
+        """Whether it takes reference clips."""
+        engine: Synthesiser = self._shared.engine
+        return engine.clones
+
+    def check_voice(self, name: str) -> None:
+        """Raise ``EngineError`` unless it has the voice."""
+        engine: Synthesiser = self._shared.engine
+        engine.check_voice(name)
+
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        """Speak when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            synthesiser: Synthesiser = engine
+            async with contextlib.aclosing(synthesiser.synthesise(text, manner)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    async def aclose(self) -> None:
+        """The engine stays."""

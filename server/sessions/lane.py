@@ -1,0 +1,81 @@
+"""The wiring of a lane: an engine for each stage, for files and live sessions alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from server.config import Config
+from server.engines.pool import LaneEngines
+from server.sessions.assembly import lateness
+from server.sessions.casting import Casting
+from stages.mt.stage import translation
+from stages.tts.proofread import Proofread
+from stream.clock.pacing import Pacing
+from stream.dub.attempt import Watch
+from stream.dub.lane import Lane, LaneOptions
+from stream.dub.playout import Block
+from stream.dub.voice import Voice
+
+
+def make_lane(
+    config: Config,
+    engines: LaneEngines,
+    casting: Casting,
+    pacing: Pacing,
+    emit: Callable[[Block], Awaitable[None]],
+    *,
+    channels: int,
+    centre: int | None,
+    capacity: int,
+    keep: int | None = None,
+    watch: Watch = lambda notice: None,
+) -> Lane:
+    """A lane into ``config.target``.
+
+    Args:
+        config: checked, for this lane's language.
+        engines: of the lane.
+        casting: which voice speaks for whom.
+        pacing: wall time.
+        emit: writes a block of output.
+        channels: of the source's sound.
+        centre: index of its centre channel, if it has one.
+        capacity: ticks of source that may wait ahead of the playout position.
+        keep: newest jobs kept; all where it is ``None``.
+        watch: told what becomes of each utterance.
+
+    Raises:
+        EngineError: if a voice is none of the engine's.
+    """
+    synthesiser = engines.synthesiser
+    if engines.proofreader is not None:
+        # Half of the stage's deadline is left for the reading that was begun last.
+        synthesiser = Proofread(synthesiser, engines.proofreader, config.tts.deadline / 2)
+    voice = Voice(
+        synthesiser.synthesise,
+        synthesiser.sample_rate,
+        synthesiser.rate_range,
+        synthesiser.characters_per_second,
+        casting.part(synthesiser).voice,
+    )
+    options = LaneOptions(
+        channels,
+        centre,
+        config.playout,
+        config.fit,
+        capacity,
+        config.mt.deadline,
+        config.tts.deadline,
+        keep,
+    )
+    source = config.languages.source
+    return Lane(
+        config.target,
+        lambda lane: translation(engines.translator, config.mt, source, lane.expected, lane.reword),
+        voice,
+        options,
+        pacing,
+        lateness(config),
+        emit,
+        watch,
+    )

@@ -1,0 +1,105 @@
+"""One stage's attempt at one utterance: its deadline, its faults, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from stream.clock.due import DUE
+from stream.clock.pacing import Pacing
+from stream.dub.job import DubJob, Stage
+from stream.dub.lateness import Lateness
+from stream.frames import Fate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StageDone:
+    """A stage has dealt with an utterance, well or not.
+
+    Attributes:
+        job: as it is now.
+        track: the lane's; ``None`` for what all lanes share.
+        stage: which one.
+    """
+
+    job: DubJob
+    track: str | None
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """A dub that nobody has heard yet is spoken in other words; attributes as in ``StageDone``."""
+
+    job: DubJob
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is known what became of an utterance in a lane; attributes as in ``StageDone``."""
+
+    job: DubJob
+    track: str
+
+
+Notice = StageDone | Reworded | Settled
+
+Watch = Callable[[Notice], None]
+
+
+class Attempts:
+    """Runs stages within what time is left.
+
+    Args:
+        pacing: wall time.
+        lateness: how late a dub may be.
+        watch: told when a stage has dealt with a job.
+    """
+
+    def __init__(self, pacing: Pacing, lateness: Lateness, watch: Watch) -> None:
+        self.pacing = pacing
+        self.lateness = lateness
+        self.watch = watch
+
+    async def run(
+        self,
+        stage: Stage,
+        deadline: float,
+        job: DubJob,
+        track: str | None,
+        work: Callable[[asyncio.Timeout], Awaitable[None]],
+    ) -> None:
+        """Have ``work`` do its part of a job; a fault settles the job's fate.
+
+        Args:
+            stage: for the report.
+            deadline: wall seconds after which the utterance goes without a dub.
+            job: the utterance.
+            track: the lane's, if it is one's.
+            work: given the timeout, which it may lift; it may raise.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        left = self.pacing.time_left(job.slot.start)
+        DUE.set(began + left)
+        worth = self.lateness.worth(left)
+        limit = min(deadline, worth)
+        try:
+            if limit <= 0:
+                raise TimeoutError
+            async with asyncio.timeout(limit) as timeout:
+                await work(timeout)
+        except TimeoutError:
+            fate = Fate.DROPPED if limit == worth else Fate.FAILED
+            job.give_up(fate, f"{stage}: nothing within {max(limit, 0):.1f} s")
+        except Exception as error:
+            reason = f"{stage}: {error or type(error).__name__}"
+            log.warning("utterance %d: %s", job.id, reason)
+            job.give_up(Fate.FAILED, reason)
+        job.latency[stage] = clock() - began
+        self.watch(StageDone(job, track, stage))

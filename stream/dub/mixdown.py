@@ -1,0 +1,86 @@
+"""The mix of one lane: the bed's level around each dub, the dub on top, and the limiter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.frames import Samples
+from stream.sound.limiter import Limiter
+from stream.sound.mix import Ducker, MixOptions, add_dub
+from stream.timeline import TICK_RATE, Interval, ticks
+
+LONGEST_LEAD = ticks(0.05)
+"""A dub may begin this long before its slot, with sound too quiet to be noticed."""
+
+
+class Mixdown:
+    """Mixes frame by frame; the mix is behind by the limiter's latency.
+
+    Args:
+        channels: of the source's sound.
+        centre: index of its centre channel, if it has one.
+        options: levels.
+    """
+
+    def __init__(self, channels: int, centre: int | None, options: MixOptions) -> None:
+        self._channels = channels
+        self._centre = centre
+        self._ducker = Ducker(options)
+        self._limiter = Limiter(channels, ceiling_db=options.ceiling)
+        self._priming = self._limiter.latency
+        self.lead = ticks(options.attack) + LONGEST_LEAD
+        """Ticks before a dub's slot at which the bed may begin to give way."""
+
+    def make_way(self, id_: int, slot: Interval, dub: Interval, now: int) -> None:
+        """The bed gives way to a dub and to its slot, from ``now`` on at the earliest."""
+        covered = Interval(min(dub.start, slot.start), _covered_until(slot, dub))
+        self._ducker.dubbed(id_, covered, now)
+
+    def fall_back(self, id_: int, slot: Interval, now: int) -> None:
+        """The original is heard over a slot."""
+        self._ducker.fell_back(id_, slot, now)
+
+    def release(self, id_: int, slot: Interval, dub: Interval, now: int, *, at_once: bool) -> None:
+        """A dub is complete and ends with ``dub``; the original comes back after its slot.
+
+        Args:
+            id_: the utterance's.
+            slot: the utterance's.
+            dub: where it is heard after all.
+            now: playout position.
+            at_once: whether the original comes back when the dub ends, since it broke off.
+        """
+        end = dub.end if at_once else _covered_until(slot, dub)
+        self._ducker.ended(id_, max(end, now), at_once=at_once)
+
+    def mix(self, start: int, bed: Samples, dub: Samples) -> Samples:
+        """The mix of a frame that starts at ``start`` ticks.
+
+        Args:
+            start: ticks.
+            bed: the source's own sound, shape ``(n, channels)``.
+            dub: shape ``(n,)``.
+
+        Returns:
+            Shape ``(n, channels)``; the first frames are shorter by the limiter's latency.
+        """
+        audible = bed * self._ducker.gain(start, len(bed))
+        if dub.any():
+            audible = add_dub(audible, dub, self._centre)
+        out = self._limiter.process(audible)
+        priming = min(self._priming, len(bed))
+        self._priming -= priming
+        return out[priming:]
+
+    def flush(self) -> Samples:
+        """What the limiter still holds, shape ``(n, channels)``."""
+        return self._limiter.flush()
+
+    def silence(self) -> Samples:
+        """No sound at all, shape ``(0, channels)``."""
+        return np.zeros((0, self._channels), np.float32)
+
+
+def _covered_until(slot: Interval, dub: Interval) -> int:
+    """Media time until which the original gives way: a short dub leaves it a second at most."""
+    return max(dub.end, min(slot.end, dub.end + TICK_RATE))

@@ -1,0 +1,237 @@
+"""From VAD windows to utterances with their words and speakers, under way and afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from stream.clock.due import DUE
+from stream.dub.attempt import Attempts, StageDone
+from stream.dub.job import DubJob, Stage
+from stream.flow.channel import Channel, Closed
+from stream.frames import (
+    TICKS_PER_SAMPLE,
+    Embedding,
+    Fate,
+    Samples,
+    Transcript,
+    Utterance,
+)
+from stream.speech.detection import Windows
+from stream.speech.diarize import Diarizer
+from stream.speech.hearing import Hearing
+from stream.speech.incremental import Found
+from stream.speech.segment import Draft
+from stream.timeline import seconds
+
+log = logging.getLogger(__name__)
+
+Recognise = Callable[[Utterance, Transcript | None], Awaitable[Transcript]]
+"""The words of an utterance, given what is known of them already; or raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """A recogniser, as a source uses it.
+
+    Attributes:
+        words: the words, with their times, of speech that has to be cut or is still under way;
+            or raises.
+        words_deadline: wall seconds for that.
+        whole: the words of an utterance that has ended.
+        deadline: wall seconds for that.
+    """
+
+    words: Callable[[Samples], Awaitable[Transcript]]
+    words_deadline: float
+    whole: Recognise
+    deadline: float
+
+
+async def _no_collection(utterance: Utterance, nearness: float) -> None:
+    """Nobody's voice is collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """What tells speakers apart.
+
+    Attributes:
+        embed: the voice in mono speech at ``SPEECH_RATE``, or raises.
+        diarizer: sorts the voices of this source.
+        deadline: wall seconds for one voice, after which the utterance is the last speaker's.
+        collect: gets each utterance with words, labelled, and its nearness to its speaker's mean;
+            it must not raise.
+    """
+
+    embed: Callable[[Samples], Awaitable[Embedding]]
+    diarizer: Diarizer
+    deadline: float
+    collect: Callable[[Utterance, float], Awaitable[None]] = _no_collection
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the recogniser made of speech under way; ``None`` if it failed."""
+
+    transcript: Transcript | None
+    took: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An utterance that waits for recognition.
+
+    Attributes:
+        found: as segmentation found it.
+        known: event-loop time at which it did.
+        answer: under way to all of its words; ``None`` of a failure.
+    """
+
+    found: Found
+    known: float
+    answer: asyncio.Future[Transcript | None] | None = None
+
+
+class Recognition:
+    """Owns the hearing of one source, and recognises what comes out of it.
+
+    Args:
+        hearing: fresh.
+        recogniser: the models' side.
+        attempts: runs stages.
+        speakers: tells who speaks; ``None`` for one speaker.
+    """
+
+    def __init__(
+        self,
+        hearing: Hearing,
+        recogniser: Recogniser,
+        attempts: Attempts,
+        speakers: Speakers | None = None,
+    ) -> None:
+        self._hearing = hearing
+        self._recogniser = recogniser
+        self._attempts = attempts
+        self._speakers = speakers
+        self._under_way: asyncio.Future[Transcript | None] | None = None
+
+    async def find(
+        self,
+        inbox: Channel[Windows | Answer],
+        outbox: Channel[Pending],
+        announce: Callable[[Sequence[Utterance], int | None], None],
+    ) -> None:
+        """Find utterances until the inbox is closed.
+
+        Args:
+            inbox: windows of the source; answers are put there too.
+            outbox: what is found; closed at the end.
+            announce: told of each utterance at once, and the media time before which none can
+                start any more, in ticks; ``None`` at the source's end.
+        """
+
+        async def publish(found: Sequence[Found], settled: int | None) -> None:
+            announce([each.utterance for each in found], settled)
+            for each in found:
+                now = asyncio.get_running_loop().time()
+                await outbox.send(Pending(each, now, self._under_way if each.awaited else None))
+
+        hearing = self._hearing
+        async with asyncio.TaskGroup() as group:
+            async for item in inbox:
+                if isinstance(item, Answer):
+                    await publish(hearing.answer(item.transcript, item.took), hearing.settled)
+                elif hearing.inline:
+                    # Window by window, so that neither the pace nor the size of the source's
+                    # pieces changes the outcome.
+                    for window in item.each():
+                        await publish(await self._inline(window), hearing.settled)
+                else:
+                    found = hearing.push(item.audio, item.probabilities)
+                    await publish(found, hearing.settled)
+                if not hearing.inline and (draft := hearing.due()) is not None:
+                    self._under_way = asyncio.get_running_loop().create_future()
+                    group.create_task(self._answer(draft, self._under_way, inbox))
+            await publish(hearing.finish(), None)
+        outbox.close()
+
+    async def _inline(self, window: Windows) -> list[Found]:
+        """What comes of a window, once everything that it makes due has been recognised."""
+        found = self._hearing.push(window.audio, window.probabilities)
+        while (draft := self._hearing.due()) is not None:
+            answer = await self._recognise_draft(draft)
+            found += self._hearing.answer(answer.transcript, answer.took)
+        return found
+
+    async def _answer(
+        self,
+        draft: Draft,
+        future: asyncio.Future[Transcript | None],
+        inbox: Channel[Windows | Answer],
+    ) -> None:
+        answer = await self._recognise_draft(draft)
+        future.set_result(answer.transcript)
+        with contextlib.suppress(Closed):  # the source is over
+            await inbox.send(answer)
+
+    async def _recognise_draft(self, draft: Draft) -> Answer:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        DUE.set(began + self._attempts.pacing.time_left(draft.onset * TICKS_PER_SAMPLE))
+        try:
+            async with asyncio.timeout(self._recogniser.words_deadline):
+                heard = await self._recogniser.words(draft.audio)
+        except Exception as error:
+            log.warning("speech under way was not recognised: %s", error or type(error).__name__)
+            return Answer(None, clock() - began)
+        return Answer(self._hearing.own(heard), clock() - began)
+
+    async def recognise(self, pending: Pending) -> DubJob:
+        """An utterance with its words and its speaker, or with a fate if it has none."""
+        job = DubJob(pending.found.utterance, pending.known)
+        if self._speakers is None:
+            await self._transcribe(job, pending)
+            return job
+        speakers = self._speakers
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(_voice(job, speakers), name="speaker")
+            await self._transcribe(job, pending)
+        voice = telling.result()
+        label = speakers.diarizer.last
+        if voice is not None and job.fate is not Fate.EMPTY:
+            label = speakers.diarizer.assign(voice, seconds(job.slot.duration))
+        job.utterance = replace(job.utterance, speaker=label)
+        if voice is not None and job.fate is None:
+            await speakers.collect(job.utterance, speakers.diarizer.nearness(label, voice))
+        if job.fault is None:
+            self._attempts.watch(StageDone(job, None, Stage.DIARISATION))
+        return job
+
+    async def _transcribe(self, job: DubJob, pending: Pending) -> None:
+        async def work(limit: asyncio.Timeout) -> None:
+            known = pending.found.transcript
+            if known is None and pending.answer is not None:
+                known = await asyncio.shield(pending.answer)
+            job.transcript = await self._recogniser.whole(job.utterance, known)
+            if not job.transcript.text.strip():
+                job.give_up(Fate.EMPTY)
+
+        deadline = self._recogniser.deadline
+        await self._attempts.run(Stage.RECOGNITION, deadline, job, None, work)
+
+
+async def _voice(job: DubJob, speakers: Speakers) -> Embedding | None:
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        async with asyncio.timeout(speakers.deadline):
+            return await speakers.embed(job.utterance.audio)
+    except Exception as error:
+        log.warning("utterance %d: speaker: %s", job.id, error or type(error).__name__)
+        return None
+    finally:
+        job.latency[Stage.DIARISATION] = clock() - began
