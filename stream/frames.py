@@ -110,7 +110,7 @@ def written(words: Sequence[Word]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What a recogniser heard.
+    """What a recogniser made of speech.
 
     Attributes:
         text: the transcript; empty when nothing was said.

@@ -19,7 +19,7 @@ from stream.dub.recognition import Recognition, Speakers
 from stream.speech.agreement import LocalAgreement
 from stream.speech.detection import Detection, VoiceActivity
 from stream.speech.hearing import Hearing
-from stream.speech.incremental import BREATH, Incremental
+from stream.speech.incremental import BREATH_S, Incremental
 from stream.speech.lengths import SegmentOptions, within_delay
 from stream.speech.segment import Segmenter
 
@@ -121,12 +121,12 @@ def increments(
     options = segmenter.options
     return Incremental(
         segmenter,
-        # Where speech is heard once, there is nothing that could agree.
+        # Where speech is recognised once, there is nothing that could agree.
         LocalAgreement(config.asr.agreement if live else 1),
         Units(options, config.languages.source, live=live),
-        # What hearing more often would bring is less than what it takes from a voice that is slow.
+        # More frequent recognition would gain less than it takes from a slow voice.
         step=config.asr.step * min(1 + 2 * pace, 2) if live else math.inf,
-        breath=BREATH if live else options.pause - SOON_S,
+        breath=BREATH_S if live else options.pause - SOON_S,
     )
 
 
@@ -144,7 +144,7 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         reaction = REACTION_S if incremental else options.pause + REACTION_S
         options = within_delay(options, delay, pace, reaction)
     elif incremental:
-        # Heard with what follows, an end of a sentence is told from a breath.
+        # Recognised with what follows, the end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
     language = config.languages.source
     return Segmenter(

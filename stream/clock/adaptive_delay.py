@@ -6,14 +6,14 @@ from collections import deque
 
 from stream.clock.playout_clock import PlayoutClock
 
-HEADROOM = 0.5
-"""Seconds that a dub should be ready before its time."""
+HEADROOM_S = 0.5
+"""A dub should be ready this long before its time."""
 
 REMEMBERED = 20
 """Dubs that must all have come early before the delay shrinks."""
 
-STEP = 0.25
-"""Seconds by which it shrinks at a time, and grows when nobody knows by how much a dub failed."""
+STEP_S = 0.25
+"""The delay shrinks by this at a time, and grows by it where nobody knows how late a dub was."""
 
 
 class AdaptiveDelay:
@@ -32,19 +32,19 @@ class AdaptiveDelay:
     def dubbed(self, needed: float) -> None:
         """A dub's first sample was ready ``needed`` seconds after its speaker began."""
         self._needed.append(needed)
-        wanted = max(self._needed) + HEADROOM
+        wanted = max(self._needed) + HEADROOM_S
         delay = self._clock.delay
         if needed > delay:
-            delay = needed + HEADROOM
+            delay = needed + HEADROOM_S
         elif len(self._needed) == REMEMBERED and wanted < delay:
-            delay = max(wanted, delay - STEP)
+            delay = max(wanted, delay - STEP_S)
             self._needed.clear()
         self._set(delay)
 
     def dropped(self) -> None:
         """A dub came too late to be heard at all."""
         self._needed.clear()
-        self._set(self._clock.delay + STEP)
+        self._set(self._clock.delay + STEP_S)
 
     def _set(self, delay: float) -> None:
         self._clock.delay = min(max(delay, self._shortest), self._longest)

@@ -15,16 +15,16 @@ from collections import deque
 from stream.timeline import TICK_RATE
 
 SLEW = 0.02
-"""Seconds a second by which the viewer's pace may differ from the source's."""
+"""Share of its pace by which the viewer may be faster or slower than the source."""
 
-WINDOW = 4.0
-"""Seconds of arrivals over which the promptest one counts."""
+WINDOW_S = 4.0
+"""The promptest arrival within this window counts."""
 
-LOST = 1.0
+LOST_S = 1.0
 """A source that is late by more than this all through the window will not catch up."""
 
-STALL = 0.1
-"""A longer pause between arrivals does not age what was seen before it, seconds."""
+STALL_S = 0.1
+"""A longer pause between arrivals does not age what was seen before it."""
 
 
 class PlayoutClock:
@@ -61,7 +61,7 @@ class PlayoutClock:
     def observe(self, now: float, time: int) -> None:
         """Media up to ``time`` ticks arrived at ``now``."""
         if self.anchored:
-            self._activity += min(now - self._observed, STALL)
+            self._activity += min(now - self._observed, STALL_S)
         else:
             self._moved = now
         self._observed = now
@@ -69,7 +69,7 @@ class PlayoutClock:
         while self._arrivals and self._arrivals[-1][1] >= offset:
             self._arrivals.pop()
         self._arrivals.append((self._activity, offset))
-        while self._arrivals[0][0] < self._activity - WINDOW:
+        while self._arrivals[0][0] < self._activity - WINDOW_S:
             self._arrivals.popleft()
         self.advance(now)
 
@@ -96,7 +96,7 @@ class PlayoutClock:
             # Nobody has seen anything yet.
             self._source, self._behind = source, self.delay
             return
-        if source - self._source > LOST:
+        if source - self._source > LOST_S:
             self._source = source
             self.restarts += 1
         self._source += min(max(source - self._source, -most), most)

@@ -97,11 +97,11 @@ class Pending:
 
 
 class Recognition:
-    """Owns the hearing of one source, and recognises what comes out of it.
+    """Owns segmentation and recognition of one source.
 
     Args:
-        hearing: fresh.
-        recogniser: the models' side.
+        hearing: fresh; drives both.
+        recogniser: the model's side.
         attempts: runs stages.
         speakers: tells who speaks; ``None`` for one speaker.
     """

@@ -14,8 +14,8 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-GRACE = 3.0
-"""Seconds that closing waits for a call that was abandoned."""
+GRACE_S = 3.0
+"""Closing waits this long for a call that was abandoned."""
 
 
 class Worker:
@@ -65,7 +65,7 @@ class Worker:
             self._thread = None
         threads, self._threads = self._threads, []
         if threads:
-            await asyncio.to_thread(_join, threads, time.monotonic() + GRACE)
+            await asyncio.to_thread(_join, threads, time.monotonic() + GRACE_S)
 
     def _current(self) -> _Thread:
         if self._thread is None:

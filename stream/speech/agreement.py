@@ -1,6 +1,6 @@
 """Which words of a growing hypothesis can be relied on: LocalAgreement. Pure and clock-free.
 
-A recogniser that hears the beginning of an utterance again and again, a little more of it each
+A recogniser that is given the beginning of an utterance again and again, a little more of it each
 time, changes its mind about the last words. LocalAgreement-n relies on the words with which n
 hypotheses in a row begin (Liu et al. 2020; Macháček et al. 2023, arXiv 2307.14743).
 
@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 from stream.frames import Word, letters
 
-GUARD = 0.3
-"""Seconds before the end of the audio in which a single hypothesis is not relied on."""
+GUARD_S = 0.3
+"""A single hypothesis is not relied on this close to the end of its audio."""
 
-ECHO = 0.35
-"""Seconds after a cut in which words that repeat those before it are its echo."""
+ECHO_S = 0.35
+"""Words this soon after a cut that repeat those before it are an echo of it."""
 
 LONGEST_ECHO = 4
 """Words."""
@@ -51,13 +51,13 @@ class LocalAgreement:
 
         Args:
             words: in order; their times and ``until`` are on one clock, seconds.
-            until: end of the audio that was heard.
+            until: end of the audio that was recognised.
         """
         if self.words or self._earlier:
             self._earlier.append(_spelt(self.words))
         self.words = list(words[self._echo(words) :])
         if self._needed == 1:
-            reliable = [word.end <= until - GUARD for word in self.words]
+            reliable = [word.end <= until - GUARD_S for word in self.words]
             self.stable = reliable.index(False) if False in reliable else len(reliable)
         elif len(self._earlier) < self._needed - 1:
             self.stable = 0
@@ -89,7 +89,7 @@ class LocalAgreement:
             return 0
         cut, taken = self._taken[-1].end, _spelt(self._taken)
         for length in range(min(len(words), len(taken)), 0, -1):
-            if words[length - 1].end > cut + ECHO:
+            if words[length - 1].end > cut + ECHO_S:
                 continue
             if _spelt(words[:length]) == taken[-length:]:
                 return length

@@ -13,8 +13,8 @@ import numpy as np
 
 from stream.frames import Embedding
 
-SHORTEST = 1.6
-"""Seconds of speech from which an embedding can be trusted with a new speaker."""
+SHORTEST_S = 1.6
+"""From this much speech on, an embedding can be trusted with a new speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class SpeakerOptions:
 
 
 class Diarizer:
-    """Labels voices S1, S2, ... in the order in which they are first heard.
+    """Labels voices S1, S2, ... in the order in which they first speak.
 
     A voice belongs to the speaker whose mean it is nearest to, if it is near enough; otherwise
     it founds a speaker, unless there are ``max``. Where every two utterances of a speaker are
     nearer to each other than the threshold, and those of different speakers farther, the
-    sorting is theirs in whatever order they speak. Speech under ``SHORTEST`` neither founds a
+    sorting is theirs in whatever order they speak. Speech under ``SHORTEST_S`` neither founds a
     speaker nor moves one's mean.
 
     Args:
@@ -55,7 +55,7 @@ class Diarizer:
         """The label of the next utterance.
 
         Args:
-            voice: unit vector; zeros where nothing was heard.
+            voice: unit vector; zeros where there is no voice.
             seconds: of speech in it.
         """
         if np.isfinite(voice).all() and voice.any():
@@ -73,7 +73,7 @@ class Diarizer:
         nearness = [_cosine(voice, total) for total in self._sums]
         nearest = int(np.argmax(nearness)) if nearness else -1
         near = nearest >= 0 and nearness[nearest] >= self._options.threshold
-        if seconds < SHORTEST:
+        if seconds < SHORTEST_S:
             return f"S{nearest + 1}" if near else self.last
         if near:
             self._sums[nearest] = self._sums[nearest] + seconds * voice

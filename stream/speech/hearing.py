@@ -80,7 +80,7 @@ class Hearing:
         if transcript is None:
             self._incremental.failed(draft)
         else:
-            self._incremental.heard(draft, transcript, took)
+            self._incremental.recognised(draft, transcript, took)
         return self._incremental.advance()
 
     def finish(self) -> list[Found]:

@@ -1,10 +1,10 @@
-"""Recognition while the speaker is still talking: what to hear when, and what follows from it.
+"""Recognition while the speaker is still talking: what to recognise when, and what follows.
 
-Free of clocks and I/O. Speech under way is heard again whenever there is reason to: silence
-began, or enough new speech has come. When the policy finds that the first words of the newest
+Free of clocks and I/O. Speech under way is recognised again whenever there is reason to: silence
+has begun, or enough new speech has come. When the policy finds that the first words of the newest
 hypothesis are a unit for translation, the utterance is cut after them, so that a unit is an
 utterance like any other, with its own slot; its text is known already. Audio before a cut is
-never heard again, and speech is cut at ``max_length`` in any case, which bounds the work.
+never recognised again, and speech is cut at ``max_length`` in any case, which bounds the work.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from stream.speech.agreement import LocalAgreement
 from stream.speech.cuts import quietest
 from stream.speech.segment import Draft, Segmenter
 
-BREATH = 0.2
-"""Seconds of silence after which speech is heard: what is said may be complete. Heard sooner, last
-words are misheard, and sentences that go on are taken for finished."""
+BREATH_S = 0.2
+"""After this much silence speech is recognised: it may be complete. Any sooner, last words are
+misrecognised, and sentences that go on are taken for finished."""
 
-SLIP = 0.5
-"""Seconds by which the times of a word may differ from one hearing to the next."""
+SLIP_S = 0.5
+"""The times of a word may differ by this from one hypothesis to the next."""
 
-FIRST = 1.0
-"""Seconds of speech before which there is nothing to be cut."""
+FIRST_S = 1.0
+"""Less speech is never cut."""
 
-SHORTEST = 0.2
-"""Seconds of speech that a cut at the longest unit leaves before it."""
+SHORTEST_S = 0.2
+"""A cut at the longest unit leaves at least this much speech before it."""
 
-GRACE = 1.5
-"""Seconds beyond the longest unit after which a cut does not wait for more to be heard."""
+GRACE_S = 1.5
+"""Beyond the longest unit by this, a cut does not wait for recognition any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Incremental:
         segmenter: of the same stream, made without ``breaths``.
         agreement: fresh.
         policy: says where to cut.
-        step: seconds of new speech that are worth hearing again; infinite where nobody waits.
+        step: seconds of new speech that are worth another pass; infinite where nobody waits.
         breath: seconds of silence that are.
     """
 
@@ -122,7 +122,7 @@ class Incremental:
         policy: Policy,
         *,
         step: float,
-        breath: float = BREATH,
+        breath: float = BREATH_S,
     ) -> None:
         self._segmenter = segmenter
         self._agreement = agreement
@@ -131,35 +131,35 @@ class Incremental:
         self._breath = breath * SPEECH_RATE
         self._onset: int | None = None  # of the utterance that the hypotheses are of
         self._last: Word | None = None  # of the utterance before
-        self._draft: Draft | None = None  # heard last
-        self._news: Literal["none", "heard", "failed"] = "none"  # of a hearing, not acted on yet
+        self._draft: Draft | None = None  # recognised last
+        self._news: Literal["none", "answer", "failure"] = "none"  # not acted on yet
         self._took = 0.0  # by the last call, in samples
-        self._heard = 0  # samples, all speech before which was heard
+        self._recognised = 0  # samples, all speech before which was recognised
         self._language = ""
         self._rejected: str | None = None
 
     def due(self) -> Draft | None:
-        """Speech that is worth hearing now."""
+        """Speech that is worth recognising now."""
         segmenter = self._segmenter
-        if segmenter.onset is None or segmenter.voiced <= self._heard:
+        if segmenter.onset is None or segmenter.voiced <= self._recognised:
             return None
         silent = segmenter.silence >= self._breath
-        since = max(self._heard, segmenter.onset)
-        long_ = segmenter.voiced - segmenter.onset >= FIRST * SPEECH_RATE
-        # Where a pause may have begun, it would be in the way of hearing all that was said.
+        since = max(self._recognised, segmenter.onset)
+        long_ = segmenter.voiced - segmenter.onset >= FIRST_S * SPEECH_RATE
+        # Where a pause may have begun, it would delay recognition of all that was said.
         talking = long_ and segmenter.silence == 0
-        # While the machine is slow, hearing what goes on takes half of the time at most.
+        # On a slow machine, recognition of speech under way takes half of the time at most.
         more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
         if not (silent or more or segmenter.wants_cut()):
             return None
         draft = segmenter.draft()
         return replace(draft, after=self._last) if draft is not None and draft.resumed else draft
 
-    def heard(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
+    def recognised(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
         """The recogniser's answer; what follows from it is asked of ``advance``.
 
         Args:
-            draft: what was heard.
+            draft: what was recognised.
             transcript: the answer, without what was said before the draft's onset; its words
                 timed from the draft's first sample.
             took: wall seconds until it was there.
@@ -168,14 +168,14 @@ class Incremental:
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
         self._follow()
-        self._news = "heard"
+        self._news = "answer"
         self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
-        self._draft, self._heard = draft, draft.voiced
+        self._draft, self._recognised = draft, draft.voiced
         self._language, self._rejected = transcript.language, transcript.rejected
 
     def failed(self, draft: Draft) -> None:
-        """The recogniser gave no answer; this speech is heard again when all of it was said."""
-        self._heard, self._news = max(self._heard, draft.voiced), "failed"
+        """The recogniser gave no answer; this speech is recognised again once it has ended."""
+        self._recognised, self._news = max(self._recognised, draft.voiced), "failure"
         self._draft = None
 
     def advance(self) -> list[Found]:
@@ -194,9 +194,9 @@ class Incremental:
         return done
 
     def known(self, utterance: Utterance) -> Found:
-        """An utterance that the segmenter has ended, with its text if all of it was heard."""
+        """An utterance that the segmenter has ended, with its text if all of it was recognised."""
         same = self._draft is not None and self._onset == utterance.slot.start // TICKS_PER_SAMPLE
-        if not same or self._heard * TICKS_PER_SAMPLE < utterance.slot.end:
+        if not same or self._recognised * TICKS_PER_SAMPLE < utterance.slot.end:
             self._last = None
             return Found(utterance)
         words = self._agreement.words
@@ -214,23 +214,23 @@ class Incremental:
         if verdict.take:
             return self._cut(verdict.take, _between(words, verdict.take, draft))
         nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
-        # While a longer draft is being heard it is waited for, however long that takes.
-        overdue = self._news == "heard" and segmenter.wants_cut(GRACE)
+        # A longer draft under way is waited for, however long its recognition takes.
+        overdue = self._news == "answer" and segmenter.wants_cut(GRACE_S)
         if overdue or (nearly_all and segmenter.wants_cut()):
             local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
             at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])
-            if at - segmenter.onset < SHORTEST * SPEECH_RATE:
-                self._draft = None  # that place was cut already: more has to be heard
+            if at - segmenter.onset < SHORTEST_S * SPEECH_RATE:
+                self._draft = None  # that place was cut already: more has to be recognised
                 return None
             before = sum((word.start + word.end) / 2 * SPEECH_RATE <= at for word in words)
             return self._cut(before, at)
         return None
 
     def _overdue(self) -> Found | None:
-        """A blind cut in speech that has got too long and could not be heard."""
+        """A blind cut in speech that has become too long and could not be recognised."""
         segmenter = self._segmenter
         assert segmenter.onset is not None
-        if not (self._news == "failed" and segmenter.wants_cut(GRACE)):
+        if not (self._news == "failure" and segmenter.wants_cut(GRACE_S)):
             return None
         return self._cut(0, segmenter.onset + segmenter.choose_cut((), segmenter.pending()))
 
@@ -258,7 +258,7 @@ class Incremental:
         return Outlook(
             self._agreement.words,
             self._agreement.stable,
-            self._heard >= segmenter.voiced,
+            self._recognised >= segmenter.voiced,
             segmenter.onset / SPEECH_RATE,
             (segmenter.voiced - segmenter.onset) / SPEECH_RATE,
             segmenter.silence / SPEECH_RATE,
@@ -293,7 +293,7 @@ def _timed(draft: Draft, transcript: Transcript) -> list[Word]:
 def since_onset(draft: Draft, transcript: Transcript) -> Transcript:
     """What is said from a draft's onset on: what comes before was taken already.
 
-    The last word that was taken tells where that is, if it is heard again at about its time;
+    The last word that was taken tells where that is, if it is recognised again at about its time;
     otherwise the times of words do.
     """
     if not draft.resumed:
@@ -307,7 +307,7 @@ def since_onset(draft: Draft, transcript: Transcript) -> Transcript:
             for count, word in enumerate(words, 1)
             if letters(word.text) == letters(taken.text)
         }
-        if near and min(near) < SLIP:
+        if near and min(near) < SLIP_S:
             before = near[min(near)]
     own = words[before:]
     return replace(transcript, text=written(own), words=own) if before else transcript

@@ -32,7 +32,7 @@ NEAR_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Speech that is still under way, to be heard while it goes on; counts in samples.
+    """Speech that is still under way, for recognition meanwhile; counts in samples.
 
     Attributes:
         onset: where the utterance begins; names it.

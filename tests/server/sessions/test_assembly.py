@@ -21,7 +21,7 @@ def test_speech_is_recognised_less_often_where_the_voice_needs_the_processor(
         cutter.push(np.ones(window, np.float32), np.ones(1, np.float32))
         draft = incremental.due()
         if draft is not None:
-            incremental.heard(draft, Transcript("", "en"))
+            incremental.recognised(draft, Transcript("", "en"))
             heard.append(draft.voiced)
     assert np.diff(heard) / SPEECH_RATE == pytest.approx(step, abs=window / SPEECH_RATE)
     assert len(heard) >= 3

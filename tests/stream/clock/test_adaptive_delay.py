@@ -1,14 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.clock.adaptive_delay import HEADROOM, REMEMBERED, AdaptiveDelay
+from stream.clock.adaptive_delay import HEADROOM_S, REMEMBERED, AdaptiveDelay
 from stream.clock.playout_clock import PlayoutClock
 
 
 def test_a_dub_that_comes_late_makes_the_delay_what_it_would_have_needed() -> None:
     clock = PlayoutClock(4.0)
     AdaptiveDelay(clock, 3.0, 15.0).dubbed(5.2)
-    assert clock.delay == 5.2 + HEADROOM
+    assert clock.delay == 5.2 + HEADROOM_S
 
 
 def test_dubs_that_come_early_for_long_shorten_it_step_by_step() -> None:

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.frames import Word, written
-from stream.speech.agreement import GUARD, LocalAgreement
+from stream.speech.agreement import GUARD_S, LocalAgreement
 
 
 def said(text: str, start: float = 0.0) -> list[Word]:
@@ -36,7 +36,7 @@ def test_a_single_hypothesis_is_trusted_but_for_its_end() -> None:
     agreement = LocalAgreement(1)
     words = said("one two three four")
     agreement.push(words, 1.1)
-    assert agreement.stable == sum(word.end <= 1.1 - GUARD for word in words) == 2
+    assert agreement.stable == sum(word.end <= 1.1 - GUARD_S for word in words) == 2
 
 
 def test_the_echo_of_a_cut_is_dropped() -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.frames import Embedding
-from stream.speech.diarize import SHORTEST, Diarizer, SpeakerOptions
+from stream.speech.diarize import SHORTEST_S, Diarizer, SpeakerOptions
 
 SPEAKERS, SIZE = 4, 16
 THRESHOLD = 0.6
@@ -58,7 +58,7 @@ def test_short_utterances_found_no_speaker_and_move_none(order) -> None:
     diarizer = Diarizer(SpeakerOptions(THRESHOLD, 8))
     assert diarizer.assign(voice(0, 0), 3.0) == "S1"
     for who, seed in order:
-        diarizer.assign(voice(who, seed), SHORTEST / 2)
+        diarizer.assign(voice(who, seed), SHORTEST_S / 2)
         assert diarizer.speakers == ("S1",)
     assert diarizer.assign(voice(1, 1), 3.0) == "S2"
     assert diarizer.assign(voice(0, 2), 0.5) == "S1"

@@ -184,7 +184,7 @@ def test_speech_is_not_cut_again_where_it_was_cut_already() -> None:
     segmenter.push(sound, np.full(windows, 0.9, np.float32))
     draft = incremental.due()
     assert draft is not None
-    incremental.heard(draft, recognised(speech, draft))
+    incremental.recognised(draft, recognised(speech, draft))
     segmenter.push(np.full(150 * WINDOW, 0.1, np.float32), np.full(150, 0.9, np.float32))
     done = incremental.advance()
     assert texts(done)[0].endswith("eight,")
@@ -254,7 +254,7 @@ def test_of_what_was_heard_in_part_all_is_heard_again() -> None:
         done += map(incremental.known, ended)
         if (draft := incremental.due()) is not None:
             if answers.pop(0):
-                incremental.heard(draft, recognised(speech, draft))
+                incremental.recognised(draft, recognised(speech, draft))
             else:
                 incremental.failed(draft)
         assert incremental.advance() == []
@@ -311,7 +311,7 @@ def test_a_slow_machine_hears_less_often() -> None:
         for _ in range(300):
             segmenter.push(np.zeros(WINDOW, np.float32), np.float32([0.9]))
             if (draft := incremental.due()) is not None:
-                incremental.heard(draft, Transcript("", "en"), took)
+                incremental.recognised(draft, Transcript("", "en"), took)
                 calls[-1] += 1
     assert calls == [17, 5]
 
