@@ -1,17 +1,17 @@
-"""Recognition while people speak, and afterwards: ``python benchmarks/recognition.py``.
+"""Incremental recognition, and recognition afterwards: ``python benchmarks/recognition.py``.
 
 Plays a clip of several minutes with a known transcript and a translation made by hand through
 voice activity, segmentation, Whisper and translation, on a virtual clock: media time passes
 window by window, each call of the recogniser takes ``--decode`` seconds of it, and calls wait for
-each other. So latencies do not depend on what else the machine is doing. Printed for each mode:
+each other. So latencies do not depend on what else the machine is doing. Prints for each mode:
 
     WER         of the recognised text, %
     BLEU, chrF  of the translation against the one made by hand; ``alone`` if each unit is
                 translated by itself, which ``mt.context: false`` does
     unit        median length of what goes to translation, s
     known       from the end of its speech to its translation being known, median, s
-    first dub   from the beginning of its speech to its dub, median, s: a synthesiser that takes
-                ``--pace`` seconds for a second of speech is reckoned with
+    first dub   from the beginning of its speech to its dub, median, s, with a synthesiser that
+                takes ``--pace`` seconds per second of speech
     on time     share of units whose dub would be there within a delay of 3, 4 and 6 s
     calls, CPU  of the recogniser for each second of media
 

@@ -1,9 +1,9 @@
 """A test set on the virtual clock of recognition.py: ``python benchmarks/recognition_set.py SET``.
 
-``SET`` is the manifest of a set, such as ``benchmarks/demo_set.py`` makes. What is heard of each
-clip and how it is translated depends on nothing but code and settings, so this is what to compare
-settings of recognition with; ten minutes of speech take about three. ``--memory`` keeps what was
-heard, so that settings which cut in the same places take seconds.
+``SET`` is the manifest of a set, such as ``benchmarks/demo_set.py`` makes. What is recognised in
+each clip and how it is translated depends only on code and settings, so this is the tool for
+comparing settings of recognition; ten minutes of speech take about three. ``--memory`` keeps
+transcripts, so that settings which cut in the same places take seconds.
 """
 
 from __future__ import annotations
