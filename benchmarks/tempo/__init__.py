@@ -1,0 +1,1 @@
+"""Methods that change the tempo of speech, compared."""
