@@ -18,10 +18,9 @@ from stream.live.output import OutputStatus
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.feeds import file_feed
+from tests.helpers.hls_folder import entries
 from tests.helpers.streams import (
-    decoded_sound,
     ffmpeg,
-    likeness,
     packets,
     pictures_of,
     probe,
@@ -29,150 +28,6 @@ from tests.helpers.streams import (
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """6 s, a key picture every second, B-frames."""
-    return small_source(tmp_path_factory.mktemp("source") / "source.mp4")
-
-
-def written(source: Path, folder: Path, **options: object) -> HlsOutput:
-    """The file, played as a feed at four times its pace, as HLS."""
-
-    async def run() -> HlsOutput:
-        async with file_feed(source, speed=4.0) as feed:
-            output = HlsOutput(feed, folder, **{"segment": 1.0, **options})  # type: ignore[arg-type]
-            await output.run()
-            assert output.status() == OutputStatus("hls", "master.m3u8", "ended")
-            assert feed.picture.readers == feed.events.readers == 0
-        return output
-
-    return asyncio.run(run())
-
-
-@pytest.fixture(scope="module")
-def presentation(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("hls")
-    written(source, folder)
-    return folder
-
-
-def entries(playlist: Path) -> list[tuple[float, str]]:
-    """Duration and name of the segments."""
-    found = re.findall(r"#EXTINF:([\d.]+),\n(.+)", playlist.read_text())
-    return [(float(duration), name) for duration, name in found]
-
-
-def wait_for(folder: Path, name: str) -> None:
-    deadline = time.monotonic() + 20
-    while not (folder / name).exists():
-        assert time.monotonic() < deadline, f"{name} never came"
-        time.sleep(0.05)
-
-
-def test_ffmpeg_reads_every_rendition_from_the_same_start(presentation: Path) -> None:
-    streams = probe(presentation / "master.m3u8", "-show_streams")["streams"]
-    assert sorted(stream["codec_name"] for stream in streams) == ["aac", "aac", "h264"]
-    starts = [float(stream["start_time"]) for stream in streams]
-    assert starts == pytest.approx([0.0] * 3, abs=0.001)
-
-
-def test_pictures_are_those_of_the_source_at_their_times(source: Path, presentation: Path) -> None:
-    want, got = packets(source, "v:0"), packets(presentation / "video.m3u8", "v:0")
-    assert len(got) >= len(want) - 3  # the feed ends with its sound
-    shown = [float(packet["pts_time"]) for packet in got]
-    assert shown == pytest.approx([float(one["pts_time"]) for one in want[: len(got)]], abs=1e-4)
-    hashes = [
-        ffmpeg("-i", path, "-map", "0:v", "-frames:v", "100", "-f", "md5", "-").stdout
-        for path in (source, presentation / "master.m3u8")
-    ]
-    assert hashes[0] == hashes[1]
-
-
-def test_the_dub_is_the_default_and_each_track_is_its_own(source: Path, presentation: Path) -> None:
-    original = decoded_sound(source)
-    dub = decoded_sound(presentation / "audio-pt.m3u8")
-    same = decoded_sound(presentation / "audio-original.m3u8")
-    assert len(dub) == pytest.approx(len(original), abs=2048)
-    # Every second by itself: a shift of a few samples would show in the high tones at the end.
-    for second in range(6):
-        part = slice(second * TICK_RATE + 2048, (second + 1) * TICK_RATE - 2048)
-        assert likeness(original[part], dub[part]) < -0.99
-        assert likeness(original[part], same[part]) > 0.99
-    master = (presentation / "master.m3u8").read_text()
-    default = [line for line in master.splitlines() if "DEFAULT=YES" in line]
-    assert len(default) == 1 and 'LANGUAGE="pt"' in default[0] and "TYPE=AUDIO" in default[0]
-
-
-def test_segments_begin_with_key_pictures_and_follow_each_other(presentation: Path) -> None:
-    segments = entries(presentation / "video.m3u8")
-    assert [duration for duration, _ in segments] == pytest.approx([1.0] * 6)
-    keys = [packet["pts_time"] for packet in packets(presentation / "video.m3u8", "v:0")
-            if "K" in packet["flags"]]  # fmt: skip
-    assert [float(key) for key in keys] == pytest.approx([0, 1, 2, 3, 4, 5], abs=1e-4)
-    for playlist in presentation.glob("*-*.m3u8"):
-        assert sum(duration for duration, _ in entries(playlist)) == pytest.approx(6, abs=0.03)
-        assert len(entries(playlist)) == 6
-        target = re.search(r"TARGETDURATION:(\d+)", playlist.read_text())
-        assert target and all(round(d) <= int(target[1]) for d, _ in entries(playlist))
-        assert playlist.read_text().endswith("#EXT-X-ENDLIST\n")
-
-
-def test_dates_follow_the_media(presentation: Path) -> None:
-    text = (presentation / "audio-pt.m3u8").read_text()
-    seconds = [float(s) for s in re.findall(r"DATE-TIME:.*:(\d\d\.\d+)\+00:00", text)]
-    steps = np.diff(seconds) % 60
-    durations = [duration for duration, _ in entries(presentation / "audio-pt.m3u8")]
-    assert steps == pytest.approx(durations[:-1], abs=0.002)
-
-
-def test_cues_show_at_media_time(presentation: Path) -> None:
-    for name, word in (("original", "second"), ("pt", "segundo")):
-        found: dict[str, str] = {}
-        for _, segment in entries(presentation / f"text-{name}.m3u8"):
-            text = (presentation / segment).read_text()
-            assert text.startswith("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n")
-            for times, shown in re.findall(r"(.+ --> .+)\n(.+)\n", text):
-                found[shown] = times
-        assert found[f"{word} 3"] == "00:00:03.000 --> 00:00:04.000"
-        assert len(found) >= 5
-
-
-def test_the_window_is_bounded_and_old_files_go(source: Path, tmp_path: Path) -> None:
-    written(source, tmp_path, segment=0.5, window=2)
-    playlist = tmp_path / "video.m3u8"
-    assert len(entries(playlist)) == 2
-    first = re.search(r"MEDIA-SEQUENCE:(\d+)", playlist.read_text())
-    assert first and int(first[1]) == 4
-    for playlist in tmp_path.glob("*-*.m3u8"):
-        kept = list(tmp_path.glob(f"{playlist.stem}-*.[mv][4t][st]"))
-        assert len(kept) <= 2 * 2 + 1
-    for name in [one for playlist in tmp_path.glob("*.m3u8") for _, one in entries(playlist)]:
-        assert (tmp_path / name).exists()
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_ffmpeg_follows_while_it_is_written(source: Path, tmp_path: Path) -> None:
-    async def run() -> float:
-        async with file_feed(source) as feed:
-            output = HlsOutput(feed, tmp_path / "hls", segment=1.0, window=3)
-            running = asyncio.create_task(output.run())
-            await asyncio.to_thread(wait_for, tmp_path / "hls", "master.m3u8")
-            reader = await asyncio.create_subprocess_exec(
-                "ffmpeg", "-nostdin", "-v", "error", "-live_start_index", "0",
-                "-i", tmp_path / "hls" / "master.m3u8",
-                "-map", "0:v", "-map", "0:a:0", "-c", "copy", tmp_path / "read.mkv",
-                stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            await running
-            _, said = await asyncio.wait_for(reader.communicate(), 20)
-            assert reader.returncode == 0 and not said, said
-        shown = [float(packet["pts_time"]) for packet in packets(tmp_path / "read.mkv", "v:0")]
-        assert len(shown) >= 140
-        return max(np.diff(sorted(shown)))
-
-    assert asyncio.run(run()) < 0.05  # no segment was lost
 
 
 # Feeds that are not a clean file: published by hand, faster than they would be heard.

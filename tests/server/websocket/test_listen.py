@@ -1,49 +1,18 @@
 import asyncio
 import contextlib
-import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from starlette.websockets import WebSocket
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
-from server.websocket.frames import ProtocolError
-from server.websocket.gate import Gate, Purpose
+from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
-from stream.live.feed import Event, Feed
+from stream.live.feed import Event
 from stream.timeline import FRAME, TICK_RATE
 from tests.helpers.feeds import file_feed
-from tests.helpers.ws_server import listening, serving, talk
-
-
-@contextlib.asynccontextmanager
-async def on_air(
-    path: Path, *, gate: Gate | None = None, speed: float = 1.0, stuck: float = 10.0
-) -> AsyncIterator[tuple[str, Programmes, Feed]]:
-    async with file_feed(path, speed=speed) as feed:
-        before = {task.get_name() for task in asyncio.all_tasks()}
-        programmes = Programmes({"live": feed}.__getitem__)
-        try:
-            async with serving(listen_router(programmes, gate or Gate(), stuck=stuck)) as url:
-                yield url, programmes, feed
-        finally:
-            await programmes.aclose()
-        # Nothing is left of it, however its listeners went.
-        assert not any(sound.readers for sound in (feed.events, *feed.sounds.values()))
-        assert not any(t.name == "livedub-ws-encode" for t in threading.enumerate())
-        assert {t.get_name() for t in asyncio.all_tasks()} <= before
-
-
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.float32]]:
-    path = tmp_path_factory.mktemp("talk") / "talk.wav"
-    return path, talk(path)
+from tests.helpers.ws_air import closed, on_air
+from tests.helpers.ws_server import listening, serving
 
 
 @pytest.mark.parametrize("format_", ["pcm_s16le", "pcm_f32le"])
@@ -251,72 +220,6 @@ def test_coming_back_too_late_is_told_what_is_missing(spoken) -> None:  # type: 
     asyncio.run(run())
 
 
-def _guard(websocket: WebSocket, session: str, purpose: Purpose) -> None:
-    token = websocket.query_params.get("token")
-    if token is None:
-        raise ProtocolError(4401, "A token is needed")
-    if token != "secret":
-        raise ProtocolError(4403, f"This token may not {purpose} {session}")
-
-
-@contextlib.contextmanager
-def _full(session: str, purpose: Purpose):  # type: ignore[no-untyped-def]
-    raise ProtocolError(1013, "There are too many listeners")
-    yield
-
-
-@pytest.mark.parametrize(
-    ("path", "code", "reason"),
-    [
-        ("live/listen", 4401, "A token is needed"),
-        ("live/listen?token=x", 4403, "This token may not play live"),
-        ("dead/listen?token=secret", 4404, "There is no session 'dead'"),
-        ("live/listen?token=secret&track=xx", 4404, "There is no track 'xx'"),
-        ("live/listen?token=secret&format=mp3", 4400, "format is 'mp3'"),
-        ("live/listen?token=secret&from=now", 4400, "from is 'now'"),
-    ],
-)
-def test_refusals_have_a_code_and_a_reason(spoken, path: str, code: int, reason: str) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        async with on_air(spoken[0], gate=Gate(authorise=_guard)) as (url, _, _):
-            assert (await _closed(f"{url}/sessions/{path}"))[0] == code
-            assert (await _closed(f"{url}/sessions/{path}"))[1].startswith(reason)
-
-    asyncio.run(run())
-
-
-def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        gate = Gate(allows_origin=lambda origin, host: origin == "https://good.example")
-        async with on_air(spoken[0], gate=gate) as (url, programmes, _):
-            address = f"{url}/sessions/live/listen"
-            refused = await _closed(address, origin="https://evil.example")
-            assert refused == (4403, "Pages of this origin may not connect")
-            async with connect(address, origin="https://good.example") as client:
-                assert "hello" in str(await client.recv())
-            refused = await _closed(address, subprotocols=["livedub.v9"])
-            assert refused == (4400, "This server speaks livedub.v1 only")
-            for sent, code in ((b"x", 1003), ("{", 4400), ('{"type":"end"}', 4400), ("[]", 4400)):
-                assert (await _closed(address, sent=sent))[0] == code
-            assert (await _closed(address, sent="x" * 70_000))[0] == 1009
-        async with on_air(spoken[0], gate=Gate(admit=_full)) as (url, _, _):
-            refused = await _closed(f"{url}/sessions/live/listen")
-            assert refused == (1013, "There are too many listeners")
-
-    asyncio.run(run())
-
-
-async def _closed(url: str, sent: str | bytes | None = None, **options) -> tuple[int, str]:  # type: ignore[no-untyped-def]
-    async with connect(url, compression=None, **options) as client:
-        with contextlib.suppress(ConnectionClosed):
-            if sent is not None:
-                await client.send(sent)
-            async for _ in client:
-                pass
-        assert client.close_code is not None
-        return client.close_code, client.close_reason or ""
-
-
 def test_the_server_going_away_is_not_the_end(spoken) -> None:  # type: ignore[no-untyped-def]
     async def run() -> None:
         async with on_air(spoken[0]) as (url, programmes, _), listening(url) as heard:
@@ -325,7 +228,7 @@ def test_the_server_going_away_is_not_the_end(spoken) -> None:  # type: ignore[n
             await heard.all()
             assert heard.client.close_code == 1001
             assert not heard.of("end")
-            assert (await _closed(f"{url}/sessions/live/listen"))[0] == 1001
+            assert (await closed(f"{url}/sessions/live/listen"))[0] == 1001
 
     asyncio.run(run())
 
@@ -365,30 +268,6 @@ def test_events_alone_come_without_any_encoder(spoken) -> None:  # type: ignore[
             assert heard.messages[-1]["type"] == "end"
             assert heard.messages[-1]["position"] >= times[-1]
             assert heard.client.close_code == 1000
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("query", "said", "reason"),
-    [
-        ("format=none&events=false", None, "nothing to be sent"),
-        ("format=none&track=xx", None, "no track 'xx'"),
-        ("format=none", '{"type":"track","track":"original"}', "no track to change"),
-    ],
-)
-def test_events_alone_are_refused_what_makes_no_sense(spoken, query, said, reason) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        async with on_air(spoken[0]) as (url, _, _):
-            address = f"{url}/sessions/live/listen?{query}"
-            async with connect(address, compression=None) as client:
-                with pytest.raises(ConnectionClosed):
-                    if said is not None:
-                        await client.send(said)
-                    while True:
-                        await client.recv()
-                assert client.close_code in (4400, 4404)
-                assert reason in (client.close_reason or "")
 
     asyncio.run(run())
 

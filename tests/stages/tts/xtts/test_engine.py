@@ -1,4 +1,4 @@
-"""XTTS beyond what every synthesiser keeps to: streaming, takes, voices, checkpoints."""
+"""XTTS beyond what every synthesiser keeps to: streaming, takes, checkpoints."""
 
 import asyncio
 import json
@@ -14,47 +14,10 @@ from stages.base import EngineError
 from stages.registry import create, missing
 from stages.tts.xtts.options import XttsOptions
 from stream.frames import PLAIN, Manner, Samples
-from tests.helpers.tiny_xtts import narrow_vocoder, tiny_xtts
+from tests.helpers.xtts_speech import TEXT, make, speak
 
 if missing("tts", "xtts"):
     pytest.skip("needs livedub[xtts]", allow_module_level=True)
-
-TEXT = "Amanhã vai chover em quase todo o país."
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with narrow_vocoder(), pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("xtts")
-        patch.setenv("LIVEDUB_CACHE", str(folder / "cache"))
-        yield tiny_xtts(folder / "model", codes=40)
-
-
-@pytest.fixture(scope="module")
-def engine(model: Path) -> Any:
-    return make(model)
-
-
-def make(model: Path, voice: str = "default", **options: Any) -> Any:
-    return create(
-        "tts",
-        "xtts",
-        language="pt",
-        model=str(model),
-        voice=voice,
-        threads=1,
-        options=XttsOptions(**options),
-    )
-
-
-def speak(engine: Any, text: str = TEXT, manner: Manner = PLAIN) -> list[Samples]:
-    async def pieces() -> list[Samples]:
-        try:
-            return [piece async for piece in engine.synthesise(text, manner)]
-        finally:
-            await engine.aclose()
-
-    return asyncio.run(pieces())
 
 
 def test_sound_leaves_before_the_sentence_is_done(
@@ -209,102 +172,6 @@ def test_a_loop_is_cut_and_a_bad_start_is_begun_anew(
     spoken = np.concatenate(speak(engine))
     assert seeds == [[0], [1], [2]]
     assert len(spoken) / engine.sample_rate == pytest.approx(6 * 1024 / 22050, abs=0.1)
-
-
-@pytest.fixture(scope="module")
-def clips(speech: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from scipy.io import wavfile
-
-    folder = tmp_path_factory.mktemp("clips")
-    rate = 16_000
-    seconds = np.arange(5 * rate) / rate
-    chord = sum(np.sin(2 * np.pi * f * seconds) for f in (220, 277, 330)) * 0.1
-    long = np.tile(np.concatenate([speech, np.zeros(rate // 4, np.float32)]), 3)
-    sounds = {
-        "good": long,
-        "other": long[::-1].copy(),
-        "stereo": np.stack([long, 0.5 * long], axis=1),
-        "silent": np.zeros(5 * rate, np.float32),
-        "music": chord.astype(np.float32),
-        "short": speech[: rate // 5],
-    }
-    for name, sound in sounds.items():
-        wavfile.write(folder / f"{name}.wav", rate, sound)
-    (folder / "text.wav").write_text("no sound at all")
-    return {path.stem: path for path in folder.iterdir()}
-
-
-def test_conditioning_is_computed_once_and_kept(
-    model: Path, clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    engine = make(model, f"{clips['good']}, {clips['stereo']}")
-    expected = engine._voice
-    kept = list((model.parent / "cache" / "latents").glob("*.npz"))
-    assert len(kept) == 1 and not list(kept[0].parent.glob(".*.npz*"))
-    with monkeypatch.context() as patch:
-        patch.setattr("stages.tts.xtts.voice.Voices._compute", None)
-        again = make(model, f"{clips['good']}, {clips['stereo']}")._voice
-    assert torch.equal(again.conditioning, expected.conditioning)
-    assert torch.equal(again.speaker, expected.speaker)
-    kept[0].write_bytes(kept[0].read_bytes()[:100])  # a disk that was full once
-    healed = make(model, f"{clips['good']}, {clips['stereo']}")._voice
-    assert torch.allclose(healed.speaker, expected.speaker, atol=1e-5)
-    assert speak(engine)
-
-
-def test_nothing_of_a_voice_from_the_stream_is_kept(
-    model: Path, engine: Any, clips: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = tmp_path / "livedub-voices-abc"
-    folder.mkdir()
-    theirs = folder / "S1.wav"
-    theirs.write_bytes(clips["other"].read_bytes())
-    cache = model.parent / "cache" / "latents"
-    before = set(cache.glob("*"))
-    assert not np.array_equal(
-        np.concatenate(speak(engine, TEXT, Manner(voice=str(theirs)))),
-        np.concatenate(speak(engine)),
-    )
-    assert set(cache.glob("*")) == before
-
-
-def test_each_sentence_may_have_its_own_voice(model: Path, engine: Any) -> None:
-    own, boris = speak(engine), speak(engine, TEXT, Manner(voice="Boris"))
-    assert not np.allclose(np.concatenate(own)[:8000], np.concatenate(boris)[:8000])
-    assert np.array_equal(np.concatenate(own), np.concatenate(speak(engine)))
-    assert engine.clones
-
-
-def test_blends_lie_between_their_voices(model: Path) -> None:
-    import torch
-
-    ana, boris, both = (
-        make(model, voice)._voice.speaker for voice in ("Ana", "Boris", "Ana*3 + Boris")
-    )
-    assert torch.allclose(both, 0.75 * ana + 0.25 * boris)
-
-
-@pytest.mark.parametrize(
-    ("voice", "sentence"),
-    [
-        ("silent", "silent"),
-        ("music", "speech"),
-        ("short", "speech"),
-        ("text", "cannot be read"),
-        ("nobody", "There is no voice 'nobody'.*Ana, Boris"),
-        ("/no/where.wav", "no reference clip /no/where.wav"),
-        ("Ana*0", "must be above 0"),
-        ("Ana*1.2.3", "no weight like"),
-    ],
-)
-def test_a_voice_that_cannot_be_is_one_sentence(
-    model: Path, clips: dict[str, Path], voice: str, sentence: str
-) -> None:
-    with pytest.raises(EngineError, match=sentence) as caught:
-        make(model, str(clips.get(voice, voice)))
-    assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_that_cannot_be_is_one_sentence(
