@@ -33,7 +33,8 @@ class Engine:
         library: a shared library of the system that makes ``needs`` unnecessary.
         options: ``module:Class`` of settings that are its own, a dataclass whose fields all have
             defaults. They are a section of the configuration named like the engine, with ``_``
-            for ``-``, and reach the factory as ``options``.
+            for ``-``, and reach the factory as ``options``. The module is imported whatever engine
+            is configured: what ``needs`` names must be imported within its functions.
         monolingual: whether a translator leaves the language as it is.
         retakes: whether a synthesiser speaks a text differently when asked for another
             ``Manner.take``.

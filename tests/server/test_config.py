@@ -1,6 +1,8 @@
 """Settings reach what obeys them, and each section says in one sentence what it cannot take."""
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -31,6 +33,13 @@ def test_an_engines_own_options_reach_it_and_no_other() -> None:
     assert options["options"] == XttsOptions(seed=7)
     assert "options" not in options_of("tts", _load("xtts.seed=7"))[1]
     assert {field.name for field in fields(XttsOptions)} >= {"seed", "candidates"}
+
+
+def test_the_configuration_is_read_without_any_engine() -> None:
+    needed = {module for kind in ENGINES.values() for one in kind.values() for module in one.needs}
+    code = "import sys, server.config; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not needed & set(ran.stdout.split())
 
 
 @pytest.mark.parametrize(
