@@ -16,13 +16,13 @@ class Keyed(Protocol):
     """A session, as far as access to it goes."""
 
     key: str
-    """What publishers show."""
+    """What publishers must present."""
     play_token: str | None
-    """What viewers show, if they must."""
+    """What viewers must present, if anything."""
 
 
 class Denied(LivedubError):
-    """Nothing was shown (status 401), or the wrong thing (403)."""
+    """Credentials are missing (status 401) or wrong (403)."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class Denied(LivedubError):
 
 
 def shown(connection: HTTPConnection) -> str | None:
-    """The token of a request: a bearer token, or ``?token=`` where headers cannot be set."""
+    """The token that a request presents, as a bearer or as ``?token=`` without headers."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -39,19 +39,19 @@ def shown(connection: HTTPConnection) -> str | None:
 
 
 def same(given: str | None, wanted: str) -> bool:
-    """Whether a secret is right, in time that tells nothing about it."""
+    """Whether a secret is right, compared in constant time."""
     return hmac.compare_digest((given or "").encode(), wanted.encode())
 
 
 def check(
     connection: HTTPConnection, right: Right, session: Keyed | None, token: str | None
 ) -> None:
-    """Let a request pass or not; the daemon's own token opens everything.
+    """Check a request's right; the daemon's own token gives every right.
 
     Args:
         connection: of the request.
-        right: what it wants to do.
-        session: to which one.
+        right: that it needs.
+        session: that it is about; ``None`` for the daemon.
         token: the daemon's; ``None`` where control is open.
 
     Raises:

@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     measure.add_argument("--json", action="store_true", help="as JSON")
 
     evaluate = commands.add_parser(
-        "eval", help="how good the dubs of a test set are; see docs/use/evaluation.md"
+        "eval", help="score the dubs of a test set; see docs/use/evaluation.md"
     )
     evaluate.add_argument(
         "manifest",
@@ -80,34 +80,40 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--sequential",
         action="store_true",
-        help="also the baseline: the first system's models one after the other on the parser file",
+        help="add the baseline: the first system's models one after the other on the whole file",
     )
     evaluate.add_argument(
         "--dubs",
         action="append",
         default=[],
         metavar="NAME=DIR",
-        help="also finished dubs CLIP.SUFFIX with CLIP.json; may be repeated",
+        help="add finished dubs CLIP.SUFFIX with CLIP.json; may be repeated",
     )
     evaluate.add_argument(
         "--clips", type=lambda text: text.split(","), metavar="NAME,...", help="only these"
     )
     evaluate.add_argument(
-        "--listener", metavar="MODEL", help="Whisper model that listens to the dubs"
+        "--listener", metavar="MODEL", help="Whisper model that transcribes the dubs"
     )
     evaluate.add_argument(
-        "--rescore", action="store_true", help="score what the folder holds, run only the rest"
+        "--rescore",
+        action="store_true",
+        help="score what the folder holds; run only what is missing",
     )
 
-    doctor = commands.add_parser("doctor", help="say what is installed and what can run here")
+    doctor = commands.add_parser("doctor", help="show what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
     serve = commands.add_parser("serve", help="dub live streams: the daemon")
     _add_configuration(serve)
-    serve.add_argument("--key", help="stream key of the session that is made if none is configured")
+    serve.add_argument(
+        "--key", help="stream key of the session that is created if none is configured"
+    )
     serve.add_argument("--log-json", action="store_true", help="log as JSON, one object a line")
 
-    listen = commands.add_parser("listen", help="hear a live dub: play it, or write it to a file")
+    listen = commands.add_parser(
+        "listen", help="receive a live dub: play it, or write it to a file"
+    )
     listen.add_argument("url", help="ws://HOST/sessions/ID/listen")
     listen.add_argument("--track", help="a language code, or original; the first dub by default")
     listen.add_argument(
@@ -120,7 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", metavar="FILE", help="write the sound; - is standard output, 16-bit samples"
     )
     listen.add_argument("--play", action="store_true", help="play it with ffplay, paplay or aplay")
-    listen.add_argument("--no-captions", action="store_true", help="do not show what is said")
+    listen.add_argument("--no-captions", action="store_true", help="do not show captions")
     listen.add_argument("--token", help="sent as a bearer token")
 
     _add_models(commands)
@@ -130,7 +136,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", metavar="NAME", help="begin from one, such as studio-en-ru")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="preset to start from, such as studio-en-ru"
+    )
     parser.add_argument("--config", type=Path, help="a YAML file like config.yaml")
     parser.add_argument(
         "--set",
@@ -148,25 +156,29 @@ def _add_models(commands: Any) -> None:
     pull = actions.add_parser("pull", help="fetch weights, all of the configuration's by default")
     pull.add_argument("models", nargs="*", metavar="MODEL", help="name, owner/name, or path")
     pull.add_argument(
-        "--accept-licence", action="store_true", help="agree to the licence of what is fetched"
+        "--accept-licence", action="store_true", help="accept the licences of what is fetched"
     )
     _add_configuration(pull)
-    actions.add_parser("list", help="show the weights on this machine")
-    verify = actions.add_parser("verify", help="hold all weights against their checksums")
+    actions.add_parser("list", help="list the weights on this machine")
+    verify = actions.add_parser(
+        "verify", help="verify weights, all by default, against their checksums"
+    )
     verify.add_argument("models", nargs="*", metavar="MODEL")
-    convert = actions.add_parser("convert", help="make a Marian or NLLB checkpoint ready for use")
+    convert = actions.add_parser(
+        "convert", help="convert a Marian or NLLB checkpoint for CTranslate2"
+    )
     convert.add_argument("model", metavar="MODEL")
     convert.add_argument("--offline", action="store_true", help="never touch the network")
 
 
 def _add_voices(commands: Any) -> None:
-    voices = commands.add_parser("voices", help="keep voices to clone, hear and compare them")
+    voices = commands.add_parser("voices", help="manage, preview and compare voices to clone")
     actions = voices.add_subparsers(required=True, metavar="ACTION", dest="action")
 
     add = actions.add_parser("add", help="store a voice from recordings of it")
     add.add_argument("name", help="letters, digits, - and _")
     add.add_argument("clips", type=Path, nargs="+", help="clean speech of 6 to 20 s each")
-    actions.add_parser("list", help="the stored voices and how good their clips are")
+    actions.add_parser("list", help="list the stored voices and the quality of their clips")
     remove = actions.add_parser("remove", help="delete a voice and its clips")
     remove.add_argument("name")
     preview = actions.add_parser("preview", help="speak a text with the configured engine")
@@ -180,7 +192,7 @@ def _add_voices(commands: Any) -> None:
     compare.add_argument("other", help="the same")
     compare.add_argument("--texts", nargs="+", required=True, help="sentences, or files of them")
     compare.add_argument("--reference", type=Path, required=True, help="clip of the true voice")
-    compare.add_argument("--takes", type=int, default=3, help="readings of each text")
+    compare.add_argument("--takes", type=int, default=3, help="takes of each text")
     compare.add_argument("--json", action="store_true", help="as JSON")
     compare.add_argument("--plot", type=Path, metavar="PNG", help="draw the figures")
     _add_configuration(compare)
@@ -194,7 +206,9 @@ def _add_training(commands: Any) -> None:
     build.add_argument("media", type=Path, nargs="+", help="films, recordings: any media")
     build.add_argument("--speaker", type=Path, required=True, help="clip of the person's voice")
     build.add_argument("--out", type=Path, required=True, help="folder to make")
-    build.add_argument("--similarity", type=float, default=0.75, help="cosine to be the person's")
+    build.add_argument(
+        "--similarity", type=float, default=0.75, help="cosine from which speech is the person's"
+    )
     build.add_argument("--denoise", action="store_true", help="suppress steady noise (afftdn)")
     _add_configuration(build)
 
@@ -204,7 +218,7 @@ def _add_training(commands: Any) -> None:
         "--model", required=True, help="checkpoint to start from: folder or hub id"
     )
     finetune.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    finetune.add_argument("--language", help="of the recordings; what the set says by default")
+    finetune.add_argument("--language", help="of the recordings; as the set says by default")
     finetune.add_argument("--epochs", type=int, default=50, help="at most")
     finetune.add_argument("--patience", type=int, default=5, help="epochs without progress")
     finetune.add_argument("--batch", type=int, default=3, help="clips in one step")

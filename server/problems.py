@@ -32,7 +32,7 @@ class Problem(LivedubError):
 def problem_response(
     status: int, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """The document for a refusal."""
+    """The response that states a refusal."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return JSONResponse(content, status, headers=headers, media_type="application/problem+json")
 

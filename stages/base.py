@@ -20,7 +20,7 @@ class EngineError(UserError):
 
 
 class SpeechDetector(Protocol):
-    """Rolling voice activity detection; one instance per stream, it keeps state."""
+    """Rolling voice activity detection; stateful, one instance per stream."""
 
     window: int
     """Samples at ``SPEECH_RATE`` that one probability covers."""
@@ -39,13 +39,13 @@ class SpeechDetector(Protocol):
 
 
 class SpeakerEncoder(Protocol):
-    """Voices as points: the closer two are, the likelier they are one speaker's."""
+    """Speaker embeddings: the closer two are, the likelier they are of one speaker."""
 
     async def embed(self, audio: Samples) -> Embedding:
-        """The voice in ``audio``: a unit vector, zeros where nothing is heard.
+        """The voice in ``audio``: a unit vector, or zeros for silence.
 
         Args:
-            audio: mono at ``SPEECH_RATE``, shape ``(n,)``; more than 1.5 s of speech are reliable.
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``; reliable from 1.5 s of speech on.
         """
         ...
 
@@ -89,7 +89,7 @@ class Rendering:
 
     Attributes:
         text: the translation.
-        score: mean log-probability of its tokens; where the model tells none, an estimate.
+        score: mean log-probability of its tokens; an estimate where the model gives none.
     """
 
     text: str
@@ -98,10 +98,10 @@ class Rendering:
 
 @runtime_checkable
 class AlternativeTranslator(Protocol):
-    """What a translator is besides, if it knows several translations of a text."""
+    """A translator that can offer several translations of one text."""
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """Up to ``count`` different translations, the best one first; none of nothing."""
+        """Up to ``count`` different translations, the best one first; none of an empty text."""
         ...
 
 
@@ -134,7 +134,7 @@ class Synthesiser(Protocol):
         ...
 
     def check_voice(self, name: str) -> None:
-        """Make sure that ``Manner.voice`` may be ``name``, besides the one it was made with.
+        """Check that ``name`` can be used as ``Manner.voice``.
 
         Raises:
             EngineError: if there is no such voice; the message names the choices.

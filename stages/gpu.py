@@ -1,4 +1,4 @@
-"""GPU memory that models of PyTorch hold in this process."""
+"""GPUs as PyTorch sees them, and the memory that this process holds there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 
 def peak_gpu() -> int | None:
-    """Most bytes held at once so far; ``None`` where PyTorch has not used a GPU.
+    """Peak bytes held so far; ``None`` if PyTorch has not used a GPU.
 
-    PyTorch is not loaded to find out: if nothing has, it holds nothing.
+    PyTorch is not imported to find out: if nothing else did, it holds nothing.
     """
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
@@ -19,7 +19,7 @@ def peak_gpu() -> int | None:
 
 
 def gpus() -> tuple[str, ...]:
-    """Name and memory of each GPU that PyTorch can use; loads PyTorch."""
+    """Name and memory of each GPU that PyTorch can use; imports PyTorch."""
     try:
         import torch
 

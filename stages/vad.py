@@ -1,4 +1,4 @@
-"""Voice activity: Silero run window by window with its recurrent state kept."""
+"""Voice activity detection: Silero, window by window, its recurrent state kept between calls."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stream.frames import Samples
 from stream.sound.activity import speech_intervals
 from stream.timeline import Interval
 
-_WINDOW = 512
-_CONTEXT = 64
-_BATCH = 2048
+_WINDOW_SAMPLES = 512
+_CONTEXT_SAMPLES = 64
+_BATCH_WINDOWS = 2048
 """Windows in one run of the graph: bounds memory when a file's audio comes in one piece."""
 
 
 @dataclass(frozen=True)
 class _State:
-    """What the network remembers: LSTM states ``(1, 1, 128)`` and the last samples heard."""
+    """What the network remembers: LSTM states ``(1, 1, 128)`` and the last samples seen."""
 
     h: Samples
     c: Samples
@@ -29,7 +29,7 @@ class _State:
     @staticmethod
     def initial() -> _State:
         silence = np.zeros((1, 1, 128), np.float32)
-        return _State(silence, silence, np.zeros(_CONTEXT, np.float32))
+        return _State(silence, silence, np.zeros(_CONTEXT_SAMPLES, np.float32))
 
 
 class SileroDetector:
@@ -39,7 +39,7 @@ class SileroDetector:
     cancelled call leaves the state as it was before it.
     """
 
-    window = _WINDOW
+    window = _WINDOW_SAMPLES
 
     def __init__(self) -> None:
         self._session = get_vad_model().session
@@ -55,8 +55,10 @@ class SileroDetector:
         Raises:
             ValueError: if ``audio`` is not a whole number of windows.
         """
-        if audio.ndim != 1 or len(audio) % _WINDOW:
-            raise ValueError(f"audio of shape {audio.shape} is not whole windows of {_WINDOW}")
+        if audio.ndim != 1 or len(audio) % _WINDOW_SAMPLES:
+            raise ValueError(
+                f"audio of shape {audio.shape} is not whole windows of {_WINDOW_SAMPLES}"
+            )
         if not len(audio):
             return np.zeros(0, np.float32)
         state = self._state
@@ -69,14 +71,16 @@ class SileroDetector:
 
     def _infer(self, audio: Samples, state: _State) -> tuple[Samples, _State]:
         heard = np.concatenate([state.context, audio.astype(np.float32, copy=False)])
-        windows = np.lib.stride_tricks.sliding_window_view(heard, _CONTEXT + _WINDOW)[::_WINDOW]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            heard, _CONTEXT_SAMPLES + _WINDOW_SAMPLES
+        )[::_WINDOW_SAMPLES]
         h, c = state.h, state.c
         outputs: list[Samples] = []
-        for start in range(0, len(windows), _BATCH):
-            batch = np.ascontiguousarray(windows[start : start + _BATCH])
+        for start in range(0, len(windows), _BATCH_WINDOWS):
+            batch = np.ascontiguousarray(windows[start : start + _BATCH_WINDOWS])
             output, h, c = self._session.run(None, {"input": batch, "h": h, "c": c})
             outputs.append(output.reshape(-1))
-        return np.concatenate(outputs), _State(h, c, heard[-_CONTEXT:].copy())
+        return np.concatenate(outputs), _State(h, c, heard[-_CONTEXT_SAMPLES:].copy())
 
 
 async def speech_in(audio: Samples) -> list[Interval]:
@@ -87,7 +91,7 @@ async def speech_in(audio: Samples) -> list[Interval]:
     """
     detector = SileroDetector()
     try:
-        padded = np.pad(audio, (0, -len(audio) % _WINDOW))
-        return speech_intervals(await detector.probabilities(padded), _WINDOW)
+        padded = np.pad(audio, (0, -len(audio) % _WINDOW_SAMPLES))
+        return speech_intervals(await detector.probabilities(padded), _WINDOW_SAMPLES)
     finally:
         await detector.aclose()

@@ -36,14 +36,14 @@ from stream.sound.resample import resample
 from stream.speech.cuts import quietest
 from stream.timeline import Interval, seconds
 
-EVALUATION = 0.1
+EVALUATION_SHARE = 0.1
 """Share of the clips kept for evaluation, two at least."""
 
-LOWEST_SNR = 15.0
+LOWEST_SNR_DB = 15.0
 """dB below which a clip is left out."""
 
-WANTED = 600.0
-"""Seconds of clean speech from which fine-tuning helps; below, it is said."""
+WANTED_S = 600.0
+"""Seconds of clean speech from which fine-tuning helps; with less, the user is told."""
 
 
 def run_dataset(options: argparse.Namespace, console: Console) -> int:
@@ -68,9 +68,9 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
         highlight=False,
         soft_wrap=True,
     )
-    if census.kept < WANTED:
+    if census.kept < WANTED_S:
         console.print(
-            f"Fine-tuning wants at least {WANTED / 60:.0f} minutes of clean speech.",
+            f"Fine-tuning wants at least {WANTED_S / 60:.0f} minutes of clean speech.",
             highlight=False,
         )
     return 0
@@ -122,12 +122,12 @@ async def _record(
     census: Census,
     length: float,
 ) -> tuple[Path, Interval, str, float, Cleaned] | None:
-    """What the set holds of one clip; ``None`` if it is unfit.
+    """What the set keeps of one clip; ``None`` if it is unfit.
 
     ``census`` counts the ``length`` of its speech, in seconds.
     """
     cleaned = clean(resample(sound, SPEECH_RATE, RATE), denoise=denoise)
-    if cleaned.snr_after < LOWEST_SNR:
+    if cleaned.snr_after < LOWEST_SNR_DB:
         census.noisy += length
         return None
     text = " ".join((await recogniser.recognise(sound)).text.replace("|", " ").split())
@@ -164,7 +164,7 @@ def write(out: Path, clips: Sequence[ClipRecord], census: Census, language: str)
     """Write ``wavs``, the metadata as LJSpeech has it, the split, the language and the report."""
     shuffled = list(clips)
     random.Random(0).shuffle(shuffled)
-    held = max(2, round(EVALUATION * len(clips)))
+    held = max(2, round(EVALUATION_SHARE * len(clips)))
     evaluation = {clip.name for clip in shuffled[:held]}
     if out.exists():
         out.rmdir()

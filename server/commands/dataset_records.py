@@ -17,7 +17,7 @@ class ClipRecord:
         name: of the file in ``wavs``, without suffix.
         source: media it comes from.
         interval: where in it, ticks.
-        text: what the recogniser heard.
+        text: its transcript.
         similarity: cosine to the person's reference clip.
         cleaned: the sound and what was done to it.
     """

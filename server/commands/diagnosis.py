@@ -22,7 +22,7 @@ from server.engines.options import usable_cores
 from stages.base import EngineError
 from stages.gpu import gpus
 from stages.registry import ENGINES, install_command, missing, names
-from stages.tts.espeak import library as espeak_library
+from stages.tts.espeak.library import version as espeak_version
 from stages.weights.cache import cache_dir
 from stages.weights.resolve import KNOWN, Verdict, weights
 
@@ -285,5 +285,5 @@ def _cache() -> Cache:
 
 def _espeak() -> str | None:
     with contextlib.suppress(EngineError, OSError):
-        return espeak_library.version()
+        return espeak_version()
     return None

@@ -1,4 +1,4 @@
-"""``livedub doctor``: what can run here, what cannot, and the command that mends it."""
+"""``livedub doctor``: what can run here, what cannot, and the command that fixes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``livedub listen``: receive a live session's dub, keep or play it, and show its captions."""
+"""``livedub listen``: receive a live session's dub, record or play it, and show its captions."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from stream.flow.worker import Worker
 from stream.frames import Samples
 from stream.timeline import TICK_RATE
 
-WAITING = 500
-"""Frames (10 s) that wait for a slow disk or player before the server is held back."""
+WAITING_FRAMES = 500
+"""Frames, 10 s, queued for a slow disk or player before the server is held back."""
 
-REMEMBERED = 1000
-"""Captions known to have been shown, so that coming back repeats none."""
+REMEMBERED_CAPTIONS = 1000
+"""Captions remembered as shown, so that a reconnection repeats none."""
 
 
 def run_listen(options: argparse.Namespace, console: Console) -> int:
@@ -65,7 +65,7 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
 
 
 def _check_path(path: Path) -> None:
-    """Find out before an hour of talk whether it can be written."""
+    """Find out before an hour has been received whether it can be written."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the file to write")
     if not path.absolute().parent.is_dir():
@@ -81,7 +81,7 @@ class _Listening:
         self._client = client
         self._options = options
         self._captions = captions
-        self._sound = Channel[tuple[Hello | Frame, float]](WAITING)
+        self._sound = Channel[tuple[Hello | Frame, float]](WAITING_FRAMES)
         self._timeline: Timeline | None = None
         self._outputs: list[Output] = []
         self._error: ListenError | None = None
@@ -203,7 +203,7 @@ class _Captions:
         if key in self._shown:
             return
         self._shown[key] = None
-        if len(self._shown) > REMEMBERED:
+        if len(self._shown) > REMEMBERED_CAPTIONS:
             self._shown.popitem(last=False)
         style = "" if kind == "transcript" else "bold"
         # The text comes from elsewhere: it must not steer the terminal.

@@ -1,4 +1,4 @@
-"""What a listener does with sound: put it in its place, then into a file, a pipe or a player."""
+"""Received sound, put in its place and written to a file, a pipe or a player."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLAYERS = {
 
 
 class OutputGone(LivedubError):
-    """Whoever took the sound wants no more of it."""
+    """The reader of the sound has gone away."""
 
 
 class Output(Protocol):
@@ -158,7 +158,7 @@ class PipeOutput:
         self._send(scaled.astype("<i2").tobytes())
 
     def close(self) -> None:
-        """The pipe is its owner's."""
+        """The pipe's owner closes it."""
 
     def discard(self) -> None:
         """What was sent cannot be taken back."""
@@ -194,7 +194,7 @@ class PlayerOutput(PipeOutput):
             self._send(_wav_header(channels))
 
     def close(self) -> None:
-        """Let it play what it has, for a while."""
+        """Let it play what it has, for up to three seconds."""
         with contextlib.suppress(OSError):
             self._pipe.close()
         try:

@@ -1,4 +1,4 @@
-"""``livedub models``: weights fetched, listed, held against their checksums, converted."""
+"""``livedub models``: fetch, list, verify and convert weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stages.weights.licences import accept, is_accepted, licence_of
 from stages.weights.resolve import Verdict, resolve, weights
 
 CORRUPTED = 1
-"""Exit status of ``verify`` where a checksum is wrong."""
+"""Exit status of ``verify`` if a checksum is wrong."""
 
 
 def run_models(options: argparse.Namespace, console: Console) -> int:
@@ -45,7 +45,7 @@ def references(config: Config) -> list[str]:
 
 
 def pull(options: argparse.Namespace, console: Console) -> int:
-    """Fetch weights; what is there stays, what broke off goes on."""
+    """Fetch weights; what is there stays, interrupted downloads resume."""
     named = options.models
     if not named:
         named = references(load(options.config, preset=options.preset, assignments=options.set))

@@ -1,4 +1,4 @@
-"""``livedub serve``: run the daemon until it is told to end."""
+"""``livedub serve``: run the daemon until it is told to stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def run_serve(options: argparse.Namespace, console: Console) -> int:
-    """Serve until SIGTERM or Ctrl-C; a second signal ends at once."""
+    """Serve until SIGTERM or Ctrl-C; a second signal stops at once."""
     config = load(options.config, preset=options.preset, assignments=options.set)
     if not config.serve.sessions:
         session: dict[str, object] = {"id": "live"}
@@ -42,7 +42,7 @@ def run_serve(options: argparse.Namespace, console: Console) -> int:
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn for a daemon that was started, with the signals left to the daemon.
+    """uvicorn for a started daemon, which handles the signals itself.
 
     Args:
         daemon: its sessions end before the server's connections do.
@@ -89,7 +89,7 @@ async def _serve(config: Config, console: Console) -> int:
     ending: set[asyncio.Task[None]] = set()
 
     async def end() -> None:
-        console.print("Ending: sessions play out what has come. Again to end at once.")
+        console.print("Stopping: sessions play out what has come. Interrupt again to stop at once.")
         await daemon.aclose()
         await doors.aclose()
         server.should_exit = True

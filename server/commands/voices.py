@@ -1,4 +1,4 @@
-"""``livedub voices``: keep voices to clone, hear them, and compare two."""
+"""``livedub voices``: manage voices to clone, and preview them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from server.config import Config, load
 from server.engines.options import options_of
 from stages.base import Synthesiser
 from stages.registry import create
-from stages.speakers import voice_store as voices
-from stages.speakers.voice_store import StoredVoice, usable
+from stages.speakers.voice_store import (
+    StoredVoice,
+    add,
+    remove,
+    stored,
+    usable,
+    voices_dir,
+    write_clip,
+)
 from stream.errors import UserError
 from stream.frames import Manner, Samples
 
@@ -34,11 +41,11 @@ SAMPLE = {
 def run_voices(options: argparse.Namespace, console: Console) -> int:
     """Add, list, preview or remove; exit status 0."""
     if options.action == "add":
-        _print([voices.add(options.name, options.clips)], console)
+        _print([add(options.name, options.clips)], console)
     elif options.action == "list":
-        _print(voices.stored(), console)
+        _print(stored(), console)
     elif options.action == "remove":
-        voices.remove(options.name)
+        remove(options.name)
     else:
         path = preview(options)
         console.print(f"{path}: {options.name}", highlight=False)
@@ -63,7 +70,7 @@ def preview(options: argparse.Namespace) -> Path:
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path.parent} does not exist: make the folder first")
     sound, rate = asyncio.run(_speak(config, options.name, text))
-    voices.write_clip(path, sound, rate)
+    write_clip(path, sound, rate)
     return path
 
 
@@ -78,13 +85,13 @@ async def _speak(config: Config, name: str, text: str) -> tuple[Samples, int]:
 
 
 async def take(synthesiser: Synthesiser, text: str, manner: Manner) -> Samples:
-    """One whole reading of a text, mono at the synthesiser's rate."""
+    """One whole take of a text, mono at the synthesiser's rate."""
     pieces = [piece async for piece in synthesiser.synthesise(text, manner)]
     return np.concatenate([np.zeros(0, np.float32), *pieces])
 
 
 def _print(found: list[StoredVoice], console: Console) -> None:
-    table = Table(title=str(voices.voices_dir()))
+    table = Table(title=str(voices_dir()))
     for heading in ("voice", "clip", "s", "speech", "SNR, dB", "LUFS"):
         table.add_column(heading, justify="left" if heading in ("voice", "clip") else "right")
     for voice in found:

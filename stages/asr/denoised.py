@@ -1,4 +1,4 @@
-"""A recogniser that hears speech with its steady noise suppressed."""
+"""A recogniser that is given speech with its steady noise suppressed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from stream.sound.denoise import afftdn, arnndn
 
 
 class DenoisedRecogniser:
-    """See ``Recogniser``; only what is recognised is changed, nothing that is heard.
+    """See ``Recogniser``; denoising is for recognition alone, the viewer's sound stays as it is.
 
     Args:
-        recogniser: hears the rest; it stays its owner's to close.
+        recogniser: recognises what is left; its owner closes it.
         method: FFmpeg's filter.
         model: of arnndn, an ``.rnnn`` file.
 

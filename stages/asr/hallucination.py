@@ -1,4 +1,4 @@
-"""Telling speech from what Whisper invents on noise, music and silence. Pure functions."""
+"""Guards against what Whisper hallucinates on noise, music and silence. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from stages.asr.silence_phrases import CREDITS, PHRASES
 
-NO_SPEECH = 0.6
-LOGPROB = -1.0
+LIKELY_NO_SPEECH = 0.6
+LOW_LOGPROB = -1.0
 IMPROBABLE = -1.8
 COMPRESSION = 2.4
-FASTEST = 35.0
+FASTEST_CHARACTERS_PER_S = 35.0
 """Characters a second: above the fastest intelligible speech of any language."""
-HEAD_START = 15
-"""Characters allowed beyond ``FASTEST``: a short word in an utterance cut tight."""
+HEAD_START_CHARACTERS = 15
+"""Characters allowed beyond that: a short word in an utterance cut tight."""
 
 _DENSE = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
@@ -26,8 +26,8 @@ _DENSE_WEIGHT = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """One decoding of an utterance.
+class Decoding:
+    """What Whisper made of an utterance.
 
     Attributes:
         text: as the model wrote it.
@@ -42,31 +42,34 @@ class Hearing:
     logprob: float
 
 
-def rejection(hearing: Hearing) -> str | None:
-    """The guard that takes ``hearing`` for an invention, in words; ``None`` if it is credible."""
-    if not words(hearing.text):
+def rejection(decoding: Decoding) -> str | None:
+    """Why ``decoding`` is taken for a hallucination; ``None`` if it is credible."""
+    if not words(decoding.text):
         return "no words"
-    if hearing.no_speech > NO_SPEECH and hearing.logprob < LOGPROB:
+    if decoding.no_speech > LIKELY_NO_SPEECH and decoding.logprob < LOW_LOGPROB:
         return "no speech"
-    if hearing.logprob < IMPROBABLE:
+    if decoding.logprob < IMPROBABLE:
         return "improbable text"
-    if is_loop(hearing.text):
+    if is_loop(decoding.text):
         return "looping text"
-    if compression_ratio(hearing.text) > COMPRESSION:
+    if compression_ratio(decoding.text) > COMPRESSION:
         return "repetitive text"
-    if spoken_length(hearing.text) > HEAD_START + FASTEST * hearing.seconds:
+    if (
+        spoken_length(decoding.text)
+        > HEAD_START_CHARACTERS + FASTEST_CHARACTERS_PER_S * decoding.seconds
+    ):
         return "faster than speech"
-    if is_credit(hearing.text):
+    if is_credit(decoding.text):
         return "subtitle credit"
-    if is_silence_phrase(hearing.text) and (hearing.no_speech > 0.4 or hearing.logprob < -0.8):
+    if is_silence_phrase(decoding.text) and (decoding.no_speech > 0.4 or decoding.logprob < -0.8):
         return "phrase that stands for silence"
     return None
 
 
-def is_doubtful(hearing: Hearing) -> bool:
-    """Whether to listen again with the whole window: short ones make Whisper say things twice."""
-    repeats, unit = longest_repeat(words(hearing.text))
-    return rejection(hearing) is not None or repeats >= 3 or (repeats == 2 and unit >= 3)
+def is_doubtful(decoding: Decoding) -> bool:
+    """Whether to decode again with the full window: short ones make Whisper repeat itself."""
+    repeats, unit = longest_repeat(words(decoding.text))
+    return rejection(decoding) is not None or repeats >= 3 or (repeats == 2 and unit >= 3)
 
 
 def words(text: str) -> list[str]:
@@ -95,7 +98,7 @@ def longest_repeat(tokens: list[str]) -> tuple[int, int]:
 
 
 def is_loop(text: str) -> bool:
-    """Whether ``text`` says a thing again and again, beyond what people do for emphasis."""
+    """Whether ``text`` repeats itself beyond what people do for emphasis."""
     repeats, unit = longest_repeat(words(text))
     return repeats >= 8 or (repeats >= 3 and repeats * unit >= 12)
 
@@ -114,12 +117,12 @@ def spoken_length(text: str) -> float:
 
 
 def is_silence_phrase(text: str) -> bool:
-    """Whether ``text`` is what Whisper learnt to write under silent pictures."""
+    """Whether ``text`` is one of the phrases that Whisper learnt to write for silence."""
     return " ".join(words(text)) in _SILENCE
 
 
 def is_credit(text: str) -> bool:
-    """Whether ``text`` is the credit of a subtitler."""
+    """Whether ``text`` is a subtitler's credit."""
     said = " ".join(words(text))
     return any(credit in said for credit in _CREDITS)
 

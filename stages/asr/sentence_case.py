@@ -1,6 +1,6 @@
-"""Capitals where sentences begin: a recogniser that hears speech in pieces leaves some out.
+"""Capitals at the beginning of sentences: a recogniser given speech in pieces omits some.
 
-Translators take a sentence with a small letter for the rest of one, and readers stumble over it.
+A translator takes a sentence in lower case for the rest of another, and readers stumble over it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class SentenceCase:
         self._open_until: int | None = None
 
     def of(self, text: str, slot: Interval) -> str:
-        """``text`` with a capital if it begins a sentence; words of mixed case stay.
+        """``text`` with a capital if it begins a sentence; words of mixed case stay as they are.
 
         Args:
             text: of the next piece.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel
 
-from stages.asr.hallucination import Hearing, is_doubtful, rejection
+from stages.asr.hallucination import Decoding, is_doubtful, rejection
 from stages.base import EngineError
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
@@ -17,30 +17,32 @@ from stream.frames import SPEECH_RATE, Samples, Transcript, Word
 
 DEFAULT_MODEL = "tiny.en"
 
-_FRAME = 160
+_FRAME_SAMPLES = 160
 """Samples in one mel frame."""
-_WHOLE = 3000
+_WHOLE_FRAMES = 3000
 """Frames of the 30 s window that Whisper was trained on."""
-_SHORTEST = 1200
-# Below 1200 frames, or with less than 3 s after the speech, tiny.en says one utterance in
-# eight twice; from there on its word error rate is that of the whole window.
-_AFTER = 300
-_BUCKET = 100
-_INAUDIBLE = 1e-4
+_SHORTEST_FRAMES = 1200
+# Below 1200 frames, or with less than 3 s after the speech, tiny.en repeats one utterance in eight;
+# above, its word error rate is that of the full window.
+_AFTER_FRAMES = 300
+_BUCKET_FRAMES = 100
+_INAUDIBLE_PEAK = 1e-4
 """Peak below which audio is silence, whatever the model would make of it."""
 _SECOND_BEAM = 5
 
 
 def window_frames(samples: int) -> int:
-    """Mel frames to encode for so much audio: rounded up so that few shapes occur."""
-    needed = samples / _FRAME + _AFTER
-    return min(_WHOLE, max(_SHORTEST, math.ceil(needed / _BUCKET) * _BUCKET))
+    """Mel frames to encode for this much audio, rounded up so that few shapes occur."""
+    needed = samples / _FRAME_SAMPLES + _AFTER_FRAMES
+    return min(
+        _WHOLE_FRAMES, max(_SHORTEST_FRAMES, math.ceil(needed / _BUCKET_FRAMES) * _BUCKET_FRAMES)
+    )
 
 
 class _ShortWindowWhisper(WhisperModel):  # type: ignore[misc]
     """Encodes only the first frames of the padded window: the cost falls with them.
 
-    The number is a thread's own: a call that was cancelled may still run in another.
+    The number is per thread: a cancelled call may still be running in another.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +50,7 @@ class _ShortWindowWhisper(WhisperModel):  # type: ignore[misc]
         self.window = threading.local()
 
     def encode(self, features: Any) -> Any:
-        frames = getattr(self.window, "frames", _WHOLE)
+        frames = getattr(self.window, "frames", _WHOLE_FRAMES)
         return super().encode(np.ascontiguousarray(features[..., :frames]))
 
     def _split_segments_by_timestamps(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,7 +72,7 @@ class FasterWhisper:
         compute_type: CTranslate2's, such as ``int8``, ``float16`` or ``default``.
 
     Raises:
-        EngineError: if the model cannot be had or does not know the language.
+        EngineError: if the model cannot be loaded or does not know the language.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class FasterWhisper:
         # English writes about 6 tokens a second; other scripts up to four times as many.
         self._tokens_per_second = 30 if self._model.model.is_multilingual else 10
         self._worker = Worker("asr")
-        self._hear(np.zeros(SPEECH_RATE, np.float32), _SHORTEST, beam_size, words=False)
+        self._decode(np.zeros(SPEECH_RATE, np.float32), _SHORTEST_FRAMES, beam_size, words=False)
 
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
         """Transcribe one utterance; deterministic.
@@ -118,21 +120,21 @@ class FasterWhisper:
         await self._worker.aclose()
 
     def _recognise(self, audio: Samples, words: bool) -> Transcript:
-        if not len(audio) or np.abs(audio).max() < _INAUDIBLE:
+        if not len(audio) or np.abs(audio).max() < _INAUDIBLE_PEAK:
             return Transcript("", self._language or "")
         frames = window_frames(len(audio))
-        hearing, transcript = self._hear(audio, frames, self._beam_size, words=words)
-        if is_doubtful(hearing):
+        decoding, transcript = self._decode(audio, frames, self._beam_size, words=words)
+        if is_doubtful(decoding):
             beam_size = max(self._beam_size, _SECOND_BEAM)
-            hearing, transcript = self._hear(audio, _WHOLE, beam_size, words=words)
-        reason = rejection(hearing)
+            decoding, transcript = self._decode(audio, _WHOLE_FRAMES, beam_size, words=words)
+        reason = rejection(decoding)
         if reason is not None:
             return Transcript("", transcript.language, rejected=reason)
         return transcript
 
-    def _hear(
+    def _decode(
         self, audio: Samples, frames: int, beam_size: int, *, words: bool
-    ) -> tuple[Hearing, Transcript]:
+    ) -> tuple[Decoding, Transcript]:
         seconds = len(audio) / SPEECH_RATE
         self._model.window.frames = frames
         found, info = self._model.transcribe(
@@ -152,7 +154,7 @@ class FasterWhisper:
         )
         segments = list(found)
         text = "".join(segment.text for segment in segments).strip()
-        hearing = Hearing(
+        decoding = Decoding(
             text,
             seconds,
             max((segment.no_speech_prob for segment in segments), default=1.0),
@@ -169,4 +171,4 @@ class FasterWhisper:
             for segment in segments
             for word in segment.words or ()
         )
-        return hearing, Transcript(text, info.language, timed)
+        return decoding, Transcript(text, info.language, timed)

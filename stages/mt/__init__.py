@@ -1,1 +1,1 @@
-"""Translators, a module each."""
+"""Machine translation: the engines, and what makes the most of them."""

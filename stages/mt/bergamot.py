@@ -23,14 +23,14 @@ _THREAD = ThreadPoolExecutor(1, "bergamot")
 when it is used from one thread after another has ended."""
 
 _OTHER_SOURCE, _OTHER_TARGET = 0.025, 0.05
-"""What a variant of the source, and of the translation, costs in score: the engine tells no
-probabilities, and searches greedily, so that it has no second translation of its own."""
+"""Score penalty of a variant of the source, and of the translation: the engine reports no
+probabilities and searches greedily, so it has no second translation of its own."""
 
-_LIMIT = 200
-"""Characters translated at once: the tiny models lose their way in longer text."""
+_LIMIT_CHARACTERS = 200
+"""Characters translated at once: the tiny models derail on longer text."""
 
 RECENT = 64
-"""Translations that are remembered."""
+"""Translations kept in the cache."""
 
 
 class Bergamot:
@@ -75,7 +75,7 @@ class Bergamot:
             raise EngineError(f"mt.model '{model}' is no Bergamot model: {error}.") from error
         self._phrases = PHRASES[pair]
         self._pair = pair
-        # Deterministic, and other translations are asked for right after the first one.
+        # Deterministic, and alternatives are asked for right after the first translation.
         self._translate = functools.lru_cache(RECENT)(self._translated)
         _THREAD.submit(self._translate, "1.").result()
 
@@ -89,10 +89,10 @@ class Bergamot:
         return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
 
     async def aclose(self) -> None:
-        """Nothing to free: engine and thread are the process's."""
+        """Nothing to free: engine and thread belong to the process."""
 
     def _translated(self, text: str) -> str:
-        return " ".join(filter(None, map(self._portion, portions(text, _LIMIT))))
+        return " ".join(filter(None, map(self._portion, portions(text, _LIMIT_CHARACTERS))))
 
     def _alternatives(self, text: str, count: int) -> list[Rendering]:
         source, target = self._pair
@@ -112,7 +112,7 @@ class Bergamot:
             return _like(text, self._phrases[phrase])
         # Lone surrogates cannot cross into the engine.
         translated: str = self._engine.translate(text.encode(errors="replace").decode()).strip()
-        # What the vocabulary cannot write comes out as a dash: better said as it stands.
+        # What is not in the vocabulary comes out as a dash: better left as it stands.
         said_nothing = not any(map(str.isalnum, translated))
         return text if said_nothing and any(map(str.isalnum, text)) else translated
 

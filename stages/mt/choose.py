@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 
 COMFORTABLE = (0.9, 1.1)
-"""Slowest and fastest speaking rate that nobody minds."""
+"""Slowest and fastest speaking rate that is comfortable to listen to."""
 
 
 def misfit(length: int, slot: int) -> float:

@@ -26,7 +26,7 @@ BREATH = ticks(0.6)
 """Silence, in ticks, up to which a conjunction continues a sentence that seemed over."""
 
 LONGEST = 180
-"""Characters of a sentence: translators lose their way in longer ones."""
+"""Characters of a sentence: translators derail on longer ones."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Begun:
     """A sentence under way.
 
     Attributes:
-        heard: what is known of it, in the source's language.
+        heard: its text so far, in the source's language.
         before: what was spoken of it, but for the last part.
         last: the last part as it was spoken.
         lead: what was spoken in one go with the last part, before the sentence.
@@ -112,7 +112,7 @@ class Context:
         self._begun = Begun(said[-1], before, last, lead, slot.end, speaker, over)
 
     def _goes_on(self, begun: Begun, text: str, slot: Interval) -> bool:
-        """Whether a sentence that seemed over is not: after a breath comes a conjunction."""
+        """Whether a sentence that seemed over goes on: after a breath comes a conjunction."""
         first = text.split(maxsplit=1)[:1]
         return (
             begun.heard.rstrip().endswith(".")
@@ -145,14 +145,14 @@ class InContext:
         return rest if rest is not None else await self._translator.translate(text)
 
     async def rewording(self, text: str) -> str | None:
-        """How the part before would be spoken, had it been known how the sentence goes on.
+        """How the part before would have been translated, had the rest of the sentence been known.
 
         Args:
             text: what was added.
 
         Returns:
-            All that is spoken in one go with that part; ``None`` where it is well as it is, or
-            cannot be told from what was added.
+            All that is spoken in one go with that part; ``None`` if it is fine as it is, or cannot
+            be told from what was added.
         """
         begun = self._begun
         words = (await self._translated(text)).split()
@@ -169,7 +169,7 @@ class InContext:
         return begun.lead + last
 
     def reworded(self, spoken: str) -> None:
-        """The part before will be spoken as ``rewording`` said."""
+        """Take note that the part before will be spoken as ``rewording`` said."""
         self._begun.last = spoken[len(self._begun.lead) :]
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
@@ -196,12 +196,12 @@ class InContext:
 def continuation(whole: str, spoken: str, added: str) -> str | None:
     """What is left to say of a sentence.
 
-    Sees the words of ``spoken`` in those that ``whole`` begins with, by the fewest edits.
+    Matches the words of ``spoken`` with the first words of ``whole`` by the fewest edits.
 
     Args:
         whole: translation of the sentence as far as it is known.
         spoken: translation of its beginning, as it was spoken.
-        added: what was heard since, in the source's language.
+        added: what was said since, in the source's language.
 
     Returns:
         The last words of ``whole``, or ``None`` if it does not begin like what was spoken.

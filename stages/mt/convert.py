@@ -1,4 +1,4 @@
-"""Transformers checkpoints made into CTranslate2 models, once."""
+"""Transformers checkpoints converted to CTranslate2 models, once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TOKENISERS = ("source.spm", "target.spm", "sentencepiece.bpe.model")
 
 
 def converted(path: Path, name: str) -> Path:
-    """The CTranslate2 form of a model, made in the cache when first asked for.
+    """The CTranslate2 form of a model, converted into the cache on first use.
 
     Args:
         path: a folder with ``model.bin``, or a transformers checkpoint.
-        name: what people call the model.
+        name: of the model, for messages.
 
     Raises:
         EngineError: if it is neither, or the converter is not installed.
@@ -70,7 +70,7 @@ def _convert(path: Path, name: str, target: Path) -> None:
 
 
 def _fingerprint(path: Path) -> str:
-    """Changes with the place, sizes and times of a checkpoint's files."""
+    """A key that changes with the path, sizes and times of a checkpoint's files."""
     digest = hashlib.sha256(str(path.resolve()).encode())
     for file in sorted(entry for entry in path.iterdir() if entry.is_file()):
         stat = file.stat()

@@ -1,4 +1,4 @@
-"""Terms with a translation of their own, whatever the model would make of them."""
+"""The glossary: terms with a fixed translation, whatever the model would make of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Glossary:
         return plain
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """What the model knows of text without terms; nothing of text with them."""
+        """The model's alternatives for text without terms; none for text with them."""
         model = self._translator
         if self._pattern.search(text) or not isinstance(model, AlternativeTranslator):
             return []

@@ -21,7 +21,7 @@ _PAIR = re.compile(r"opus-mt-(?:tc-\w+-)?([a-z]{2})-([a-z]{2})")
 
 
 class CTranslate2Translator:
-    """A translator for what a Marian, NLLB or M2M-100 model knows.
+    """A translator that runs a Marian, NLLB or M2M-100 model.
 
     Args:
         model: a folder or hub id, in CTranslate2 form or a transformers checkpoint, which is
@@ -32,7 +32,7 @@ class CTranslate2Translator:
         beam_size: hypotheses kept.
 
     Raises:
-        EngineError: if the model cannot be had, converted, or does not know the languages.
+        EngineError: if the model cannot be loaded or converted, or does not know the languages.
     """
 
     def __init__(

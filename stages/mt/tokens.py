@@ -20,14 +20,14 @@ _NLLB = {
 
 
 class Tokens(Protocol):
-    """How one model writes text."""
+    """How one model tokenises text."""
 
     def encode(self, text: str) -> list[str]:
         """Tokens for the encoder, markers included."""
         ...
 
     prefix: list[str]
-    """Tokens that the decoder is made to begin with."""
+    """Tokens that the decoder is forced to begin with."""
 
     def decode(self, tokens: list[str]) -> str:
         """Text of the decoder's tokens, ``prefix`` included or not."""

@@ -1,9 +1,9 @@
-"""Other ways to write the same: for engines that know but one translation of a text.
+"""Other ways to write the same text, for engines that offer only one translation.
 
 English is written with and without contractions, and a model may translate the two differently.
-Portuguese leaves out a subject that the verb's ending or the clause before it tells, contracts
-``em`` with the article, and has longer and shorter words for some things. Nothing here changes
-what is said.
+Portuguese leaves out a subject that is clear from the verb's ending or the clause before it,
+contracts ``em`` with the article, and has longer and shorter words for some things. Nothing here
+changes what is said.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _SUBJECT = re.compile(
 
 
 def sources(text: str, language: str) -> list[str]:
-    """What could have been written in the place of ``text``, which is not among them."""
+    """What could have been written in place of ``text``, itself excluded."""
     if language != "en":
         return []
     plain = text.replace("’", "'")

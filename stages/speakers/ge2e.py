@@ -1,8 +1,8 @@
-"""Speaker embeddings: a voice as a point on a sphere, where the same voice stays near itself.
+"""Speaker embeddings: a voice as a unit vector, near all others of the same voice.
 
 GE2E (Wan, Wang, Papir, Lopez Moreno: Generalized End-to-End Loss for Speaker Verification,
-ICASSP 2018) with the weights of Resemblyzer. The network is three LSTM layers, which onnxruntime
-runs on one thread; torch, which the weights' own package needs, is not.
+ICASSP 2018) with the weights of Resemblyzer. The network is three LSTM layers, run by
+onnxruntime on one thread; torch, which the weights' own package needs, is not required.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from stream.frames import SPEECH_RATE, Embedding, Samples
 _LAYERS, _SIZE = 3, 256
 _BANDS = 40
 _FFT, _HOP = 400, 160
-_FRAMES = 160
-"""Spectra in one look of the network: 1.6 s."""
-_STEP = 77
-"""Spectra between two looks: 1.3 looks a second."""
+_WINDOW_FRAMES = 160
+"""Spectra in one window of the network: 1.6 s."""
+_STEP_FRAMES = 77
+"""Spectra from one window to the next: 1.3 windows a second."""
 _COVERED = 0.75
-"""Part of a last look that must be sound; the rest is silence."""
-_LEVEL = -30.0
+"""Share of the last window that must be sound; the rest is padding."""
+_LEVEL_DBFS = -30.0
 """dBFS up to which quiet speech is raised, as the network was trained."""
 _MISREAD = (LookupError, ValueError, TypeError, EOFError, OSError, pickle.UnpicklingError)
 
@@ -41,7 +41,7 @@ class Ge2e:
         model: path of a Resemblyzer checkpoint, or ``default``.
 
     Raises:
-        EngineError: if the weights cannot be had or are not of this network.
+        EngineError: if the weights cannot be loaded or are not of this network.
     """
 
     def __init__(self, model: str = "default") -> None:
@@ -65,7 +65,7 @@ class Ge2e:
         """The same as ``embed``, in the caller's thread; silence gives zeros."""
         return _unit(self.looks(audio).mean(axis=0))
 
-    def looks(self, audio: Samples, step: int = _STEP) -> Embedding:
+    def looks(self, audio: Samples, step: int = _STEP_FRAMES) -> Embedding:
         """Embeddings of successive stretches of 1.6 s, unit vectors, shape ``(looks, 256)``.
 
         Args:
@@ -73,13 +73,13 @@ class Ge2e:
             step: spectra of 10 ms from one stretch's start to the next one's.
         """
         frames = -(-(len(audio) + 1) // _HOP)
-        starts = list(range(0, max(1, frames - _FRAMES + step + 1), step))
-        covered = (len(audio) - starts[-1] * _HOP) / (_FRAMES * _HOP)
+        starts = list(range(0, max(1, frames - _WINDOW_FRAMES + step + 1), step))
+        covered = (len(audio) - starts[-1] * _HOP) / (_WINDOW_FRAMES * _HOP)
         if covered < _COVERED and len(starts) > 1:
             starts.pop()
-        end = (starts[-1] + _FRAMES) * _HOP
+        end = (starts[-1] + _WINDOW_FRAMES) * _HOP
         spectra = self._spectra(np.pad(_raised(audio), (0, max(0, end - len(audio)))))
-        looks = np.stack([spectra[start : start + _FRAMES] for start in starts], axis=1)
+        looks = np.stack([spectra[start : start + _WINDOW_FRAMES] for start in starts], axis=1)
         return _unit(self._network.run(None, {"spectra": looks})[0])
 
     def _spectra(self, audio: Samples) -> Samples:
@@ -129,14 +129,18 @@ def _session(state: dict[str, NDArray[np.float32]]) -> Any:
     graph = helper.make_graph(
         nodes,
         "ge2e",
-        [helper.make_tensor_value_info("spectra", TensorProto.FLOAT, [_FRAMES, None, _BANDS])],
+        [
+            helper.make_tensor_value_info(
+                "spectra", TensorProto.FLOAT, [_WINDOW_FRAMES, None, _BANDS]
+            )
+        ],
         [helper.make_tensor_value_info("voice", TensorProto.FLOAT, [None, _SIZE])],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     options = onnxruntime.SessionOptions()
-    # It runs beside recognition, whose threads it should not stand in the way of.
+    # It runs beside recognition, with whose threads it should not compete.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -153,9 +157,9 @@ def _reordered(gates: NDArray[np.float32]) -> NDArray[np.float32]:
 def _raised(audio: Samples) -> Samples:
     power = np.square(audio, dtype=np.float64).sum() / max(len(audio), 1)
     level = 10 * np.log10(power + 1e-18)
-    if not -90 < level < _LEVEL:
+    if not -90 < level < _LEVEL_DBFS:
         return audio
-    return np.asarray(audio * 10 ** ((_LEVEL - level) / 20), np.float32)
+    return np.asarray(audio * 10 ** ((_LEVEL_DBFS - level) / 20), np.float32)
 
 
 def _unit(vectors: Samples) -> Embedding:

@@ -1,8 +1,7 @@
 """Reference clips: reading recordings of a voice, and telling which are fit to clone from.
 
-What a cloning model hears in a reference it repeats: noise, clipping and music come back in
-every sentence. So clips are measured, the unfit are refused with a reason, and of several the
-cleanest are used.
+A cloning model reproduces its reference: noise, clipping and music come back in every sentence. So
+clips are measured, unfit ones are refused with a reason, and the cleanest of several are used.
 """
 
 from __future__ import annotations
@@ -25,25 +24,25 @@ from stream.sound.resample import resample
 RATE = 22_050
 """Sampling rate of reference clips, Hz: what XTTSv2 conditions on."""
 
-LONGEST = 600.0
-"""Seconds of a file that are looked at."""
+LONGEST_S = 600.0
+"""Seconds of a file that are read."""
 
-SHORTEST_SPEECH = 3.0
+SHORTEST_SPEECH_S = 3.0
 """Seconds of speech below which a voice cannot be told from another; 6 and more are good."""
 
-ENOUGH = 30.0
+ENOUGH_S = 30.0
 """Seconds of references beyond which more add nothing (XTTSv2 reads at most 30)."""
 
-_WINDOW = 512
-_HIGHEST_SNR = 60.0
+_WINDOW_SAMPLES = 512
+_HIGHEST_SNR_DB = 60.0
 # The loudest samples of speech rise 10 to 30 % above those that are nearly as loud; where the
 # tops are cut off they do so by 8 % at most, also after resampling has rounded the flat tops.
 _LOUDEST, _NEARLY = 0.9995, 0.998
-_CLIPPED = 1.08
-_LOWEST_SNR = 15.0
+_CLIPPED_CREST = 1.08
+_LOWEST_SNR_DB = 15.0
 _LOWEST_SHARE = 0.5
-_QUIETEST = -40.0
-_WORSE = 10.0
+_QUIETEST_LUFS = -40.0
+_WORSE_DB = 10.0
 """dB of signal-to-noise ratio by which a clip may be noisier than the best of its voice."""
 
 
@@ -73,7 +72,7 @@ class ClipQuality:
     @property
     def clipped(self) -> bool:
         """Whether the loudest parts are cut off."""
-        return self.crest < _CLIPPED
+        return self.crest < _CLIPPED_CREST
 
     @property
     def fault(self) -> str | None:
@@ -85,9 +84,9 @@ class ClipQuality:
                 f"holds hardly any speech ({self.speech:.1f} of {self.duration:.1f} s): music, "
                 "noise and silence cannot be cloned"
             )
-        if self.speech < SHORTEST_SPEECH:
+        if self.speech < SHORTEST_SPEECH_S:
             return (
-                f"holds only {self.speech:.1f} s of speech: at least {SHORTEST_SPEECH:.0f} s are "
+                f"holds only {self.speech:.1f} s of speech: at least {SHORTEST_SPEECH_S:.0f} s are "
                 "needed, and 6 to 20 s are good"
             )
         if self.speech_share < _LOWEST_SHARE:
@@ -97,13 +96,13 @@ class ClipQuality:
             )
         if self.clipped:
             return "is clipped: record it at a lower level"
-        if self.snr < _LOWEST_SNR:
+        if self.snr < _LOWEST_SNR_DB:
             return (
-                f"is noisy (speech only {self.snr:.0f} dB above the rest, {_LOWEST_SNR:.0f} are "
+                f"is noisy (speech only {self.snr:.0f} dB above the rest, {_LOWEST_SNR_DB:.0f} are "
                 "needed): noise would be cloned too"
             )
-        if self.loudness < _QUIETEST:
-            return f"is too quiet ({self.loudness:.0f} LUFS, {_QUIETEST:.0f} are needed)"
+        if self.loudness < _QUIETEST_LUFS:
+            return f"is too quiet ({self.loudness:.0f} LUFS, {_QUIETEST_LUFS:.0f} are needed)"
         return None
 
 
@@ -117,7 +116,7 @@ def read_clip(path: Path) -> Samples:
         Mono at ``RATE``, shape ``(n,)``; the first audio track's first ten minutes.
 
     Raises:
-        EngineError: if there is no such file, or nothing to hear in it.
+        EngineError: if there is no such file, or no sound in it.
     """
     if not path.is_file():
         raise EngineError(f"There is no reference clip {path}.")
@@ -133,7 +132,7 @@ def read_clip(path: Path) -> Samples:
                 for made in converter.resample(frame):
                     blocks.append(made.to_ndarray()[0])
                     length += made.samples
-                if length > LONGEST * RATE:
+                if length > LONGEST_S * RATE:
                     break
             else:
                 blocks += [made.to_ndarray()[0] for made in converter.resample(None)]
@@ -150,7 +149,7 @@ def read_clip(path: Path) -> Samples:
 def score(clip: Samples) -> ClipQuality:
     """Measure a clip, shape ``(n,)``, mono at ``RATE``; blocks for about 5 ms a second of it."""
     audio = resample(clip, RATE, SPEECH_RATE)
-    windows = np.pad(audio, (0, -len(audio) % _WINDOW)).reshape(-1, _WINDOW)
+    windows = np.pad(audio, (0, -len(audio) % _WINDOW_SAMPLES)).reshape(-1, _WINDOW_SAMPLES)
     if not len(windows):
         return ClipQuality(0.0, 0.0, 0.0, -math.inf, math.inf)
     probabilities = get_vad_model()(windows.reshape(-1)).reshape(-1)
@@ -158,7 +157,7 @@ def score(clip: Samples) -> ClipQuality:
     loudest, nearly = np.quantile(np.abs(clip), (_LOUDEST, _NEARLY))
     return ClipQuality(
         duration=len(clip) / RATE,
-        speech=float(speech.sum()) * _WINDOW / SPEECH_RATE,
+        speech=float(speech.sum()) * _WINDOW_SAMPLES / SPEECH_RATE,
         snr=_snr(windows, speech, probabilities < 0.2),
         loudness=integrated_loudness(clip, RATE),
         crest=float(loudest / nearly) if nearly > 0 else math.inf,
@@ -168,7 +167,7 @@ def score(clip: Samples) -> ClipQuality:
 def best(clips: Sequence[Samples]) -> list[Samples]:
     """The clips of one voice that are worth conditioning on, the cleanest first.
 
-    A clip much noisier than the best one is left out, and so is what goes beyond ``ENOUGH``.
+    A clip much noisier than the best one is left out, and so is what goes beyond ``ENOUGH_S``.
 
     Args:
         clips: mono at ``RATE``.
@@ -185,7 +184,7 @@ def best(clips: Sequence[Samples]) -> list[Samples]:
     chosen: list[Samples] = []
     total = 0.0
     for quality, clip in fit:
-        if quality.snr < fit[0][0].snr - _WORSE or total >= ENOUGH:
+        if quality.snr < fit[0][0].snr - _WORSE_DB or total >= ENOUGH_S:
             break
         chosen.append(clip)
         total += quality.duration
@@ -208,7 +207,7 @@ def read_fit(paths: Iterable[Path]) -> list[Samples]:
 
 
 def _snr(windows: Samples, speech: NDArray[np.bool_], rest: NDArray[np.bool_]) -> float:
-    """Speech over noise, dB; the noise is what is heard in pauses, or else in the gaps of speech.
+    """Signal-to-noise ratio, dB; noise is measured in pauses, or else in the gaps of speech.
 
     The quarter of the pauses with the lowest level counts: breaths, reverberation and the
     edges of words are louder than the noise.
@@ -216,8 +215,8 @@ def _snr(windows: Samples, speech: NDArray[np.bool_], rest: NDArray[np.bool_]) -
     power = np.square(windows.reshape(len(windows), 4, -1), dtype=np.float64).mean(axis=2)
     if not speech.any():
         return 0.0
-    pauses = rest.sum() * _WINDOW >= 0.25 * SPEECH_RATE
+    pauses = rest.sum() * _WINDOW_SAMPLES >= 0.25 * SPEECH_RATE
     quiet, share = (power[rest], 0.25) if pauses else (power, 0.05)
     noise = float(np.quantile(quiet, share)) + 1e-12
     signal = max(float(power[speech].mean()) - noise, 1e-12)
-    return float(np.clip(10 * np.log10(signal / noise), -20.0, _HIGHEST_SNR))
+    return float(np.clip(10 * np.log10(signal / noise), -20.0, _HIGHEST_SNR_DB))

@@ -15,15 +15,15 @@ from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Utterance
 from stream.sound.resample import resample
 
-ENOUGH = 8.0
+ENOUGH_S = 8.0
 """Seconds of speech with which a speaker's voice is cloned; XTTSv2 wants 6 at least."""
 
-LONGEST = 20.0
-"""Seconds of a reference: one utterance may bring it beyond ``ENOUGH``, never beyond this."""
+LONGEST_S = 20.0
+"""Seconds of a reference: one utterance may bring it beyond ``ENOUGH_S``, never beyond this."""
 
-_SHORTEST = 1.0
-_LOWEST_SNR = 15.0
-_NEAREST = 0.8
+_SHORTEST_S = 1.0
+_LOWEST_SNR_DB = 15.0
+_LOWEST_COSINE = 0.8
 """Cosine to the speaker's mean below which two people may be talking at once."""
 
 _PREFIX = "livedub-voices-"
@@ -51,13 +51,13 @@ class VoiceCollection:
         return str(found) if found else ""
 
     async def collect(self, utterance: Utterance, nearness: float) -> None:
-        """Take an utterance if it is clean and one person's; a fault costs only this chance.
+        """Take an utterance if it is clean and one person's; a fault costs only this utterance.
 
         Args:
             utterance: labelled.
             nearness: cosine of its voice and the speaker's mean.
         """
-        if utterance.speaker in self._paths or nearness < _NEAREST:
+        if utterance.speaker in self._paths or nearness < _LOWEST_COSINE:
             return
         try:
             await self._worker.run(lambda: self._take(utterance.speaker, utterance.audio))
@@ -74,14 +74,14 @@ class VoiceCollection:
         # 16 kHz are enough: XTTSv2 looks at nothing above 8 kHz.
         clip = resample(audio, SPEECH_RATE, RATE)
         quality = score(clip)
-        if quality.speech < _SHORTEST or quality.snr < _LOWEST_SNR or quality.clipped:
+        if quality.speech < _SHORTEST_S or quality.snr < _LOWEST_SNR_DB or quality.clipped:
             return
         parts = self._parts.setdefault(speaker, [])
         parts.append(clip)
-        if sum(map(len, parts)) < ENOUGH * RATE:
+        if sum(map(len, parts)) < ENOUGH_S * RATE:
             return
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         path = self._folder / f"{speaker}.wav"
-        write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST * RATE)])
+        write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST_S * RATE)])
         self._paths[speaker] = path

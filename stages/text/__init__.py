@@ -1,1 +1,1 @@
-"""What every language stage knows of written text."""
+"""Written text: its sentences, clauses and function words."""

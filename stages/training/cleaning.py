@@ -1,6 +1,6 @@
 """Recordings made fit for training: noise suppressed, loudness equal, speech never cut off.
 
-A denoiser that is set too strong eats soft consonants, and a normaliser that raises too much clips.
+A denoiser set too strong swallows soft consonants, and a normaliser that raises too much clips.
 So what each step did is measured on the clip itself, and undone where speech was harmed.
 """
 
@@ -16,16 +16,16 @@ from stream.frames import Samples
 from stream.sound.denoise import afftdn
 from stream.sound.loudness import integrated_loudness, true_peak
 
-LOUDNESS = -23.0
+LOUDNESS_LUFS = -23.0
 """LUFS of every clip (EBU R 128), or as near as its peaks allow."""
 
-CEILING = -1.0
+CEILING_DBTP = -1.0
 """dBTP that no clip exceeds."""
 
 _FRAME = RATE // 100
-_HARMED = 3.0
+_HARMED_DB = 3.0
 """dB that a frame of speech may lose in denoising; what is more was speech."""
-_ALLOWED = 0.02
+_ALLOWED_SHARE = 0.02
 """Share of speech frames that may lose more."""
 
 
@@ -54,7 +54,7 @@ class Cleaned:
 
 
 def clean(clip: Samples, *, denoise: bool = False) -> Cleaned:
-    """Denoise if asked to and harmless, then bring to ``LOUDNESS`` without a limiter.
+    """Denoise if asked to and harmless, then bring to ``LOUDNESS_LUFS`` without a limiter.
 
     Args:
         clip: mono at ``RATE``, shape ``(n,)``.
@@ -65,7 +65,7 @@ def clean(clip: Samples, *, denoise: bool = False) -> Cleaned:
     if denoise:
         quieter = afftdn(clip, RATE)
         lost = speech_lost(clip, quieter)
-        kept = lost <= _ALLOWED and score(quieter).snr > before.snr + 1
+        kept = lost <= _ALLOWED_SHARE and score(quieter).snr > before.snr + 1
         clip = quieter if kept else clip
     gain = normalising_gain(clip)
     samples = (clip * 10 ** (gain / 20)).astype(np.float32)
@@ -74,11 +74,11 @@ def clean(clip: Samples, *, denoise: bool = False) -> Cleaned:
 
 
 def normalising_gain(clip: Samples) -> float:
-    """Gain in dB that brings a clip to ``LOUDNESS``; its true peak stays under ``CEILING``."""
+    """Gain, dB, that brings a clip to ``LOUDNESS_LUFS`` with its true peak under the ceiling."""
     loudness, peak = integrated_loudness(clip, RATE), true_peak(clip)
     if not math.isfinite(loudness):
         return 0.0
-    return min(LOUDNESS - loudness, CEILING - peak)
+    return min(LOUDNESS_LUFS - loudness, CEILING_DBTP - peak)
 
 
 def speech_lost(before: Samples, after: Samples) -> float:
@@ -94,4 +94,4 @@ def speech_lost(before: Samples, after: Samples) -> float:
     if not length:
         return 0.0
     speech = levels[0] > levels[0].max() - 25
-    return float(np.mean((levels[0] - levels[1])[speech] > _HARMED))
+    return float(np.mean((levels[0] - levels[1])[speech] > _HARMED_DB))

@@ -1,7 +1,7 @@
 """Fine-tuning XTTSv2 on one voice, by coqui-tts's own trainer of its language model.
 
-What livedub adds: it stops when the evaluation loss no longer falls, goes on where an interrupted
-run stopped, and leaves a checkpoint folder that the ``xtts`` engine loads like the original.
+What livedub adds: it stops when the evaluation loss no longer falls, resumes an interrupted run,
+and leaves a checkpoint folder that the ``xtts`` engine loads like the original.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DESCRIPTION = "dataset.json"
 """File of a set that says what language is spoken."""
 
 _RUN = "training"
-_FRAME_RATE = 22_050
+_SAMPLE_RATE = 22_050
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class FinetuneOptions:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What came of it.
+    """The outcome of a training.
 
     Attributes:
         losses: evaluation loss after each epoch, those of earlier runs included.
@@ -241,8 +241,8 @@ def _config(base: Path, run: Path, options: FinetuneOptions) -> Any:
             "xtts_checkpoint": str(base / "model.pth"),
             # Conditioning on a stretch of the clip itself, which is then hidden from the loss.
             "gpt_use_masking_gt_prompt_approach": True,
-            "min_conditioning_length": _FRAME_RATE,
-            "max_conditioning_length": 6 * _FRAME_RATE,
+            "min_conditioning_length": _SAMPLE_RATE,
+            "max_conditioning_length": 6 * _SAMPLE_RATE,
         }
     )
     return GPTTrainerConfig(

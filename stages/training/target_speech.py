@@ -12,9 +12,9 @@ from stages.training.clips import cut
 from stream.frames import SPEECH_RATE, Embedding, Samples
 from stream.timeline import Interval
 
-_STEP = 20
-"""Spectra of 10 ms between two looks at who speaks."""
-_LOOK = 1.6
+_STEP_FRAMES = 20
+"""Spectra of 10 ms from one embedding to the next."""
+_WINDOW_S = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def judge(
     judged = []
     for interval in speech:
         piece = cut(audio, interval)
-        long = len(piece) > _LOOK * SPEECH_RATE
-        looks = encoder.looks(piece, _STEP) if long else encoder.looks(piece)
+        long = len(piece) > _WINDOW_S * SPEECH_RATE
+        looks = encoder.looks(piece, _STEP_FRAMES) if long else encoder.looks(piece)
         mean = looks.mean(axis=0)
         whole = float(mean @ voice / max(float(np.linalg.norm(mean)), 1e-9))
         judged.append(Judged(interval, whole, float((looks @ voice).min())))

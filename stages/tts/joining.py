@@ -8,30 +8,30 @@ import numpy as np
 
 from stream.frames import Samples
 
-MARGIN = 0.02
+MARGIN_S = 0.02
 """Silence left before and after the sound, seconds."""
-FRAME = 0.005
+FRAME_S = 0.005
 """Seconds over which the level is taken."""
 FLOOR_DB = -45.0
 """Level of a frame, against the loudest one, below which it is silence."""
-INAUDIBLE = 1e-4
+INAUDIBLE_RMS = 1e-4
 """RMS of a frame below which it is silence in any case."""
-_SENTENCE_PAUSE = 0.3
-_CLAUSE_PAUSE = 0.15
-_WORD_PAUSE = 0.04
+_SENTENCE_PAUSE_S = 0.3
+_CLAUSE_PAUSE_S = 0.15
+_WORD_PAUSE_S = 0.04
 """Seconds at rate 1 between portions, by what the earlier one ends with."""
 
 
 def trimmed(audio: Samples, sample_rate: int) -> Samples:
     """``audio`` without leading and trailing silence but for 20 ms; empty if it is all silence."""
-    frame = max(1, round(FRAME * sample_rate))
+    frame = max(1, round(FRAME_S * sample_rate))
     padded = np.pad(audio, (0, -len(audio) % frame)).reshape(-1, frame)
     level = np.sqrt(np.mean(np.square(padded, dtype=np.float64), axis=1))
     loudest = level.max(initial=0.0)
-    if loudest < INAUDIBLE:
+    if loudest < INAUDIBLE_RMS:
         return np.zeros(0, np.float32)
     sound = np.flatnonzero(level > loudest * 10 ** (FLOOR_DB / 20))
-    margin = round(MARGIN * sample_rate)
+    margin = round(MARGIN_S * sample_rate)
     start = max(0, int(sound[0]) * frame - margin)
     end = min(len(audio), (int(sound[-1]) + 1) * frame + margin)
     return audio[start:end]
@@ -63,7 +63,7 @@ def pause_after(text: str) -> float:
     """Seconds at rate 1 that a speaker pauses after ``text``, by its punctuation."""
     last = text.rstrip().rstrip("\"'”’»)]}」』）")[-1:]
     if last in ".!?…。！？؟۔।॥።":
-        return _SENTENCE_PAUSE
+        return _SENTENCE_PAUSE_S
     if last in ",;:،؛，、；：—–":
-        return _CLAUSE_PAUSE
-    return _WORD_PAUSE
+        return _CLAUSE_PAUSE_S
+    return _WORD_PAUSE_S

@@ -17,7 +17,7 @@ from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
 
-_LIMIT = 160
+_LIMIT_CHARACTERS = 160
 """Characters in one run of the network: about 9 s of speech."""
 _EMBEDDED = {"en": "joe"}
 """Voices that come as pip packages, by language."""
@@ -41,7 +41,7 @@ class Piper:
         threads: of the CPU.
 
     Raises:
-        EngineError: if the voice cannot be had or speaks another language.
+        EngineError: if the voice cannot be loaded or speaks another language.
     """
 
     rate_range = (0.8, 1.3)
@@ -89,7 +89,8 @@ class Piper:
         # Double brackets would be taken for phonemes.
         plain = speakable(text).replace("[[", "[").replace("]]", "]")
         spoken = (
-            (portion, self._speak(portion, rate, speaker)) for portion in portions(plain, _LIMIT)
+            (portion, self._speak(portion, rate, speaker))
+            for portion in portions(plain, _LIMIT_CHARACTERS)
         )
         return joined(spoken, self.sample_rate, rate)
 

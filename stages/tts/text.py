@@ -14,7 +14,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def speakable(text: str) -> str:
-    """``text`` without what no voice should read: controls, emoji, markup of direction.
+    """``text`` without what no voice should read: control characters, emoji, direction marks.
 
     Empty if no letter or digit is left.
     """

@@ -1,4 +1,4 @@
-"""The folder for what livedub makes itself, written so that no reader sees half a file."""
+"""Folders for what livedub makes itself, written so that no reader sees half a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cache_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """The platform's folder for what a user would miss; it may not exist yet."""
+    """The platform's folder for a user's data; it may not exist yet."""
     return Path(_platform_folder(_DATA)).expanduser()
 
 
@@ -45,7 +45,7 @@ def _platform_folder(kind: Mapping[str, tuple[str, str]]) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from making ``path`` at the same time.
+    """Lock ``path`` against other processes that would make it at the same time.
 
     Raises:
         EngineError: if the folder cannot be written.

@@ -1,4 +1,4 @@
-"""SHA-256 of weights, remembered so that a start does not pay for it again."""
+"""SHA-256 of weights, cached so that not every start has to compute it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.weights.cache import atomic_file, cache_dir
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, from memory while its size and time are unchanged.
+    """Hexadecimal SHA-256 of a file, from the cache while its size and time are unchanged.
 
     Raises:
         OSError: if the file cannot be read.
@@ -42,6 +42,6 @@ def _load() -> dict[str, str]:
 
 
 def _save(remembered: dict[str, str]) -> None:
-    # Only a memory: where the cache cannot be written, files are simply hashed again.
+    # Only a cache: where it cannot be written, files are simply hashed again.
     with contextlib.suppress(OSError, EngineError), atomic_file(_store()) as file:
         file.write(json.dumps(remembered, indent=1).encode())

@@ -29,14 +29,14 @@ def is_offline() -> bool:
 def download(reference: str) -> Path:
     """Fetch a repository, or one file of it, into the hub's own cache.
 
-    What is there already is not fetched again, a download that broke off goes on, and what is
-    there is enough when the hub cannot be reached. Offline the network is never touched.
+    Files in the cache are not fetched again, an interrupted download resumes, and the cache is
+    enough when the hub cannot be reached. Offline the network is never touched.
 
     Args:
         reference: ``owner/name`` for the folder, ``owner/name:path`` for a file.
 
     Raises:
-        EngineError: if it cannot be had, or its licence was not accepted.
+        EngineError: if it cannot be fetched, or its licence was not accepted.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 

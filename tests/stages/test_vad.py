@@ -37,7 +37,7 @@ def test_any_chunking_equals_the_whole(cuts: list[int]) -> None:
 
 
 def test_batches_inside_one_call_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.vad._BATCH", 7)
+    monkeypatch.setattr("stages.vad._BATCH_WINDOWS", 7)
     np.testing.assert_allclose(detect(noise(40), []), WHOLE, atol=1e-5)
 
 

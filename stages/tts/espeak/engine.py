@@ -12,14 +12,14 @@ from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
 
 _WORDS_PER_MINUTE = 175
-_LIMIT = 200
+_LIMIT_CHARACTERS = 200
 """Characters spoken in one call: at most about 15 s of speech, made in 30 ms."""
 _CHARACTERS_PER_SECOND = {
     "ar": 11.7, "en": 19.5, "fr": 21.2, "hi": 15.4, "ja": 2.7, "ko": 7.7, "pt": 17.3, "th": 9.0,
     "zh": 4.2,
 }  # fmt: skip
 """Measured at 175 words a minute, pauses included."""
-_OTHERS = 18.5
+_OTHERS_CHARACTERS_PER_S = 18.5
 """As measured of Russian and German."""
 
 
@@ -53,7 +53,7 @@ class Espeak:
         self.check_voice(voice)
         self._voice = voice
         base = language.lower().split("-")[0]
-        self.characters_per_second = _CHARACTERS_PER_SECOND.get(base, _OTHERS)
+        self.characters_per_second = _CHARACTERS_PER_SECOND.get(base, _OTHERS_CHARACTERS_PER_S)
         self._worker = Worker("espeak")
         speak("1", self._named(voice), _WORDS_PER_MINUTE)
 
@@ -80,6 +80,7 @@ class Espeak:
     def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
         speed, named = round(_WORDS_PER_MINUTE * rate), self._named(voice or self._voice)
         spoken = (
-            (portion, speak(portion, named, speed)) for portion in portions(speakable(text), _LIMIT)
+            (portion, speak(portion, named, speed))
+            for portion in portions(speakable(text), _LIMIT_CHARACTERS)
         )
         return joined(spoken, SAMPLE_RATE, rate)

@@ -34,7 +34,7 @@ _SWITCH = re.compile(r"\([a-z-]+\)")
 # What eSpeak calls a language differently; Portuguese and English are the larger variety.
 _NAMES = {"zh": "cmn", "no": "nb", "pt": "pt-br", "pt-pt": "pt", "en": "en-us", "iw": "he"}
 
-PATIENCE = 10.0
+PATIENCE_S = 10.0
 """Seconds that a call waits for the one before it: each takes some milliseconds."""
 
 _lock = threading.Lock()
@@ -141,10 +141,10 @@ def _opened() -> Iterator[Any]:
     """The library freshly loaded, by one thread at a time.
 
     It keeps voice, parameters and the phase of its pitch flutter in static variables:
-    loading it anew (about 5 ms) is what makes calls independent of each other.
+    reloading it (about 5 ms) makes calls independent of each other.
     """
     path, data = _place()
-    if not _lock.acquire(timeout=PATIENCE):
+    if not _lock.acquire(timeout=PATIENCE_S):
         raise EngineError("eSpeak NG hangs in an earlier call: restart the program.")
     try:
         library = ctypes.CDLL(path)

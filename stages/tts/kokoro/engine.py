@@ -20,15 +20,15 @@ from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
 
-_LIMIT = 140
+_LIMIT_CHARACTERS = 140
 """Characters in one run: about 9 s of speech, well under the model's 510 phonemes."""
 
 _MAX_PHONEMES = 510
 
-_SILENT = -6.0
-"""Predicted log energy below which nothing is heard."""
+_SILENT_LOG_ENERGY = -6.0
+"""Predicted log energy below which there is silence."""
 _LEAD, _TAIL = 5, 6
-"""Frames of 25 ms kept around what is heard."""
+"""Frames of 25 ms kept around the sound."""
 
 _LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
 """Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
@@ -43,8 +43,8 @@ _LETTERS = {"dʒ": "ʤ", "tʃ": "ʧ", "dz": "ʣ", "ts": "ʦ", "-": "", "_": ""}
 class Kokoro:
     """A synthesiser for one Kokoro voice.
 
-    The model rounds each sound to 25 ms, so that a rate is met only to some per cent; the
-    rest is left to the fit.
+    The model rounds each sound to 25 ms, so that a rate is met only within a few per cent;
+    fitting does the rest.
 
     Args:
         voice: name of an embedded voice, or ``default``.
@@ -53,7 +53,7 @@ class Kokoro:
         threads: of the CPU.
 
     Raises:
-        EngineError: if the model cannot be had, or does not know voice or language.
+        EngineError: if the model cannot be loaded, or does not know voice or language.
     """
 
     sample_rate = 24_000
@@ -113,7 +113,7 @@ class Kokoro:
         style = self._styles[_DEFAULT_VOICE if name == "default" else name]
         spoken = (
             (portion, self._speak(portion, rate, style))
-            for portion in portions(speakable(text), _LIMIT)
+            for portion in portions(speakable(text), _LIMIT_CHARACTERS)
         )
         return joined(spoken, self.sample_rate, rate)
 
@@ -130,7 +130,7 @@ class Kokoro:
             "speed": np.array([rate], np.float32),
         }
         features, pitch, energy = self._text.run(PROSODY, inputs)
-        sounding = np.flatnonzero(energy[0] > _SILENT) // 2
+        sounding = np.flatnonzero(energy[0] > _SILENT_LOG_ENERGY) // 2
         if not len(sounding):
             return np.zeros(0, np.float32)
         # The model puts about a second of silence around everything it says, and making it

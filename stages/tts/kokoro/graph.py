@@ -25,8 +25,8 @@ PROSODY = (FEATURES, PITCH, ENERGY)
 def halves(model: Path) -> tuple[Path, Path]:
     """The graph cut after its prosody, kept in the cache once made.
 
-    Where this machine does so exactly, convolutions are made matrix products: the same sound in two
-    thirds of the time.
+    Where this machine computes them exactly, convolutions become matrix products: the same sound in
+    two thirds of the time.
 
     Args:
         model: a ``kokoro-v1.0`` ONNX file.

@@ -1,4 +1,4 @@
-"""Integer convolutions of an ONNX graph as matrix products: the same numbers, sooner.
+"""Integer convolutions of an ONNX graph as matrix products: the same numbers, faster.
 
 onnxruntime's ``ConvInteger`` packs its weights anew at every call and multiplies them unsigned.
 ``MatMulInteger`` with signed weights, packed once, is what processors have instructions for (VNNI).

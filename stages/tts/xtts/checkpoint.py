@@ -20,7 +20,8 @@ DEFAULT = "coqui/XTTS-v2"
 _BESIDE = ("dvae.pth", "mel_stats.pth", "speakers_xtts.pth")
 """Files of a checkpoint's folder that are no model."""
 _ROMANISERS = {"zh": ("pypinyin", "coqui-tts[zh]"), "ja": ("cutlet", "coqui-tts[ja]")}
-"""Languages that coqui-tts writes in Latin letters first, by a package it does not need else."""
+"""Languages that coqui-tts writes in Latin letters first, with a package that it needs for nothing
+else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def load_checkpoint(name: str, language: str, precision: Precision) -> Checkpoin
 
     Args:
         name: folder, ``.pth`` file in one, or hub id.
-        language: that it shall speak.
+        language: to be spoken.
         precision: of the language model.
 
     Raises:
@@ -139,7 +140,7 @@ def _loaded(weights: Path, folder: Path, name: str) -> Any:
 
     class Model(xtts.Xtts):  # type: ignore[misc]
         def _load_checkpoint(self, path: Path) -> Any:
-            # The original writes some checkpoints anew, and so breaks their checksum.
+            # The original rewrites some checkpoints, which breaks their checksum.
             with xtts._legacy_safe_globals():
                 return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
 
@@ -182,7 +183,7 @@ def _prepare(model: Any, device: str, dtype: Any) -> None:
         model.gpt.gpt.wpe = lambda positions: torch.zeros(
             (*positions.shape, model.gpt.model_dim), dtype=dtype, device=positions.device
         )
-    # Else the vocoder's weights are computed anew for every piece.
+    # Otherwise the vocoder's weights are recomputed for every piece.
     for module in model.hifigan_decoder.waveform_decoder.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")

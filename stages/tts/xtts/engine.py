@@ -26,9 +26,9 @@ from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
 
 _ATTEMPTS = 3
-"""Times that a sentence is begun anew, with another seed, while nothing of it was heard."""
+"""Attempts at a sentence, each with another seed, while none of it has been sent."""
 _READING = 1000
-"""Seeds from one reading of a text to the next: more than the attempts at one can use up."""
+"""Seeds from one take of a text to the next: more than the attempts at one can use up."""
 _SLACK = 1.5
 """What several takes may cost, as a multiple of one take's expected time."""
 
@@ -62,7 +62,7 @@ class Xtts:
         options: how to speak.
 
     Raises:
-        EngineError: if model or voice cannot be had, or cannot speak so here.
+        EngineError: if model or voice cannot be loaded, or cannot speak so here.
     """
 
     clones = True
@@ -124,7 +124,9 @@ class Xtts:
                 for sound in spoken:
                     if len(piece := pauses.push(sound)):
                         yield piece
-                    if is_over(pauses.heard, sentence.expected / manner.rate, portion.clause_ends):
+                    if is_over(
+                        pauses.progress, sentence.expected / manner.rate, portion.clause_ends
+                    ):
                         break
             if len(piece := pauses.end(portion.text)):
                 yield piece
@@ -154,7 +156,7 @@ class Xtts:
         return deadline is None or time.monotonic() + needed < deadline
 
     def _streamed(self, sentence: _Sentence, manner: Manner) -> Generator[Samples, None, None]:
-        """Sound as its codes come; a fault found before any left begins anew."""
+        """Sound as its codes come; begun again if a fault is found before any was sent."""
         for attempt in range(_ATTEMPTS):
             vocoder = self._vocoder(sentence, manner.rate)
             codes: list[int] = []
@@ -178,7 +180,7 @@ class Xtts:
                 return
 
     def _chosen(self, sentence: _Sentence, manner: Manner) -> Generator[Samples, None, None]:
-        """The best of several takes; all anew while all have faults and there is time."""
+        """The best of several takes; all are made again while all have faults and time is left."""
         count = self._options.candidates
         for attempt in range(_ATTEMPTS):
             seeds = [sentence.seed + attempt * count + index for index in range(count)]

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-_LONGEST_PERIOD = 8
-_SHORTEST_LOOP = 12
+_LONGEST_PERIOD_CODES = 8
+_SHORTEST_LOOP_CODES = 12
 """Codes (0.56 s in XTTS) that a repetition must last, and hold its cycle three times."""
 _CYCLES = 3
 _TOO_LONG = 2.0
 _TOO_SHORT = 0.3
-_SLACK = 1.0
+_SLACK_S = 1.0
 """Seconds allowed beyond ``_TOO_LONG`` times the expected length: short texts vary most."""
 _OVER_FROM = 0.8
 _OVER_SURELY = 1.25
-_END_PAUSE = 0.35
+_END_PAUSE_S = 0.35
 """Seconds of silence that end a text whose words must have been said."""
 
 
@@ -44,18 +44,18 @@ def loop_start(codes: Sequence[int]) -> int | None:
         How many codes to keep, or ``None`` if they do not end in a loop.
     """
     count = len(codes)
-    for period in range(1, _LONGEST_PERIOD + 1):
+    for period in range(1, _LONGEST_PERIOD_CODES + 1):
         same = 0
         while same < count - period and codes[count - 1 - same] == codes[count - 1 - same - period]:
             same += 1
-        if same + period >= max(_SHORTEST_LOOP, _CYCLES * period) and same:
+        if same + period >= max(_SHORTEST_LOOP_CODES, _CYCLES * period) and same:
             return count - same
     return None
 
 
 def longest(expected: float) -> float:
     """Seconds beyond which speech cannot be that of a text expected to take ``expected``."""
-    return _TOO_LONG * expected + _SLACK
+    return _TOO_LONG * expected + _SLACK_S
 
 
 def fault(codes: Sequence[int], seconds: float, expected: float, *, ended: bool) -> Fault | None:
@@ -77,8 +77,8 @@ def fault(codes: Sequence[int], seconds: float, expected: float, *, ended: bool)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What has been heard of a text, at the rate it is spoken.
+class Progress:
+    """How far a text has been spoken, at the rate it is spoken.
 
     Attributes:
         spoken: seconds up to the end of the last sound.
@@ -91,17 +91,17 @@ class Heard:
     silence: float
 
 
-def is_over(heard: Heard, expected: float, clause_ends: int) -> bool:
+def is_over(progress: Progress, expected: float, clause_ends: int) -> bool:
     """Whether all of a text must have been said, so that what comes now is none of it.
 
     That is so after a long pause near or beyond the expected end, if the text has no comma
     left that could explain the pause.
 
     Args:
-        heard: so far.
+        progress: so far.
         expected: length of the text at the rate it is spoken, seconds.
         clause_ends: places inside the text where a speaker may pause.
     """
-    if heard.silence < _END_PAUSE or heard.spoken < _OVER_FROM * expected:
+    if progress.silence < _END_PAUSE_S or progress.spoken < _OVER_FROM * expected:
         return False
-    return heard.pauses >= clause_ends or heard.spoken >= _OVER_SURELY * expected
+    return progress.pauses >= clause_ends or progress.spoken >= _OVER_SURELY * expected

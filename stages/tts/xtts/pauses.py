@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.tts.joining import FLOOR_DB, FRAME, INAUDIBLE, MARGIN, pause_after
-from stages.tts.xtts.hallucinated_tail import Heard
+from stages.tts.joining import FLOOR_DB, FRAME_S, INAUDIBLE_RMS, MARGIN_S, pause_after
+from stages.tts.xtts.hallucinated_tail import Progress
 from stream.frames import Samples
 
-_MARGIN = round(MARGIN / FRAME)
+_MARGIN = round(MARGIN_S / FRAME_S)
 """Frames of silence left before and after sound."""
-_LONGEST = 0.35
+_LONGEST_S = 0.35
 """Seconds of a pause inside a sentence at rate 1; what is longer is shortened to this."""
-_BREAK = 0.12
+_BREAK_S = 0.12
 """Seconds of silence that count as a pause between clauses."""
 
 
@@ -25,7 +25,7 @@ class Pauses:
     """Passes speech on with natural pauses, however it is cut into pieces.
 
     Silence is held back until it is known what follows: nothing is left at a portion's end, at
-    most ``_LONGEST`` inside, and before the next portion its punctuation's pause.
+    most ``_LONGEST_S`` inside, and before the next portion its punctuation's pause.
 
     Args:
         sample_rate: Hz.
@@ -34,9 +34,9 @@ class Pauses:
 
     def __init__(self, sample_rate: int, rate: float) -> None:
         self._rate = sample_rate
-        self._frame = max(1, round(FRAME * sample_rate))
-        self._longest = max(2 * _MARGIN, round(_LONGEST / rate * sample_rate / self._frame))
-        self._break = round(_BREAK / rate * sample_rate / self._frame)
+        self._frame = max(1, round(FRAME_S * sample_rate))
+        self._longest = max(2 * _MARGIN, round(_LONGEST_S / rate * sample_rate / self._frame))
+        self._break = round(_BREAK_S / rate * sample_rate / self._frame)
         self._speed = rate
         self._owed = np.zeros(0, np.float32)
         self._rest = np.zeros(0, np.float32)
@@ -44,10 +44,10 @@ class Pauses:
         self._begin()
 
     @property
-    def heard(self) -> Heard:
-        """What there was of the portion so far."""
+    def progress(self) -> Progress:
+        """How far the portion has been spoken."""
         frame = self._frame / self._rate
-        return Heard(self._spoken * frame, self._breaks, len(self._held) * frame)
+        return Progress(self._spoken * frame, self._breaks, len(self._held) * frame)
 
     def push(self, samples: Samples) -> Samples:
         """The next piece of a portion, shape ``(n,)``; what of it may be played now."""
@@ -80,7 +80,7 @@ class Pauses:
         passed: list[Samples] = []
         levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).tolist()
         for frame, level in zip(frames, levels, strict=True):
-            if level < INAUDIBLE or level <= self._loudest * 10 ** (FLOOR_DB / 20):
+            if level < INAUDIBLE_RMS or level <= self._loudest * 10 ** (FLOOR_DB / 20):
                 self._held.append(frame)
                 continue
             self._loudest = max(self._loudest, level)

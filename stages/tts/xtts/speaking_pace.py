@@ -6,9 +6,9 @@ _CHARACTERS_PER_SECOND = {
     "ar": 10.5, "de": 15.0, "en": 15.5, "fr": 16.5, "hi": 12.5, "ja": 5.5, "ko": 6.5, "pt": 14.5,
     "ru": 14.0, "zh": 4.5,
 }  # fmt: skip
-_OTHERS = 14.5
+_OTHERS_CHARACTERS_PER_S = 14.5
 # A single word takes longer than its letters.
-_LEAST = 0.35
+_LEAST_S = 0.35
 
 
 def characters_per_second(language: str) -> float:
@@ -17,9 +17,9 @@ def characters_per_second(language: str) -> float:
     Args:
         language: ISO 639-1 code, with or without a region.
     """
-    return _CHARACTERS_PER_SECOND.get(language.lower().split("-")[0], _OTHERS)
+    return _CHARACTERS_PER_SECOND.get(language.lower().split("-")[0], _OTHERS_CHARACTERS_PER_S)
 
 
 def expected_seconds(text: str, language: str) -> float:
     """Seconds that ``text``, numbers written out, takes at rate 1."""
-    return max(_LEAST, len(text) / characters_per_second(language))
+    return max(_LEAST_S, len(text) / characters_per_second(language))

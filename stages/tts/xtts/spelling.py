@@ -10,7 +10,7 @@ from stages.base import EngineError
 
 _POINT_LANGUAGES = ("en", "zh", "ja", "ko", "hi")
 """Languages that write 1,234.5; the others write 1.234,5 or 1 234,5."""
-_LONGEST_NUMBER = 12
+_LONGEST_NUMBER_DIGITS = 12
 """Digits beyond which a number is read digit by digit, as are those that begin with 0."""
 _SPACES = "\u00a0\u202f\u2009"
 _GROUPED = {
@@ -126,7 +126,7 @@ class _Words:
     def cardinal(self, digits: str, decimals: str | None) -> str:
         """A number with or without decimals; digit by digit where it is long or a code."""
         try:
-            if len(digits) > _LONGEST_NUMBER or (digits[0] == "0" and len(digits) > 1):
+            if len(digits) > _LONGEST_NUMBER_DIGITS or (digits[0] == "0" and len(digits) > 1):
                 spoken = " ".join(self._write(int(digit)) for digit in digits)
                 return spoken if decimals is None else f"{spoken} {self.cardinal(decimals, None)}"
             if decimals is not None:

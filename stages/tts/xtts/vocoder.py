@@ -1,6 +1,6 @@
 """XTTS's vocoder in pieces that equal the whole.
 
-HiFi-GAN (Kong et al. 2020, arXiv 2010.05646) hears a few frames to either side of each one. What
+HiFi-GAN (Kong et al. 2020, arXiv 2010.05646) reads a few frames to either side of each one. What
 is new is computed with that much of its surroundings and those are thrown away again: no seam,
 no cross-fade, and a cost that grows with the length and not with its square.
 """
@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from stream.frames import Samples
 
-_REACH = 16
-"""Frames that the network hears to either side; 13.3 by its kernels and dilations."""
+_REACH_FRAMES = 16
+"""Frames that the network reads to either side; 13.3 by its kernels and dilations."""
 
 
 class PiecewiseVocoder:
@@ -39,7 +39,7 @@ class PiecewiseVocoder:
         per_latent = decoder.ar_mel_length_compression / decoder.output_hop_length
         per_latent *= self._stretch * decoder.output_sample_rate / decoder.input_sample_rate
         # Interpolation leans on the next latent, at each of its steps.
-        self._unsure = _REACH + math.ceil(per_latent) + 3
+        self._unsure = _REACH_FRAMES + math.ceil(per_latent) + 3
 
     def add(self, latents: Any) -> None:
         """The next latent, shape ``(1, width)``."""
@@ -60,7 +60,7 @@ class PiecewiseVocoder:
         end = total if final else max(self._done, total - self._unsure)
         if end <= self._done:
             return np.zeros(0, np.float32)
-        first, last = max(0, self._done - _REACH), min(total, end + _REACH)
+        first, last = max(0, self._done - _REACH_FRAMES), min(total, end + _REACH_FRAMES)
         wave = self._decoder.waveform_decoder(frames[..., first:last], g=self._speaker)
         new = wave[0, 0, (self._done - first) * self._hop : (end - first) * self._hop]
         self._done = end

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from stages.base import EngineError
-from stages.speakers import voice_store as voices
+from stages.speakers import voice_store
 from stages.speakers.reference import RATE, best, read_clip
 from stages.speakers.voice_collection import is_collected
 from stages.tts.joining import trimmed
@@ -24,13 +24,13 @@ from stream.frames import Samples
 from stream.sound.loudness import integrated_loudness
 
 _FORMAT = 1
-"""Part of the cache's key; to be raised when the same clips shall give other latents."""
-_STRETCH = 10
+"""Part of the cache's key; raise it when the same clips are to give other latents."""
+_STRETCH_S = 10
 """Seconds of a long recording that are judged, and taken or left, together."""
-_LOUDNESS = -20.0
+_LOUDNESS_LUFS = -20.0
 """LUFS that clips are brought to, as far as their peaks allow."""
 _PEAK = 0.95
-_KEPT = 64
+_KEPT_VOICES = 64
 """Voices in memory, 130 KB each."""
 _SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".mkv"})
 _PART = re.compile(r"(?P<name>.+?)\s*\*\s*(?P<weight>[\d.]+)")
@@ -38,7 +38,7 @@ _PART = re.compile(r"(?P<name>.+?)\s*\*\s*(?P<weight>[\d.]+)")
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """A voice as the model hears it, float32.
+    """A voice as the model is conditioned on it, float32.
 
     Attributes:
         conditioning: for the language model, shape ``(1, 32, width)``.
@@ -126,8 +126,8 @@ class Voices:
         if name in speakers:
             found = speakers[name]
             return self._on_device(found["gpt_cond_latent"], found["speaker_embedding"])
-        if voices.is_stored(name):
-            return self._from_clips(voices.load(name).clips)
+        if voice_store.is_stored(name):
+            return self._from_clips(voice_store.load(name).clips)
         if not any(mark in name for mark in "/\\,.") and not Path(name).exists():
             known = ", ".join(list(speakers)[:12]) or "none built in"
             raise EngineError(
@@ -139,10 +139,10 @@ class Voices:
     def _from_clips(self, paths: Sequence[Path]) -> Latents:
         key = self._key(paths)  # of what is in them: a clip may change under its name
         if key not in self._known:
-            if len(self._known) >= _KEPT:
+            if len(self._known) >= _KEPT_VOICES:
                 del self._known[next(iter(self._known))]
             if any(map(is_collected, paths)):
-                self._known[key] = self._heard(paths)
+                self._known[key] = self._conditioned(paths)
             else:
                 self._known[key] = self._kept(cache_dir() / "latents" / f"xtts-{key}.npz", paths)
         return self._known[key]
@@ -153,7 +153,7 @@ class Voices:
         with locked(place):
             if (cached := self._read(place)) is not None:
                 return cached
-            latents = self._heard(paths)
+            latents = self._conditioned(paths)
             with atomic_file(place) as file:
                 np.savez(
                     file,
@@ -162,7 +162,7 @@ class Voices:
                 )
         return latents
 
-    def _heard(self, paths: Sequence[Path]) -> Latents:
+    def _conditioned(self, paths: Sequence[Path]) -> Latents:
         chosen = best([piece for path in paths for piece in stretches(read_clip(path))])
         return self._compute([level(clip) for clip in chosen])
 
@@ -209,7 +209,7 @@ class Voices:
 
 def stretches(clip: Samples) -> list[Samples]:
     """A recording in stretches of about ten seconds, so that the best of a long one are used."""
-    count = max(1, round(len(clip) / (_STRETCH * RATE)))
+    count = max(1, round(len(clip) / (_STRETCH_S * RATE)))
     return [part for part in np.array_split(clip, count) if len(part)]
 
 
@@ -220,5 +220,5 @@ def level(clip: Samples) -> Samples:
     peak = float(np.abs(sound).max(initial=0.0))
     if not np.isfinite(loudness) or peak <= 0:
         return sound
-    gain = min(10 ** ((_LOUDNESS - loudness) / 20), _PEAK / peak)
+    gain = min(10 ** ((_LOUDNESS_LUFS - loudness) / 20), _PEAK / peak)
     return (sound * gain).astype(np.float32)

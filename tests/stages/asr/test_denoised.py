@@ -7,7 +7,7 @@ import pytest
 from stages.asr.denoised import DenoisedRecogniser
 from stages.base import EngineError
 from stages.speakers.reference import RATE, score
-from stages.training.cleaning import CEILING, LOUDNESS, clean, speech_lost
+from stages.training.cleaning import CEILING_DBTP, LOUDNESS_LUFS, clean, speech_lost
 from stages.tts.espeak.library import speak
 from stream.frames import SPEECH_RATE, Samples, Transcript
 from stream.sound.denoise import afftdn
@@ -40,10 +40,10 @@ def test_denoising_takes_noise_and_moves_nothing(rate: int) -> None:
 
 def test_every_clip_has_one_loudness_and_no_peak_passes_the_ceiling(voice: Samples) -> None:
     cleaned = clean(voice * 0.1)
-    assert integrated_loudness(cleaned.samples, RATE) == pytest.approx(LOUDNESS, abs=0.2)
+    assert integrated_loudness(cleaned.samples, RATE) == pytest.approx(LOUDNESS_LUFS, abs=0.2)
     spiky = voice * 0.1
     spiky[1000] = 0.9
-    assert clean(spiky).peak <= CEILING + 0.01
+    assert clean(spiky).peak <= CEILING_DBTP + 0.01
 
 
 def test_denoising_is_kept_where_it_helps_and_undone_where_it_harms(

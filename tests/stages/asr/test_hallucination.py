@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.asr.hallucination import (
-    Hearing,
+    Decoding,
     is_doubtful,
     is_loop,
     longest_repeat,
@@ -13,12 +13,14 @@ from stages.asr.hallucination import (
 )
 
 
-def heard(text: str, seconds: float = 4, no_speech: float = 0.02, logprob: float = -0.2) -> Hearing:
-    return Hearing(text, seconds, no_speech, logprob)
+def heard(
+    text: str, seconds: float = 4, no_speech: float = 0.02, logprob: float = -0.2
+) -> Decoding:
+    return Decoding(text, seconds, no_speech, logprob)
 
 
 @pytest.mark.parametrize(
-    ("hearing", "reason"),
+    ("decoding", "reason"),
     [
         (heard(""), "no words"),
         (heard(" . . ."), "no words"),
@@ -36,13 +38,13 @@ def heard(text: str, seconds: float = 4, no_speech: float = 0.02, logprob: float
         (heard("ご視聴ありがとうございました", no_speech=0.6), "phrase that stands for silence"),
     ],
 )
-def test_inventions_are_rejected_with_a_reason(hearing: Hearing, reason: str) -> None:
-    assert rejection(hearing) == reason
-    assert is_doubtful(hearing)
+def test_inventions_are_rejected_with_a_reason(decoding: Decoding, reason: str) -> None:
+    assert rejection(decoding) == reason
+    assert is_doubtful(decoding)
 
 
 @pytest.mark.parametrize(
-    "hearing",
+    "decoding",
     [
         heard("The quick brown fox jumps over the lazy dog."),
         heard("yes", seconds=0.65, no_speech=0.74, logprob=-0.5),
@@ -55,8 +57,8 @@ def test_inventions_are_rejected_with_a_reason(hearing: Hearing, reason: str) ->
         heard("Really?", seconds=0.4, no_speech=0.3, logprob=-0.9),
     ],
 )
-def test_speech_is_kept(hearing: Hearing) -> None:
-    assert rejection(hearing) is None
+def test_speech_is_kept(decoding: Decoding) -> None:
+    assert rejection(decoding) is None
 
 
 def test_a_sentence_said_twice_is_doubtful_but_may_be_true() -> None:
@@ -67,9 +69,9 @@ def test_a_sentence_said_twice_is_doubtful_but_may_be_true() -> None:
 
 @given(st.text(max_size=300), st.floats(0.1, 30), st.floats(0, 1), st.floats(-5, 0))
 def test_any_text_is_judged(text: str, seconds: float, no_speech: float, logprob: float) -> None:
-    hearing = Hearing(text, seconds, no_speech, logprob)
-    if rejection(hearing) is not None:
-        assert is_doubtful(hearing)
+    decoding = Decoding(text, seconds, no_speech, logprob)
+    if rejection(decoding) is not None:
+        assert is_doubtful(decoding)
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8), st.integers(2, 9))

@@ -10,7 +10,7 @@ import pytest
 
 from stages.registry import create
 from stages.tts.espeak.engine import Espeak
-from stages.tts.proofread import READINGS, Proofread, likeness
+from stages.tts.proofread import TAKES, Proofread, likeness
 from stream.frames import PLAIN, Manner, Samples, Transcript
 from tests.helpers.scripted import Recogniser
 
@@ -73,7 +73,7 @@ def test_in_the_end_something_is_spoken() -> None:
     """The scripted recogniser hears nothing that anybody said."""
     mumbler = Mumbler(9)
     assert spoken(mumbler, Recogniser()) == reading(0)
-    assert mumbler.takes == list(range(READINGS))
+    assert mumbler.takes == list(range(TAKES))
 
 
 def test_without_time_the_first_reading_streams_unheard() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.tts.xtts.candidates import Take, best_take, least_bad, share_of
-from stages.tts.xtts.hallucinated_tail import Fault, Heard, fault, is_over, longest, loop_start
+from stages.tts.xtts.hallucinated_tail import Fault, Progress, fault, is_over, longest, loop_start
 
 CODES = st.lists(st.integers(0, 1023), max_size=80, unique=True)
 
@@ -58,14 +58,14 @@ def test_faults_of_whole_takes() -> None:
 @settings(deadline=None)
 @given(st.floats(0.3, 20), st.integers(0, 5))
 def test_no_pause_early_in_a_text_ends_it(expected: float, commas: int) -> None:
-    assert not is_over(Heard(0.5 * expected, 9, 5.0), expected, commas)
-    assert not is_over(Heard(expected, 9, 0.1), expected, commas)
+    assert not is_over(Progress(0.5 * expected, 9, 5.0), expected, commas)
+    assert not is_over(Progress(expected, 9, 0.1), expected, commas)
 
 
 def test_a_pause_that_a_comma_explains_does_not_end_a_text_in_time() -> None:
-    assert not is_over(Heard(0.9 * 4, 0, 0.5), 4, clause_ends=1)
-    assert is_over(Heard(0.9 * 4, 1, 0.5), 4, clause_ends=1)
-    assert is_over(Heard(1.3 * 4, 0, 0.5), 4, clause_ends=1)
+    assert not is_over(Progress(0.9 * 4, 0, 0.5), 4, clause_ends=1)
+    assert is_over(Progress(0.9 * 4, 1, 0.5), 4, clause_ends=1)
+    assert is_over(Progress(1.3 * 4, 0, 0.5), 4, clause_ends=1)
 
 
 def take(seconds: float, likelihood: float = -10.0, wrong: Fault | None = None) -> Take:

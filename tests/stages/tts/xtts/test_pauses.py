@@ -61,7 +61,7 @@ def test_a_silent_portion_leaves_no_trace() -> None:
 def test_what_was_heard_is_told_in_seconds() -> None:
     pauses = Pauses(RATE, 1.0)
     pauses.push(np.concatenate([tone(0.5), silence(0.2), tone(0.3), silence(0.4)]))
-    heard = pauses.heard
+    heard = pauses.progress
     assert heard.spoken == pytest.approx(1.0, abs=0.02)
     assert heard.pauses == 1
     assert heard.silence == pytest.approx(0.4, abs=0.02)
