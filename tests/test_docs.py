@@ -161,7 +161,8 @@ def test_scripts_exist(page: Path) -> None:
         if words[0].rpartition("/")[2] not in ("python", "python3") or len(words) < 2:
             continue
         if words[1] == "-m":
-            name = words[2].replace(".", "/") + ".py"
+            module = words[2].replace(".", "/")
+            name = f"{module}.py" if f"{module}.py" in FILES else f"{module}/__main__.py"
             if words[2].partition(".")[0] not in TOP:
                 continue
         else:
