@@ -9,9 +9,9 @@ import pytest
 from aioice import stun
 
 from server.webrtc.ice_servers import ice_links, ice_server
-from tests.e2e.test_pages import opened
-from tests.e2e.test_viewers_mix import on_air
 from tests.helpers.chromium import needs_chromium
+from tests.helpers.tone_session import on_air
+from tests.helpers.web_page import opened
 
 pytestmark = [needs_chromium, pytest.mark.quiet]
 

@@ -22,8 +22,8 @@ from stream.live.feed import Feed
 from stream.timeline import TICK_RATE
 from tests.helpers.chromium import Page, chromium, needs_chromium
 from tests.helpers.feeds import file_feed
+from tests.helpers.received import Received
 from tests.helpers.rtc import flashes, nothing_left, until
-from tests.server.webrtc.test_whip import Received
 
 pytestmark = [
     pytest.mark.quiet,

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,14 +34,6 @@ pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg i
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_source(tmp_path_factory.mktemp("source") / "source.mp4", length=16)
-
-
-@pytest.fixture
-def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    (tmp_path / "nginx").mkdir()
-    server_ = Nginx(tmp_path / "nginx")
-    yield server_
-    server_.kill()
 
 
 def pull(url: str, out: Path, length: float) -> None:

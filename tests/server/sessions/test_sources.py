@@ -21,8 +21,7 @@ from stream.clock.playout_clock import PlayoutClock
 from stream.frames import AudioChunk, PicturePacket
 from stream.live.source import LiveSource
 from stream.timeline import TICK_RATE
-from tests.server.outputs.test_push import Nginx, needs_nginx
-from tests.server.outputs.test_push import nginx as nginx  # a fixture
+from tests.helpers.nginx_rtmp import Nginx, free_port, needs_nginx
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -111,9 +110,7 @@ def test_rtmp_is_pulled_again_when_its_server_comes_back(clip: Clip, nginx: Ngin
 
 
 def test_mpeg_ts_by_udp_is_received(clip: Clip) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"udp://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     with publishing(*_coded(clip), "-f", "mpegts", f"{url}?pkt_size=1316"):
         fetched = asyncio.run(_fetch(url, 3))
     assert len(fetched.pictures) > 40
