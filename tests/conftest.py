@@ -1,11 +1,14 @@
 """Media that the tests share."""
 
+import asyncio
+import inspect
 import os
 
 import pytest
 from hypothesis import settings
 
 from benchmarks.demo_clip import Clip, Line, make_clip
+from tests.helpers.virtual_time import run_virtual
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("livedub", deadline=None)
@@ -41,6 +44,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine function: on a virtual clock where it is so marked."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    test = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    if pyfuncitem.get_closest_marker("virtual_time"):
+        run_virtual(test)
+    else:
+        asyncio.run(test)
+    return True
 
 
 @pytest.fixture(scope="session")

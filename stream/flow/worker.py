@@ -63,9 +63,10 @@ class Worker:
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
-        threads, self._threads = self._threads, []
-        if threads:
-            await asyncio.to_thread(_join, threads, time.monotonic() + GRACE_S)
+        if ending := [*self._threads]:
+            await asyncio.to_thread(_join, ending, time.monotonic() + GRACE_S)
+            # Only now, so that whoever closes at the same time waits as well.
+            self._threads = [thread for thread in self._threads if thread not in ending]
 
     def _current(self) -> _Thread:
         if self._thread is None:

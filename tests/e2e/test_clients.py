@@ -136,7 +136,7 @@ async def _listen(
 
 
 @pytest.mark.parametrize("publish", [_publish_by_rtmp, _publish_by_whip])
-def test_what_clients_receive_is_in_sync(
+async def test_what_clients_receive_is_in_sync(
     publish: object, daemon: DaemonProcess, clip: Clip, tmp_path: Path
 ) -> None:
     source = tmp_path / "clock.mkv"
@@ -165,7 +165,7 @@ def test_what_clients_receive_is_in_sync(
 
     shown_before = daemon.shown("live")
     assert shown_before["state"] in ("starting", "waiting")
-    heard, first = asyncio.run(run())
+    heard, first = await run()
 
     recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
     assert len(recorded) == len(beeps)
@@ -181,7 +181,7 @@ def test_what_clients_receive_is_in_sync(
     assert np.allclose(np.diff(times), np.diff(beeps), atol=0.003)
 
 
-def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
+async def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
     daemon: DaemonProcess, clip: Clip, tmp_path: Path
 ) -> None:
     """5 % of what goes either way: sound, picture, reports and what is asked for again."""
@@ -203,7 +203,7 @@ def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
         assert await ending == 0
         return heard
 
-    heard, first = asyncio.run(run())
+    heard, first = await run()
     # A beep whose beginning was lost is found late or not at all.
     recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
     print("recorded", recorded)

@@ -91,7 +91,7 @@ def _of(heard: Heard, start: int, end: int) -> NDArray[np.float32]:
     return sound[start:]
 
 
-def test_a_voice_that_hangs_in_its_own_thread_costs_what_it_was_to_speak_and_no_more(
+async def test_a_voice_that_hangs_in_its_own_thread_costs_what_it_was_to_speak_and_no_more(
     speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     espeak = registry.ENGINES["tts"]["espeak"]
@@ -125,7 +125,7 @@ def test_a_voice_that_hangs_in_its_own_thread_costs_what_it_was_to_speak_and_no_
         return dubbed, original, metrics
 
     try:
-        dubbed, original, metrics = asyncio.run(run())
+        dubbed, original, metrics = await run()
     finally:
         HangingEspeak.released.set()
         server.close()

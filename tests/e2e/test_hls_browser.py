@@ -86,7 +86,7 @@ async def served(folder: Path) -> AsyncIterator[str]:
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 @needs_chromium
-def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: Path) -> None:
+async def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: Path) -> None:
     source = small_source(tmp_path / "source.mp4", length=40)
 
     async def run() -> None:
@@ -126,12 +126,12 @@ def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: Path) -
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    asyncio.run(asyncio.wait_for(run(), 90))
+    await asyncio.wait_for(run(), 90)
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 @needs_chromium
-def test_chromium_plays_through_a_stall_and_another_coding(tmp_path: Path) -> None:
+async def test_chromium_plays_through_a_stall_and_another_coding(tmp_path: Path) -> None:
     """The picture stands still from 1.5 to 5 s, and is twice as large from 7 s on."""
     small = pictures_of(small_source(tmp_path / "small.mp4", length=4))
     large = pictures_of(small_source(tmp_path / "l.mp4", length=3, extra=("-vf", "scale=320:180")))
@@ -161,7 +161,7 @@ def test_chromium_plays_through_a_stall_and_another_coding(tmp_path: Path) -> No
             # hls.js starts a discontinuity by its decoding time, and so jumps over the reordering.
             assert all(abs(hole - 7.1) < 0.3 for hole in state["holes"]), state["holes"]
 
-    asyncio.run(asyncio.wait_for(run(), 90))
+    await asyncio.wait_for(run(), 90)
 
 
 def test_the_vendored_player_is_the_one_that_is_stated() -> None:

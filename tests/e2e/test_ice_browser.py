@@ -46,20 +46,19 @@ class StunServer(asyncio.DatagramProtocol):
         self._transport.sendto(bytes(answer), addr)
 
 
-def test_the_page_connects_with_the_servers_that_it_is_told_of() -> None:
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        host = socket.gethostbyname(socket.gethostname())
-        transport, server = await loop.create_datagram_endpoint(StunServer, (host, 0))
-        port = transport.get_extra_info("sockname")[1]
-        setting = f'serve.ice_servers=["stun:{host}:{port}"]'
-        turn = ice_links([ice_server(r'turns:eve:p"a\ss,; rel="x@[::1]:5349?transport=tcp')])
-        async with on_air(setting) as (url, session), opened("about:blank") as page:
-            await page.call("Page.addScriptToEvaluateOnNewDocument", source=CONFIGURED)
-            await page.open(f"{url}publish")
-            # Before any offer, so that none of these requests is the daemon's own.
-            found = await page.evaluate(
-                """import("/web/negotiate.js").then(async ({ iceServers }) => {
+async def test_the_page_connects_with_the_servers_that_it_is_told_of() -> None:
+    loop = asyncio.get_running_loop()
+    host = socket.gethostbyname(socket.gethostname())
+    transport, server = await loop.create_datagram_endpoint(StunServer, (host, 0))
+    port = transport.get_extra_info("sockname")[1]
+    setting = f'serve.ice_servers=["stun:{host}:{port}"]'
+    turn = ice_links([ice_server(r'turns:eve:p"a\ss,; rel="x@[::1]:5349?transport=tcp')])
+    async with on_air(setting) as (url, session), opened("about:blank") as page:
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=CONFIGURED)
+        await page.open(f"{url}publish")
+        # Before any offer, so that none of these requests is the daemon's own.
+        found = await page.evaluate(
+            """import("/web/negotiate.js").then(async ({ iceServers }) => {
                   const url = "/sessions/live/whip";
                   const told = await iceServers(url, { token: "publishers-key" });
                   const untold = await iceServers(url, { token: "another" });
@@ -74,22 +73,18 @@ def test_the_page_connects_with_the_servers_that_it_is_told_of() -> None:
                   connection.close();
                   return [told, untold];
                 })"""
-            )
-            assert found[0][0]["urls"] == f"stun:{host}:{port}" and found[1] == []
-            assert server.asked and server.asked[0].message_method == stun.Method.BINDING
-            assert "Link" in turn
-            stub = f"""(() => {{
+        )
+        assert found[0][0]["urls"] == f"stun:{host}:{port}" and found[1] == []
+        assert server.asked and server.asked[0].message_method == stun.Method.BINDING
+        assert "Link" in turn
+        stub = f"""(() => {{
               window.fetch = async () => new Response("", {{ headers: {json.dumps(turn)} }});
               return import("/web/negotiate.js").then(({{ iceServers }}) => iceServers("/", {{}}));
             }})()"""
-            secret = {"username": "eve", "credential": r'p"a\ss,; rel="x'}
-            assert await page.evaluate(stub) == [
-                {"urls": "turns:[::1]:5349?transport=tcp", **secret}
-            ]
-            await page.open(url)
-            await page.until("$('state').dataset.state === 'live'", within=40)
-            (told,) = await page.evaluate("configured")
-            assert [server["urls"] for server in told] == [[f"stun:{host}:{port}"]]
-        transport.close()
-
-    asyncio.run(run())
+        secret = {"username": "eve", "credential": r'p"a\ss,; rel="x'}
+        assert await page.evaluate(stub) == [{"urls": "turns:[::1]:5349?transport=tcp", **secret}]
+        await page.open(url)
+        await page.until("$('state').dataset.state === 'live'", within=40)
+        (told,) = await page.evaluate("configured")
+        assert [server["urls"] for server in told] == [[f"stun:{host}:{port}"]]
+    transport.close()

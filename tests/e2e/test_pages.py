@@ -129,37 +129,31 @@ async def plays(page: Page, *, within: float = 40) -> None:
     await page.until(f"{decoded} > {frames} + 10")
 
 
-def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        async with opened(daemon.url) as page:
-            await plays(page)
-            assert await page.evaluate("$('sessions').value") == "live"
-            assert "session=live" in await page.evaluate("location.hash")
-            assert await page.evaluate(HEARD)
-            both = (
-                "(window.said = [$('spoken').textContent, $('dubbed').textContent]).every(Boolean)"
-            )
-            await page.until(both, within=30)
-            said = await page.evaluate("said")
-            assert said[0] != said[1]
-            (shots / "player.png").write_bytes(await page.screenshot())
-            assert await page.evaluate("$('spoken').lang + $('dubbed').lang") == "enpt"
-            await page.until("$('transcript').children.length >= 2", within=30)
-            figures = await page.evaluate("$('figures').innerText")
-            assert "WebRTC" in figures
-            behind = re.search(r"Behind source\s+([\d.]+) s", figures)
-            assert behind is not None and 5 <= float(behind[1]) < 8
-
-    asyncio.run(run())
+async def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: Path) -> None:
+    async with opened(daemon.url) as page:
+        await plays(page)
+        assert await page.evaluate("$('sessions').value") == "live"
+        assert "session=live" in await page.evaluate("location.hash")
+        assert await page.evaluate(HEARD)
+        both = "(window.said = [$('spoken').textContent, $('dubbed').textContent]).every(Boolean)"
+        await page.until(both, within=30)
+        said = await page.evaluate("said")
+        assert said[0] != said[1]
+        (shots / "player.png").write_bytes(await page.screenshot())
+        assert await page.evaluate("$('spoken').lang + $('dubbed').lang") == "enpt"
+        await page.until("$('transcript').children.length >= 2", within=30)
+        figures = await page.evaluate("$('figures').innerText")
+        assert "WebRTC" in figures
+        behind = re.search(r"Behind source\s+([\d.]+) s", figures)
+        assert behind is not None and 5 <= float(behind[1]) < 8
 
 
-def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
-    async def run() -> None:
-        async with opened(daemon.url) as page:
-            await plays(page)
-            # The session's own clock when a caption appears, against when it was said.
-            await page.evaluate(
-                """window.seen = []; let last = null;
+async def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
+    async with opened(daemon.url) as page:
+        await plays(page)
+        # The session's own clock when a caption appears, against when it was said.
+        await page.evaluate(
+            """window.seen = []; let last = null;
                 new MutationObserver(async () => {
                   const row = $("transcript").querySelector("[aria-current]");
                   if (!row || row === last) return;
@@ -169,184 +163,162 @@ def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
                   seen.push(position_s - (60 * m + +s));
                 }).observe($("transcript"), { subtree: true, childList: true, attributes: true })
                 """
-            )
-            await page.until("seen.length >= 3", within=40)
-            # Shown times are whole seconds, the first caption may have begun long before, and a
-            # busy machine may recognise speech after it was heard: but never before.
-            late = await page.evaluate("seen.slice(1)")
-            assert min(late) > -0.3, late
-            assert min(late) < 1.8, late
-
-    asyncio.run(run())
+        )
+        await page.until("seen.length >= 3", within=40)
+        # Shown times are whole seconds, the first caption may have begun long before, and a
+        # busy machine may recognise speech after it was heard: but never before.
+        late = await page.evaluate("seen.slice(1)")
+        assert min(late) > -0.3, late
+        assert min(late) < 1.8, late
 
 
-def test_keys_and_tracks(daemon: Daemon) -> None:
-    async def run() -> None:
-        async with opened(daemon.url) as page:
-            await plays(page)
-            await press(page, "k")
-            await page.until("$('video').paused && $('play').ariaLabel === 'Play'")
-            await press(page, " ")
-            await page.until("!$('video').paused")
-            await press(page, "m")
-            await page.until("$('video').muted && $('mute').ariaLabel === 'Unmute'")
-            await press(page, "m")
-            await press(page, "ArrowDown")
-            await press(page, "ArrowDown")
-            await page.until("Math.abs($('video').volume - 0.8) < 0.01 && !$('video').muted")
-            await press(page, "ArrowUp")
-            await page.until("$('volume').value === '90'")
-            await press(page, "c")
-            await page.until("$('caption-choice').value === 'off' && !$('spoken').textContent")
-            await press(page, "c")
-            await page.until("$('caption-choice').value === 'both'")
-            await press(page, "f")
-            await page.until("document.fullscreenElement === $('watch')")
-            await press(page, "f")
-            await page.until("!document.fullscreenElement")
-            await press(page, "2")
-            chosen = "$('tracks').querySelector('[aria-pressed=true]').dataset.track"
-            await page.until(f"{chosen} === 'original'")
-            assert "track=original" in await page.evaluate("location.hash")
-            await page.until(
-                "performance.getEntriesByType('resource').some((entry) => "
-                "entry.name.endsWith('/track?track=original') && entry.responseStatus === 204)"
-            )
-            assert await page.evaluate(HEARD)
-            assert await page.evaluate("peers.length") == 1  # switched without a new connection
-            await press(page, "1")
-            await page.until(f"{chosen} === 'pt'")
-
-    asyncio.run(run())
+async def test_keys_and_tracks(daemon: Daemon) -> None:
+    async with opened(daemon.url) as page:
+        await plays(page)
+        await press(page, "k")
+        await page.until("$('video').paused && $('play').ariaLabel === 'Play'")
+        await press(page, " ")
+        await page.until("!$('video').paused")
+        await press(page, "m")
+        await page.until("$('video').muted && $('mute').ariaLabel === 'Unmute'")
+        await press(page, "m")
+        await press(page, "ArrowDown")
+        await press(page, "ArrowDown")
+        await page.until("Math.abs($('video').volume - 0.8) < 0.01 && !$('video').muted")
+        await press(page, "ArrowUp")
+        await page.until("$('volume').value === '90'")
+        await press(page, "c")
+        await page.until("$('caption-choice').value === 'off' && !$('spoken').textContent")
+        await press(page, "c")
+        await page.until("$('caption-choice').value === 'both'")
+        await press(page, "f")
+        await page.until("document.fullscreenElement === $('watch')")
+        await press(page, "f")
+        await page.until("!document.fullscreenElement")
+        await press(page, "2")
+        chosen = "$('tracks').querySelector('[aria-pressed=true]').dataset.track"
+        await page.until(f"{chosen} === 'original'")
+        assert "track=original" in await page.evaluate("location.hash")
+        await page.until(
+            "performance.getEntriesByType('resource').some((entry) => "
+            "entry.name.endsWith('/track?track=original') && entry.responseStatus === 204)"
+        )
+        assert await page.evaluate(HEARD)
+        assert await page.evaluate("peers.length") == 1  # switched without a new connection
+        await press(page, "1")
+        await page.until(f"{chosen} === 'pt'")
 
 
-def test_a_browser_that_wants_a_click_is_given_a_button(daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        wary = "--autoplay-policy=document-user-activation-required"
-        async with opened(daemon.url, wary) as page:
-            await without_a_click(page, "!document.getElementById('notice-play').hidden")
-            (shots / "click.png").write_bytes(await page.screenshot())
-            await page.evaluate("$('notice-play').click()")
-            await plays(page)
-            assert await page.evaluate("$('notice-play').hidden")
-
-    asyncio.run(run())
+async def test_a_browser_that_wants_a_click_is_given_a_button(daemon: Daemon, shots: Path) -> None:
+    wary = "--autoplay-policy=document-user-activation-required"
+    async with opened(daemon.url, wary) as page:
+        await without_a_click(page, "!document.getElementById('notice-play').hidden")
+        (shots / "click.png").write_bytes(await page.screenshot())
+        await page.evaluate("$('notice-play').click()")
+        await plays(page)
+        assert await page.evaluate("$('notice-play').hidden")
 
 
-def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
-    async def run() -> None:
-        async with opened(daemon.url) as page:
-            await plays(page)
-            await page.evaluate("fetch(peers[0], { method: 'DELETE' }).then(() => 0)")
-            await page.until("peers.length === 2", within=30)
-            await plays(page)
-
-    asyncio.run(run())
+async def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
+    async with opened(daemon.url) as page:
+        await plays(page)
+        await page.evaluate("fetch(peers[0], { method: 'DELETE' }).then(() => 0)")
+        await page.until("peers.length === 2", within=30)
+        await plays(page)
 
 
-def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        blocked = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
-        async with opened(daemon.url, blocked, scheme="light") as page:
-            await page.until("shows('figures', 'HLS')", within=45)
-            await plays(page)
-            assert await page.evaluate(HEARD)
-            assert await page.evaluate("$('bed').disabled && $('bed').title.startsWith('HLS')")
-            await page.until("$('spoken').textContent && $('dubbed').textContent", within=30)
-            (shots / "hls.png").write_bytes(await page.screenshot())
-            await press(page, "2")
-            await page.until(
-                "performance.getEntriesByType('resource')"
-                ".some((entry) => /audio-original.*m4s/.test(entry.name))"
-            )
-            await plays(page)
-
-    asyncio.run(run())
+async def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) -> None:
+    blocked = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
+    async with opened(daemon.url, blocked, scheme="light") as page:
+        await page.until("shows('figures', 'HLS')", within=45)
+        await plays(page)
+        assert await page.evaluate(HEARD)
+        assert await page.evaluate("$('bed').disabled && $('bed').title.startsWith('HLS')")
+        await page.until("$('spoken').textContent && $('dubbed').textContent", within=30)
+        (shots / "hls.png").write_bytes(await page.screenshot())
+        await press(page, "2")
+        await page.until(
+            "performance.getEntriesByType('resource')"
+            ".some((entry) => /audio-original.*m4s/.test(entry.name))"
+        )
+        await plays(page)
 
 
 @pytest.mark.parametrize("path", ["", "publish"])
-def test_narrow_screens_do_not_scroll_sideways(path: str, daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        async with opened(daemon.url + path, size=(360, 740)) as page:
-            if not path:
-                await plays(page)
-            await page.until("$('sessions').options.length > 0")
-            unnamed = (
-                "[...document.querySelectorAll('button, select, input')]"
-                ".filter((e) => !e.hidden && !e.ariaLabel && !e.textContent.trim()"
-                " && !e.labels?.length).map((e) => e.id)"
-            )
-            for scheme in ("dark", "light"):
-                await prefer(page, scheme)
-                (shots / f"narrow-{path}-{scheme}.png").write_bytes(await page.screenshot())
-                assert await page.evaluate("document.documentElement.scrollWidth") == 360
-                assert await page.evaluate(unnamed) == []
-                assert await page.evaluate(PALE) == []
-
-    asyncio.run(run())
-
-
-def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        async with opened(f"{daemon.url}#session=locked") as page:
-            submit = "$('token').value = '%s'; $('token-form').requestSubmit()"
-            await page.until("$('state').dataset.state === 'locked'")
-            (shots / "locked.png").write_bytes(await page.screenshot())
-            await page.until(
-                "fetch('/sessions/locked').then((a) => a.json()).then((s) => s.position > 0)",
-                within=30,
-            )
-            await page.evaluate(submit % "not-the-token")
-            await page.until("shows('notice-text', 'does not give the right')")
-            await page.evaluate(submit % TOKEN)
-            await page.until("$('state').dataset.state === 'live'", within=20)
-            await page.until("shows('notice-text', 'Sound only')", within=20)
-            assert await page.evaluate(HEARD)
-            assert TOKEN not in await page.evaluate("location.href")
-
-    asyncio.run(run())
+async def test_narrow_screens_do_not_scroll_sideways(
+    path: str, daemon: Daemon, shots: Path
+) -> None:
+    async with opened(daemon.url + path, size=(360, 740)) as page:
+        if not path:
+            await plays(page)
+        await page.until("$('sessions').options.length > 0")
+        unnamed = (
+            "[...document.querySelectorAll('button, select, input')]"
+            ".filter((e) => !e.hidden && !e.ariaLabel && !e.textContent.trim()"
+            " && !e.labels?.length).map((e) => e.id)"
+        )
+        for scheme in ("dark", "light"):
+            await prefer(page, scheme)
+            (shots / f"narrow-{path}-{scheme}.png").write_bytes(await page.screenshot())
+            assert await page.evaluate("document.documentElement.scrollWidth") == 360
+            assert await page.evaluate(unnamed) == []
+            assert await page.evaluate(PALE) == []
 
 
-def test_the_publish_page_publishes_and_what_ends_is_said(daemon: Daemon, shots: Path) -> None:
+async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
+    async with opened(f"{daemon.url}#session=locked") as page:
+        submit = "$('token').value = '%s'; $('token-form').requestSubmit()"
+        await page.until("$('state').dataset.state === 'locked'")
+        (shots / "locked.png").write_bytes(await page.screenshot())
+        await page.until(
+            "fetch('/sessions/locked').then((a) => a.json()).then((s) => s.position > 0)",
+            within=30,
+        )
+        await page.evaluate(submit % "not-the-token")
+        await page.until("shows('notice-text', 'does not give the right')")
+        await page.evaluate(submit % TOKEN)
+        await page.until("$('state').dataset.state === 'live'", within=20)
+        await page.until("shows('notice-text', 'Sound only')", within=20)
+        assert await page.evaluate(HEARD)
+        assert TOKEN not in await page.evaluate("location.href")
+
+
+async def test_the_publish_page_publishes_and_what_ends_is_said(
+    daemon: Daemon, shots: Path
+) -> None:
     key = daemon.session(id="studio")
 
-    async def run() -> None:
-        async with (
-            opened(f"{daemon.url}publish#session=studio") as page,
-            opened(f"{daemon.url}#session=studio") as viewer,
-        ):
-            await viewer.until("$('state').dataset.state === 'waiting'", within=30)
-            assert await viewer.evaluate("shows('notice-text', 'Waiting for the publisher')")
-            await page.until("$('sessions').value === 'studio'")
-            start = "$('key').value = %s; $('form').requestSubmit()"
-            await page.evaluate(start % json.dumps("not-the-key"))
-            await page.until("shows('problem', 'does not give the right')")
-            await page.evaluate(start % json.dumps(key))
-            await page.until("$('state').dataset.state === 'live'", within=20)
-            assert daemon.shown("studio")["state"] == "live"
-            await page.until("$('level').value > -50")  # the fake microphone beeps
-            await page.until("/[1-9]\\d* kbit/.test($('figures').innerText)", within=20)
-            assert await page.evaluate("$('link').href") == f"{daemon.url}#session=studio"
-            (shots / "publish.png").write_bytes(await page.screenshot())
-            await plays(viewer)
-            await page.evaluate("$('stop').click()")
-            await page.until("$('state').dataset.state === 'idle'")
-            assert await page.evaluate("$('video').srcObject") is None
-            await viewer.until("$('state').dataset.state === 'waiting'", within=20)
-            (shots / "left.png").write_bytes(await viewer.screenshot())
-            daemon.http.delete("sessions/studio", params={"drain": "false"})
-            await viewer.until("$('state').dataset.state === 'none'", within=20)
-            assert await viewer.evaluate("shows('notice-text', 'There is no session')")
-
-    asyncio.run(run())
+    async with (
+        opened(f"{daemon.url}publish#session=studio") as page,
+        opened(f"{daemon.url}#session=studio") as viewer,
+    ):
+        await viewer.until("$('state').dataset.state === 'waiting'", within=30)
+        assert await viewer.evaluate("shows('notice-text', 'Waiting for the publisher')")
+        await page.until("$('sessions').value === 'studio'")
+        start = "$('key').value = %s; $('form').requestSubmit()"
+        await page.evaluate(start % json.dumps("not-the-key"))
+        await page.until("shows('problem', 'does not give the right')")
+        await page.evaluate(start % json.dumps(key))
+        await page.until("$('state').dataset.state === 'live'", within=20)
+        assert daemon.shown("studio")["state"] == "live"
+        await page.until("$('level').value > -50")  # the fake microphone beeps
+        await page.until("/[1-9]\\d* kbit/.test($('figures').innerText)", within=20)
+        assert await page.evaluate("$('link').href") == f"{daemon.url}#session=studio"
+        (shots / "publish.png").write_bytes(await page.screenshot())
+        await plays(viewer)
+        await page.evaluate("$('stop').click()")
+        await page.until("$('state').dataset.state === 'idle'")
+        assert await page.evaluate("$('video').srcObject") is None
+        await viewer.until("$('state').dataset.state === 'waiting'", within=20)
+        (shots / "left.png").write_bytes(await viewer.screenshot())
+        daemon.http.delete("sessions/studio", params={"drain": "false"})
+        await viewer.until("$('state').dataset.state === 'none'", within=20)
+        assert await viewer.evaluate("shows('notice-text', 'There is no session')")
 
 
-def test_the_api_is_documented_without_the_internet(daemon: Daemon, shots: Path) -> None:
-    async def run() -> None:
-        async with chromium() as page:
-            await page.open(f"{daemon.url}docs")
-            await page.until("document.querySelectorAll('.opblock').length > 10")
-            (shots / "api.png").write_bytes(await page.screenshot())
-            assert not page.console
-
-    asyncio.run(run())
+async def test_the_api_is_documented_without_the_internet(daemon: Daemon, shots: Path) -> None:
+    async with chromium() as page:
+        await page.open(f"{daemon.url}docs")
+        await page.until("document.querySelectorAll('.opblock').length > 10")
+        (shots / "api.png").write_bytes(await page.screenshot())
+        assert not page.console

@@ -1,6 +1,5 @@
 """The level that a viewer gives the original, as it is heard from the page in a real Chromium."""
 
-import asyncio
 import json
 
 import pytest
@@ -111,44 +110,41 @@ window.fetch = async (...given) => {
 BOTH = "track=pt.voice&track=original"
 
 
-def test_the_original_follows_the_slider_and_the_dub_does_not() -> None:
-    async def run() -> None:
-        async with on_air() as (url, session), opened("about:blank") as page:
-            await page.call("Page.addScriptToEvaluateOnNewDocument", source=ASKED)
-            await page.open(url)
-            await listens(page)
-            assert await page.evaluate("$('bed-auto').ariaPressed") == "true"
-            await heard(page, DUCKED, "track=pt")
-            assert not session.feed.voices["pt.voice"].readers
+async def test_the_original_follows_the_slider_and_the_dub_does_not() -> None:
+    async with on_air() as (url, session), opened("about:blank") as page:
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=ASKED)
+        await page.open(url)
+        await listens(page)
+        assert await page.evaluate("$('bed-auto').ariaPressed") == "true"
+        await heard(page, DUCKED, "track=pt")
+        assert not session.feed.voices["pt.voice"].readers
 
-            await page.evaluate("$('bed').focus()")
-            await press(page, "End")
-            await page.until("$('bed').value === '100' && $('bed-auto').ariaPressed === 'false'")
-            await page.evaluate("hear()")
-            await heard(page, 1, BOTH)
-            await together(page)
-            assert not session.feed.tracks["pt"].readers
-            for level in (50, 25, 0):
-                await slide(page, level)
-                await heard(page, level / 100, BOTH)
-            assert await page.evaluate("peers.length") == 1  # without a new connection
+        await page.evaluate("$('bed').focus()")
+        await press(page, "End")
+        await page.until("$('bed').value === '100' && $('bed-auto').ariaPressed === 'false'")
+        await page.evaluate("hear()")
+        await heard(page, 1, BOTH)
+        await together(page)
+        assert not session.feed.tracks["pt"].readers
+        for level in (50, 25, 0):
+            await slide(page, level)
+            await heard(page, level / 100, BOTH)
+        assert await page.evaluate("peers.length") == 1  # without a new connection
 
-            await page.evaluate("$('bed-auto').click()")
-            await heard(page, DUCKED, "track=pt")
-            assert await page.evaluate("$('bed').value") == "13"
-            assert await page.evaluate("localStorage.length") == 0
+        await page.evaluate("$('bed-auto').click()")
+        await heard(page, DUCKED, "track=pt")
+        assert await page.evaluate("$('bed').value") == "13"
+        assert await page.evaluate("localStorage.length") == 0
 
-            # What was chosen is remembered, and does not apply to the original itself.
-            await slide(page, 40)
-            await page.open(url)
-            await listens(page)
-            assert await page.evaluate("$('bed').value") == "40"
-            await heard(page, 0.4, BOTH)
-            await page.evaluate("$('tracks').querySelector('[data-track=original]').click()")
-            await page.until("$('bed').disabled && $('bed').title.includes('choose a dub')")
-            await page.until("asked.at(-1) === 'track=original'")
-            await page.evaluate("$('tracks').querySelector('[data-track=pt]').click()")
-            await heard(page, 0.4, BOTH)
-            assert not await page.evaluate("$('bed').disabled")
-
-    asyncio.run(run())
+        # What was chosen is remembered, and does not apply to the original itself.
+        await slide(page, 40)
+        await page.open(url)
+        await listens(page)
+        assert await page.evaluate("$('bed').value") == "40"
+        await heard(page, 0.4, BOTH)
+        await page.evaluate("$('tracks').querySelector('[data-track=original]').click()")
+        await page.until("$('bed').disabled && $('bed').title.includes('choose a dub')")
+        await page.until("asked.at(-1) === 'track=original'")
+        await page.evaluate("$('tracks').querySelector('[data-track=pt]').click()")
+        await heard(page, 0.4, BOTH)
+        assert not await page.evaluate("$('bed').disabled")

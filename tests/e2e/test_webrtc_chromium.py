@@ -139,59 +139,53 @@ async def bright(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("which", ["clip", "reordered"])
-def test_a_browser_plays_a_feed(which: str, request: pytest.FixtureRequest) -> None:
+async def test_a_browser_plays_a_feed(which: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(which)
 
-    async def run() -> None:
-        async with chromium() as page, file_feed(path) as feed, site(feed) as served:
-            await page.open(served.url)
-            await page.evaluate("play()")
-            await page.until("stats('video').then(s => s.framesDecoded > 60)")
-            await page.until("stats('audio').then(s => s.totalAudioEnergy > 0)")
-            seen = set()
-            async with asyncio.timeout(8):
-                while seen != {True, False}:
-                    seen.add(await bright(page))
-            # The browser moves picture and sound together step by step, as our reports say.
-            await page.until("apart().then(ms => Math.abs(ms) < 80)")
-            video = await page.evaluate("stats('video')")
-            print("played apart, ms:", await page.evaluate("apart()"), video["packetsLost"], "lost")
-            assert video["framesDropped"] < 0.2 * video["framesDecoded"]
-            await page.evaluate("pc.close()")
-            await until(lambda: len(served.peers) == 0)
-        await nothing_left()
-
-    asyncio.run(run())
+    async with chromium() as page, file_feed(path) as feed, site(feed) as served:
+        await page.open(served.url)
+        await page.evaluate("play()")
+        await page.until("stats('video').then(s => s.framesDecoded > 60)")
+        await page.until("stats('audio').then(s => s.totalAudioEnergy > 0)")
+        seen = set()
+        async with asyncio.timeout(8):
+            while seen != {True, False}:
+                seen.add(await bright(page))
+        # The browser moves picture and sound together step by step, as our reports say.
+        await page.until("apart().then(ms => Math.abs(ms) < 80)")
+        video = await page.evaluate("stats('video')")
+        print("played apart, ms:", await page.evaluate("apart()"), video["packetsLost"], "lost")
+        assert video["framesDropped"] < 0.2 * video["framesDecoded"]
+        await page.evaluate("pc.close()")
+        await until(lambda: len(served.peers) == 0)
+    await nothing_left()
 
 
 @pytest.mark.parametrize("codec", ["video/H264", "video/VP8"])
-def test_a_browser_publishes(codec: str, clip: Path) -> None:
-    async def run() -> None:
-        async with chromium() as page, file_feed(clip) as feed, site(feed) as served:
-            await page.open(served.url)
-            if not await page.evaluate(
-                f"RTCRtpSender.getCapabilities('video').codecs.some(c => c.mimeType=='{codec}')"
-            ):
-                pytest.skip(f"this Chromium does not code {codec}")
-            await page.evaluate(f"publish('{codec}')")
-            (source,) = served.published
-            got = Received()
-            reading = asyncio.create_task(got.read(source))
-            await until(lambda: got.seconds() > 4 or reading.done(), 20)
-            await page.evaluate("pc.close()")
-            await asyncio.wait_for(source.ended.wait(), 5)
-            await reading
-            picture = got.pictures[0]
-            assert picture.key
-            assert picture.format.codec == codec[6:].lower()
-            assert picture.format.width > 0
-            sound = np.concatenate([chunk.samples for chunk in got.chunks])
-            assert np.abs(sound).max() > 0.01  # the fake device beeps
-            assert len(got.pictures) > 30
-            behind = (got.chunks[-1].end - got.pictures[-1].time) / TICK_RATE
-            print(codec, len(got.pictures), "pictures, behind the sound, s:", round(behind, 3))
-            assert abs(behind) < 0.5
-            assert source._align is not None and source._align.aligned
-        await nothing_left()
-
-    asyncio.run(run())
+async def test_a_browser_publishes(codec: str, clip: Path) -> None:
+    async with chromium() as page, file_feed(clip) as feed, site(feed) as served:
+        await page.open(served.url)
+        if not await page.evaluate(
+            f"RTCRtpSender.getCapabilities('video').codecs.some(c => c.mimeType=='{codec}')"
+        ):
+            pytest.skip(f"this Chromium does not code {codec}")
+        await page.evaluate(f"publish('{codec}')")
+        (source,) = served.published
+        got = Received()
+        reading = asyncio.create_task(got.read(source))
+        await until(lambda: got.seconds() > 4 or reading.done(), 20)
+        await page.evaluate("pc.close()")
+        await asyncio.wait_for(source.ended.wait(), 5)
+        await reading
+        picture = got.pictures[0]
+        assert picture.key
+        assert picture.format.codec == codec[6:].lower()
+        assert picture.format.width > 0
+        sound = np.concatenate([chunk.samples for chunk in got.chunks])
+        assert np.abs(sound).max() > 0.01  # the fake device beeps
+        assert len(got.pictures) > 30
+        behind = (got.chunks[-1].end - got.pictures[-1].time) / TICK_RATE
+        print(codec, len(got.pictures), "pictures, behind the sound, s:", round(behind, 3))
+        assert abs(behind) < 0.5
+        assert source._align is not None and source._align.aligned
+    await nothing_left()

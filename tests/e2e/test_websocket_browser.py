@@ -49,7 +49,7 @@ socket.onclose = event => { heard.closed = event.code; refused(); };
 """
 
 
-def test_a_browser_hears_the_same_and_sees_why_it_is_refused(tmp_path: Path) -> None:
+async def test_a_browser_hears_the_same_and_sees_why_it_is_refused(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("Chromium is not installed")
@@ -90,7 +90,7 @@ def test_a_browser_hears_the_same_and_sees_why_it_is_refused(tmp_path: Path) -> 
                     await process.wait()
                     await programmes.aclose()
 
-    heard = asyncio.run(run())
+    heard = await run()
     assert heard["closed"] == 1000
     assert heard["kinds"][0] == "hello"
     assert heard["kinds"][-1] == "end"

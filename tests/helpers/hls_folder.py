@@ -1,6 +1,5 @@
 """HLS written into a folder, and read from it."""
 
-import asyncio
 import re
 import time
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from server.hls.output import HlsOutput
 from stream.live.output import OutputStatus
 from tests.helpers.feeds import file_feed
+from tests.helpers.virtual_time import run_virtual
 
 
 def written(source: Path, folder: Path, **options: object) -> HlsOutput:
@@ -21,7 +21,7 @@ def written(source: Path, folder: Path, **options: object) -> HlsOutput:
             assert feed.picture.readers == feed.events.readers == 0
         return output
 
-    return asyncio.run(run())
+    return run_virtual(run())
 
 
 def entries(playlist: Path) -> list[tuple[float, str]]:

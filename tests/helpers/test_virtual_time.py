@@ -5,7 +5,7 @@ import time
 import pytest
 
 from stream.flow.worker import Worker
-from tests.helpers.virtual_time import START, DeadlockError, StuckError, hang, run_virtual
+from tests.helpers.virtual_time import START, DeadlockError, StuckError, hang, pause, run_virtual
 
 
 def now() -> float:
@@ -80,7 +80,7 @@ def test_a_timeout_comes_at_its_time_and_a_cancelled_timer_not_at_all() -> None:
 @pytest.mark.parametrize("how", ["worker", "to_thread"])
 def test_the_clock_waits_for_a_call_in_a_thread(how: str) -> None:
     async def call() -> float:
-        worker = Worker("test")
+        worker = Worker("virtual")
         work = worker.run if how == "worker" else asyncio.to_thread
         await work(lambda: time.sleep(0.05))
         finished = now()
@@ -99,7 +99,7 @@ def test_the_clock_waits_for_a_call_in_a_thread(how: str) -> None:
 
 def test_each_step_of_a_workers_stream_is_waited_for() -> None:
     async def run() -> None:
-        worker = Worker("test")
+        worker = Worker("virtual")
         async for second in worker.stream(lambda: iter(range(5))):
             assert now() == second
             await asyncio.sleep(1)
@@ -110,7 +110,7 @@ def test_each_step_of_a_workers_stream_is_waited_for() -> None:
 
 def test_a_hung_call_holds_nothing_up_until_it_goes_on() -> None:
     async def run() -> None:
-        worker, release = Worker("test"), threading.Event()
+        worker, release = Worker("virtual"), threading.Event()
         call = asyncio.create_task(worker.run(lambda: hang(release)))
         await asyncio.sleep(10)
         assert not call.done()
@@ -124,13 +124,24 @@ def test_a_hung_call_holds_nothing_up_until_it_goes_on() -> None:
 
 def test_a_hung_call_meets_its_timeout() -> None:
     async def run() -> None:
-        worker, release = Worker("test"), threading.Event()
+        worker, release = Worker("virtual"), threading.Event()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(worker.run(lambda: hang(release)), 20)
         assert now() == 20
         release.set()
         await worker.aclose()
         assert now() == 20
+
+    run_virtual(run())
+
+
+def test_a_slow_call_takes_virtual_time() -> None:
+    async def run() -> None:
+        worker = Worker("virtual")
+        for call in range(3):
+            await worker.run(lambda: pause(0.5))
+            assert now() == 0.5 * (call + 1)
+        await worker.aclose()
 
     run_virtual(run())
 
@@ -148,7 +159,7 @@ def test_a_call_that_does_not_return_is_an_error_that_names_it() -> None:
 
     async def run() -> None:
         try:
-            await Worker("test").run(release.wait)
+            await Worker("virtual").run(release.wait)
         finally:
             release.set()
 

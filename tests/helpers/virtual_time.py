@@ -36,13 +36,13 @@ class StuckError(RuntimeError):
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, patience_s: float = PATIENCE_S) -> T:
-    """Like ``asyncio.run`` in debug mode, on a virtual clock.
+    """Like ``asyncio.run``, on a virtual clock.
 
     Raises:
         DeadlockError: If ``main`` waits for something that can never happen.
         StuckError: If a call in a thread takes longer than ``patience_s`` real seconds.
     """
-    with asyncio.Runner(debug=True, loop_factory=lambda: VirtualTimeLoop(patience_s)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(patience_s)) as runner:
         return runner.run(main)
 
 
@@ -53,6 +53,11 @@ def hang(until: threading.Event) -> None:
         until.wait()
     else:
         call.hang(until)
+
+
+def pause(seconds: float) -> None:
+    """``time.sleep`` on the loop's clock, in a thread; over at once for a call given up."""
+    _Call.running.call.pause(seconds)
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -76,7 +81,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         call = _Call(self, func)
         future: asyncio.Future[T] = super().run_in_executor(executor, call, *args)
         self._in_flight[future] = call
-        future.add_done_callback(self._in_flight.pop)
+        future.add_done_callback(self._left)
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:
@@ -85,6 +90,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             await super().shutdown_default_executor(*args)
         finally:
             self._ending_threads = False
+
+    def _left(self, future: asyncio.Future[Any]) -> None:
+        self._in_flight.pop(future).leave()
 
     def _idle(self, select: Callable[[float], _Events], timeout: float | None) -> _Events:
         """Wait for a thread, or else let the next timer be due."""
@@ -110,8 +118,10 @@ class _Call:
     running = threading.local()
 
     def __init__(self, loop: VirtualTimeLoop, function: Callable[..., Any]) -> None:
-        self._loop = loop
+        self.loop = loop
         self.function = function
+        self._left = False
+        self._paused = threading.Event()
         self._hung: threading.Event | None = None
 
     def __call__(self, *args: Any) -> Any:
@@ -127,9 +137,20 @@ class _Call:
 
     def hang(self, until: threading.Event) -> None:
         self._hung = until
-        self._loop.call_soon_threadsafe(lambda: None)  # it is waiting for this very call
+        self.loop.call_soon_threadsafe(lambda: None)  # it is waiting for this very call
         until.wait()
         self._hung = None
+
+    def pause(self, seconds: float) -> None:
+        over = self._paused = threading.Event()
+        if not self._left:
+            self.loop.call_soon_threadsafe(self.loop.call_later, seconds, over.set)
+            self.hang(over)
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        self._left = True
+        self._paused.set()
 
 
 _Events = list[tuple[selectors.SelectorKey, int]]

@@ -55,7 +55,7 @@ def test_partial_windows_are_refused() -> None:
         detect(np.zeros(511, np.float32), [])
 
 
-def test_cancelled_call_leaves_the_state() -> None:
+async def test_cancelled_call_leaves_the_state() -> None:
     async def run() -> Samples:
         detector = SileroDetector()
         audio = noise(40)
@@ -68,7 +68,7 @@ def test_cancelled_call_leaves_the_state() -> None:
         await detector.aclose()
         return np.concatenate([first, second])
 
-    np.testing.assert_allclose(asyncio.run(run()), WHOLE, atol=1e-5)
+    np.testing.assert_allclose(await run(), WHOLE, atol=1e-5)
 
 
 def test_agrees_with_faster_whispers_own_call(speech: Samples) -> None:

@@ -97,128 +97,113 @@ def read(path: Path) -> NDArray[np.float32]:
     return sound.astype(np.float32) / (32768 if sound.dtype == np.int16 else 1)
 
 
-def test_a_session_into_a_file_with_captions(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_session_into_a_file_with_captions(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path, samples = spoken
     out = tmp_path / "out.wav"
 
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+        _, shown = await command.communicate()
+    assert command.returncode == 0, shown
+    captions = [
+        line
+        for second in range(4)
+        for line in (f"0:0{second}  en  second {second}", f"0:0{second}  pt  segundo {second}")
+    ]
+    assert shown.decode().splitlines() == captions
+    assert np.array_equal(read(out), -samples)
+
+
+async def test_nothing_is_lost_when_the_server_goes_and_comes_back(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async with on_air(path) as session:
+        router = listen_router(session.programmes, Gate())
+        async with serving(router) as url:
             command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
-            _, shown = await command.communicate()
-        assert command.returncode == 0, shown
-        captions = [
-            line
-            for second in range(4)
-            for line in (f"0:0{second}  en  second {second}", f"0:0{second}  pt  segundo {second}")
-        ]
-        assert shown.decode().splitlines() == captions
-        assert np.array_equal(read(out), -samples)
-
-    asyncio.run(run())
-
-
-def test_nothing_is_lost_when_the_server_goes_and_comes_back(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path, samples = spoken
-    out = tmp_path / "out.wav"
-
-    async def run() -> None:
-        async with on_air(path) as session:
-            router = listen_router(session.programmes, Gate())
-            async with serving(router) as url:
-                command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
-                await session.heard.wait()
-            await asyncio.sleep(1.5)
-            await asyncio.sleep(0.7)
-            async with serving(router, port=int(url.rpartition(":")[2])):
-                _, shown = await command.communicate()
-        assert command.returncode == 0, shown
-        assert b"Connected again." in shown
-        assert np.array_equal(read(out), -samples)
-
-    asyncio.run(run())
-
-
-def test_nothing_is_lost_when_the_line_is_cut(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path, samples = spoken
-    out = tmp_path / "out.wav"
-
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            line = Line(url)
-            await line.open()
-            address = f"{line.url}/sessions/live/listen"
-            command = await listen(address, "--out", str(out), "--format", "pcm_f32le")
             await session.heard.wait()
-            for away in (0.3, 0.8):
-                await asyncio.sleep(1.2)
-                line.cut()
-                await asyncio.sleep(away)
-                await line.open()
+        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.7)
+        async with serving(router, port=int(url.rpartition(":")[2])):
             _, shown = await command.communicate()
+    assert command.returncode == 0, shown
+    assert b"Connected again." in shown
+    assert np.array_equal(read(out), -samples)
+
+
+async def test_nothing_is_lost_when_the_line_is_cut(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, samples = spoken
+    out = tmp_path / "out.wav"
+
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        line = Line(url)
+        await line.open()
+        address = f"{line.url}/sessions/live/listen"
+        command = await listen(address, "--out", str(out), "--format", "pcm_f32le")
+        await session.heard.wait()
+        for away in (0.3, 0.8):
+            await asyncio.sleep(1.2)
             line.cut()
-        assert command.returncode == 0, shown
-        assert b"Connected again." in shown
-        assert np.array_equal(read(out), -samples)
+            await asyncio.sleep(away)
+            await line.open()
+        _, shown = await command.communicate()
+        line.cut()
+    assert command.returncode == 0, shown
+    assert b"Connected again." in shown
+    assert np.array_equal(read(out), -samples)
 
-    asyncio.run(run())
 
-
-def test_nothing_is_lost_when_the_line_is_cut_before_the_first_frame(  # type: ignore[no-untyped-def]
+async def test_nothing_is_lost_when_the_line_is_cut_before_the_first_frame(  # type: ignore[no-untyped-def]
     spoken, tmp_path: Path
 ) -> None:
     path, samples = spoken
     out = tmp_path / "out.wav"
 
-    async def run() -> None:
-        async with (
-            on_air(path, delay=2) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            line = Line(url)
-            await line.open()
-            command = await listen(f"{line.url}/sessions/live/listen", "--out", str(out))
-            await session.heard.wait()
-            await asyncio.sleep(1.5)
-            line.cut()
-            await asyncio.sleep(1)
-            await line.open()
-            _, shown = await command.communicate()
-            line.cut()
-        assert command.returncode == 0, shown
-        assert np.array_equal(read(out), -samples)
-
-    asyncio.run(run())
+    async with (
+        on_air(path, delay=2) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        line = Line(url)
+        await line.open()
+        command = await listen(f"{line.url}/sessions/live/listen", "--out", str(out))
+        await session.heard.wait()
+        await asyncio.sleep(1.5)
+        line.cut()
+        await asyncio.sleep(1)
+        await line.open()
+        _, shown = await command.communicate()
+        line.cut()
+    assert command.returncode == 0, shown
+    assert np.array_equal(read(out), -samples)
 
 
-def test_another_feed_goes_on_after_silence_as_long_as_the_server_was_away(  # type: ignore[no-untyped-def]
+async def test_another_feed_goes_on_after_silence_as_long_as_the_server_was_away(  # type: ignore[no-untyped-def]
     spoken, tmp_path: Path
 ) -> None:
     path, samples = spoken
     out = tmp_path / "out.wav"
 
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
-            await session.heard.wait()
-            await asyncio.sleep(1.5)
-        port = int(url.rpartition(":")[2])
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate()), port=port),
-        ):
-            _, shown = await command.communicate()
-        assert command.returncode == 0, shown
-
-    asyncio.run(run())
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+        await session.heard.wait()
+        await asyncio.sleep(1.5)
+    port = int(url.rpartition(":")[2])
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate()), port=port),
+    ):
+        _, shown = await command.communicate()
+    assert command.returncode == 0, shown
     sound = read(out)
     silent = np.flatnonzero(~sound.any(axis=1))
     longest = max(np.split(silent, np.flatnonzero(np.diff(silent) != 1) + 1), key=len)
@@ -229,23 +214,20 @@ def test_another_feed_goes_on_after_silence_as_long_as_the_server_was_away(  # t
     assert 0.5 < len(longest) / TICK_RATE < 5
 
 
-def test_opus_into_an_opus_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_opus_into_an_opus_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path, samples = spoken
     out = tmp_path / "out.opus"
 
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(
-                f"{url}/sessions/live/listen",
-                *("--out", str(out), "--format", "opus", "--track", "original", "--no-captions"),
-            )
-            _, shown = await command.communicate()
-        assert (command.returncode, shown) == (0, b"")
-
-    asyncio.run(run())
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(
+            f"{url}/sessions/live/listen",
+            *("--out", str(out), "--format", "opus", "--track", "original", "--no-captions"),
+        )
+        _, shown = await command.communicate()
+    assert (command.returncode, shown) == (0, b"")
     sound = read(out)
     # The received stream begins 312 samples early: the encoder's look-ahead.
     assert len(sound) == len(samples) + 312
@@ -254,24 +236,21 @@ def test_opus_into_an_opus_file(spoken, tmp_path: Path) -> None:  # type: ignore
     assert error < 0.2 * np.sqrt(np.mean(wanted**2))
 
 
-def test_ctrl_c_finishes_the_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_ctrl_c_finishes_the_file(spoken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path, samples = spoken
     out = tmp_path / "out.flac"
 
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
-            await session.heard.wait()
-            await asyncio.sleep(1.5)
-            command.send_signal(signal.SIGINT)
-            _, shown = await command.communicate()
-            assert command.returncode == 130
-            assert b"Traceback" not in shown
-
-    asyncio.run(run())
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(f"{url}/sessions/live/listen", "--out", str(out))
+        await session.heard.wait()
+        await asyncio.sleep(1.5)
+        command.send_signal(signal.SIGINT)
+        _, shown = await command.communicate()
+        assert command.returncode == 130
+        assert b"Traceback" not in shown
     sound = read(out)
     assert TICK_RATE / 4 < len(sound) < 3 * TICK_RATE
     assert any(
@@ -280,38 +259,32 @@ def test_ctrl_c_finishes_the_file(spoken, tmp_path: Path) -> None:  # type: igno
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_standard_output_carries_samples(spoken) -> None:  # type: ignore[no-untyped-def]
+async def test_standard_output_carries_samples(spoken) -> None:  # type: ignore[no-untyped-def]
     path, samples = spoken
 
-    async def run() -> None:
-        async with (
-            on_air(path) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(f"{url}/sessions/live/listen", "--out", "-", "--no-captions")
-            sound, shown = await command.communicate()
-        assert (command.returncode, shown) == (0, b"")
-        assert sound == (-samples * 32768).astype("<i2").tobytes()
-
-    asyncio.run(run())
+    async with (
+        on_air(path) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(f"{url}/sessions/live/listen", "--out", "-", "--no-captions")
+        sound, shown = await command.communicate()
+    assert (command.returncode, shown) == (0, b"")
+    assert sound == (-samples * 32768).astype("<i2").tobytes()
 
 
-def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
+async def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
     if shutil.which("ffplay") is None:
         pytest.skip("ffplay is not installed")
 
-    async def run() -> None:
-        async with (
-            on_air(spoken[0]) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(
-                f"{url}/sessions/live/listen", "--play", "--no-captions", SDL_AUDIODRIVER="dummy"
-            )
-            _, shown = await command.communicate()
-        assert (command.returncode, shown) == (0, b"")
-
-    asyncio.run(run())
+    async with (
+        on_air(spoken[0]) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(
+            f"{url}/sessions/live/listen", "--play", "--no-captions", SDL_AUDIODRIVER="dummy"
+        )
+        _, shown = await command.communicate()
+    assert (command.returncode, shown) == (0, b"")
 
 
 @pytest.mark.parametrize(
@@ -332,16 +305,13 @@ def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
         (["URL/sessions/live/listen", "--no-captions"], "Nothing would be heard"),
     ],
 )
-def test_refusals_are_one_sentence(spoken, arguments: list[str], sentence: str) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        async with (
-            on_air(spoken[0]) as session,
-            serving(listen_router(session.programmes, Gate())) as url,
-        ):
-            command = await listen(*(a.replace("URL", url) for a in arguments))
-            _, shown = await command.communicate()
-        assert command.returncode == 2
-        assert sentence in shown.decode()
-        assert shown.count(b"\n") == 1
-
-    asyncio.run(run())
+async def test_refusals_are_one_sentence(spoken, arguments: list[str], sentence: str) -> None:  # type: ignore[no-untyped-def]
+    async with (
+        on_air(spoken[0]) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(*(a.replace("URL", url) for a in arguments))
+        _, shown = await command.communicate()
+    assert command.returncode == 2
+    assert sentence in shown.decode()
+    assert shown.count(b"\n") == 1

@@ -22,7 +22,7 @@ async def _call(shared: SharedEngine, takes: float, deadline: float) -> None:
 
 
 @pytest.mark.parametrize(("usual", "restarts"), [(0.0, 1), (0.05, 0)])
-def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
+async def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
     usual: float, restarts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A busy machine's engine is slow, not broken; to load it anew would take what is left."""
@@ -32,20 +32,17 @@ def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
     monkeypatch.setattr(server.engines.shared, "create", lambda *_, **__: engine)
     restarted: list[str] = []
 
-    async def run() -> None:
-        shared = SharedEngine("tts", "scripted", {}, engine, restarted.append)
-        for _ in range(12):
-            await _call(shared, usual, 5)
-        for _ in range(FAULTS):
-            await _call(shared, 5, 0.06)
-        await asyncio.sleep(0.1)
-        assert len(restarted) == restarts
-        for _ in range(FAULTS):
-            await _call(shared, 5, 0.6)
-        await asyncio.sleep(0.1)
-        assert restarted == ["tts"] * (restarts + 1)
-
-    asyncio.run(run())
+    shared = SharedEngine("tts", "scripted", {}, engine, restarted.append)
+    for _ in range(12):
+        await _call(shared, usual, 5)
+    for _ in range(FAULTS):
+        await _call(shared, 5, 0.06)
+    await asyncio.sleep(0.1)
+    assert len(restarted) == restarts
+    for _ in range(FAULTS):
+        await _call(shared, 5, 0.6)
+    await asyncio.sleep(0.1)
+    assert restarted == ["tts"] * (restarts + 1)
 
 
 @pytest.mark.parametrize(("cores", "threads"), [({0}, 1), ({0, 2, 5}, 2)])

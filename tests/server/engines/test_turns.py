@@ -7,28 +7,24 @@ from hypothesis import strategies as st
 from server.engines.turns import Turns
 
 
-def test_one_at_a_time_and_no_owner_waits_for_more_than_one_turn_of_another() -> None:
-    async def run() -> list[str]:
-        turns, order, inside = Turns(), [], 0
+async def test_one_at_a_time_and_no_owner_waits_for_more_than_one_turn_of_another() -> None:
+    turns, order, inside = Turns(), [], 0
 
-        async def call(owner: str) -> None:
-            nonlocal inside
-            async with turns.turn(owner):
-                inside += 1
-                assert inside == 1
-                order.append(owner)
-                await asyncio.sleep(0)
-                inside -= 1
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(20):
-                group.create_task(call("greedy"))
+    async def call(owner: str) -> None:
+        nonlocal inside
+        async with turns.turn(owner):
+            inside += 1
+            assert inside == 1
+            order.append(owner)
             await asyncio.sleep(0)
-            for _ in range(3):
-                group.create_task(call("modest"))
-        return order
+            inside -= 1
 
-    order = asyncio.run(run())
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(call("greedy"))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            group.create_task(call("modest"))
     assert Counter(order) == {"greedy": 20, "modest": 3}
     assert [i for i, owner in enumerate(order) if owner == "modest"][-1] < 9
 
@@ -89,15 +85,12 @@ def test_whoever_gives_up_the_turn_passes_on(calls: list[tuple[str, bool]]) -> N
     asyncio.run(run())
 
 
-def test_a_turn_ends_with_its_owners_error() -> None:
-    async def run() -> None:
-        turns = Turns()
-        try:
-            async with turns.turn("a"):
-                raise OSError
-        except OSError:
-            pass
-        async with turns.turn("b"):
-            assert turns.waiting == 0
-
-    asyncio.run(run())
+async def test_a_turn_ends_with_its_owners_error() -> None:
+    turns = Turns()
+    try:
+        async with turns.turn("a"):
+            raise OSError
+    except OSError:
+        pass
+    async with turns.turn("b"):
+        assert turns.waiting == 0

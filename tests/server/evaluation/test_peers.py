@@ -1,4 +1,3 @@
-import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -34,7 +33,7 @@ class Beeping:
         pass
 
 
-def test_words_are_gathered_into_sentences() -> None:
+async def test_words_are_gathered_into_sentences() -> None:
     async def words() -> AsyncIterator[Commit]:
         for index, word in enumerate(("One two", "three.", "Four?", "five")):
             yield Commit(word, index, index + 0.5)
@@ -42,22 +41,22 @@ def test_words_are_gathered_into_sentences() -> None:
     async def gathered() -> list[Commit]:
         return [piece async for piece in sentences(words())]
 
-    assert asyncio.run(gathered()) == [
+    assert await gathered() == [
         Commit("One two three.", 0, 1.5),
         Commit("Four?", 2, 2.5),
         Commit("five", 3, 3.5),
     ]
 
 
-def test_speaks_at_once_and_waits_for_what_was_said_before() -> None:
+async def test_speaks_at_once_and_waits_for_what_was_said_before() -> None:
     interpreter = Interpreter(Shouting(), Beeping())  # type: ignore[arg-type]
 
     async def said(*pieces: Commit) -> list[Spoken]:
         began = time.monotonic() - 5.0
         return [await interpreter.say(piece, began) for piece in pieces]
 
-    first, second, nothing = asyncio.run(
-        said(Commit("to and fro", 2.0, 3.0), Commit("again", 4.0, 4.5), Commit("", 4.5, 4.6))
+    first, second, nothing = await said(
+        Commit("to and fro", 2.0, 3.0), Commit("again", 4.0, 4.5), Commit("", 4.5, 4.6)
     )
     assert first.dub is not None and second.dub is not None and first.ready is not None
     assert first.translation == "TO AND FRO"
@@ -69,7 +68,7 @@ def test_speaks_at_once_and_waits_for_what_was_said_before() -> None:
     assert sum(map(len, interpreter.track)) == round(second.dub[1] * 1000)
 
 
-def test_tells_of_a_recogniser_that_ends_early(tmp_path: Path) -> None:
+async def test_tells_of_a_recogniser_that_ends_early(tmp_path: Path) -> None:
     log = tmp_path / "log"
     ears = Recogniser("nobody", Path(sys.executable), tmp_path, beam=1, threads=1, log=log)
 
@@ -77,5 +76,5 @@ def test_tells_of_a_recogniser_that_ends_early(tmp_path: Path) -> None:
         return [piece async for piece in ears.hear(np.zeros(16000, np.float32))]
 
     with pytest.raises(RuntimeError, match="ended early"):
-        asyncio.run(heard())
+        await heard()
     assert "nobody" in log.read_text()

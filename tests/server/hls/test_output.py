@@ -26,6 +26,7 @@ from tests.helpers.streams import (
     probe,
     small_source,
 )
+from tests.helpers.virtual_time import pause, run_virtual
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -50,7 +51,7 @@ def presented(
             await running
             assert output.status() == OutputStatus("hls", "master.m3u8", "ended")
 
-    asyncio.run(run())
+    run_virtual(run())
 
 
 def shown_times(folder: Path) -> list[float]:
@@ -154,7 +155,8 @@ def test_pictures_from_a_transport_stream(source: Path, tmp_path: Path) -> None:
     assert out.stderr == b""
 
 
-def test_a_late_cue_and_a_long_one(tmp_path: Path) -> None:
+@pytest.mark.virtual_time
+async def test_a_late_cue_and_a_long_one(tmp_path: Path) -> None:
     async def run() -> None:
         async with bare_feed() as feed:
             output = HlsOutput(feed, tmp_path, segment=1.0)
@@ -168,14 +170,15 @@ def test_a_late_cue_and_a_long_one(tmp_path: Path) -> None:
             feed.close()
             await running
 
-    asyncio.run(run())
+    await run()
     texts = [(tmp_path / name).read_text() for _, name in entries(tmp_path / "text-pt.m3u8")]
     cue = "00:00:02.000 --> 00:00:04.000\na &lt;b&gt; &amp; c"
     assert [cue in text for text in texts] == [False, False, True, True, False, False]
     assert "late" not in "".join(texts)
 
 
-def test_a_disk_that_fails_ends_the_output_in_one_sentence(
+@pytest.mark.virtual_time
+async def test_a_disk_that_fails_ends_the_output_in_one_sentence(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -191,15 +194,16 @@ def test_a_disk_that_fails_ends_the_output_in_one_sentence(
             assert output.status().state == "failed"
             return output.status().failure
 
-    assert asyncio.run(run()) == "HLS has ended: Not a directory"
+    assert await run() == "HLS has ended: Not a directory"
     assert len(caplog.records) == 1
 
 
-def test_a_slow_disk_does_not_hold_up_the_feed(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.virtual_time
+async def test_a_slow_disk_does_not_hold_up_the_feed(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     slow = Path.write_bytes
 
     def write(path: Path, data: bytes) -> int:
-        time.sleep(0.5)
+        pause(0.5)
         return slow(path, data)
 
     async def run() -> tuple[float, HlsOutput]:
@@ -216,12 +220,15 @@ def test_a_slow_disk_does_not_hold_up_the_feed(tmp_path: Path, monkeypatch) -> N
             return took, output
 
     monkeypatch.setattr(Path, "write_bytes", write)
-    took, output = asyncio.run(run())
-    assert took < 3.0
+    took, output = await run()
+    assert took == pytest.approx(1.5)
     assert output.status().missed > 0
 
 
-def test_closing_early_ends_the_playlists_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+@pytest.mark.virtual_time
+async def test_closing_early_ends_the_playlists_and_leaves_nothing(
+    source: Path, tmp_path: Path
+) -> None:
     async def run() -> None:
         async with file_feed(source, speed=4.0) as feed:
             output = HlsOutput(feed, tmp_path, segment=1.0)
@@ -233,6 +240,6 @@ def test_closing_early_ends_the_playlists_and_leaves_nothing(source: Path, tmp_p
             assert len(asyncio.all_tasks()) <= 2  # this one and the feed's
             assert not [t for t in threading.enumerate() if t.name == "livedub-hls"]
 
-    asyncio.run(run())
+    await run()
     assert (tmp_path / "video.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]

@@ -53,30 +53,27 @@ def test_playlists_are_fresh_and_segments_for_ever(folder: Path) -> None:
     assert part.status_code == 206 and part.content == bytes(range(10, 20))
 
 
-def test_a_playlist_that_grows_meanwhile_is_whole(folder: Path) -> None:
-    async def run() -> None:
-        app = FastAPI()
-        app.include_router(hls_routes(lambda _: folder, anyone))
-        config = uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off")
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - uvicorn has nothing to wait for
-            await asyncio.sleep(0.05)
-        port = server.servers[0].sockets[0].getsockname()[1]
+async def test_a_playlist_that_grows_meanwhile_is_whole(folder: Path) -> None:
+    app = FastAPI()
+    app.include_router(hls_routes(lambda _: folder, anyone))
+    config = uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has nothing to wait for
+        await asyncio.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
 
-        def rewrite() -> None:
-            for length in range(2000):
-                put(folder / "master.m3u8", b"#EXTM3U\n" + b"#\n" * (length * 37 % 1000))
+    def rewrite() -> None:
+        for length in range(2000):
+            put(folder / "master.m3u8", b"#EXTM3U\n" + b"#\n" * (length * 37 % 1000))
 
-        writing = asyncio.create_task(asyncio.to_thread(rewrite))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            while not writing.done():
-                answer = await client.get("/sessions/one/hls/master.m3u8")
-                assert answer.status_code == 200 and answer.text.startswith("#EXTM3U\n")
-        server.should_exit = True
-        await serving
-
-    asyncio.run(run())
+    writing = asyncio.create_task(asyncio.to_thread(rewrite))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        while not writing.done():
+            answer = await client.get("/sessions/one/hls/master.m3u8")
+            assert answer.status_code == 200 and answer.text.startswith("#EXTM3U\n")
+    server.should_exit = True
+    await serving
 
 
 def test_a_browser_may_ask_first(folder: Path) -> None:

@@ -76,7 +76,7 @@ def check_in_sync(source: Path, pulled: Path) -> None:
 
 
 @needs_nginx
-def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) -> None:
+async def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) -> None:
     async def run() -> None:
         async with file_feed(source) as feed:
             nginx.start()
@@ -110,7 +110,7 @@ def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server.outputs.push, "FIRST_PAUSE_S", 0.4)
-        asyncio.run(run())
+        await run()
     for name in ("one.mkv", "two.mkv"):
         streams = probe(tmp_path / name, "-show_streams")["streams"]
         assert sorted(one["codec_name"] for one in streams) == ["aac", "h264"]
@@ -118,7 +118,7 @@ def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) 
         check_in_sync(source, tmp_path / name)
 
 
-def test_a_refused_push_is_one_clear_line_without_the_secret(
+async def test_a_refused_push_is_one_clear_line_without_the_secret(
     source: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
@@ -134,7 +134,7 @@ def test_a_refused_push_is_one_clear_line_without_the_secret(
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    asyncio.run(asyncio.wait_for(run(), 15))
+    await asyncio.wait_for(run(), 15)
     # Every attempt fails alike: that is said once.
     (line,) = caplog.records
     assert "broke off: Connection refused; trying again in 1 s" in line.getMessage()
@@ -142,7 +142,7 @@ def test_a_refused_push_is_one_clear_line_without_the_secret(
 
 
 @needs_nginx
-def test_a_server_that_takes_nothing_holds_nobody_up(
+async def test_a_server_that_takes_nothing_holds_nobody_up(
     source: Path, nginx: Nginx, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A server stopped in mid-stream: the feed keeps its pace, and the push can be ended."""
@@ -172,11 +172,11 @@ def test_a_server_that_takes_nothing_holds_nobody_up(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server.outputs.push_link, "STALLED_S", 1.0)
-        asyncio.run(asyncio.wait_for(run(), 20))
+        await asyncio.wait_for(run(), 20)
     assert "the server took nothing for 1 s" in caplog.text
 
 
-def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
+async def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
 
     async def run() -> None:
@@ -188,11 +188,11 @@ def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    asyncio.run(run())
+    await run()
     check_in_sync(source, tmp_path / "udp.mkv")
 
 
-def test_sound_without_picture(tmp_path: Path) -> None:
+async def test_sound_without_picture(tmp_path: Path) -> None:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
 
     async def run() -> None:
@@ -205,16 +205,13 @@ def test_sound_without_picture(tmp_path: Path) -> None:
             await push.aclose()
             await running
 
-    asyncio.run(run())
+    await run()
     (stream,) = probe(tmp_path / "udp.mkv", "-show_streams")["streams"]
     assert stream["codec_name"] == "aac"
 
 
 @pytest.mark.parametrize("url", ["http://x/y", "rtmp://", "file:///etc/passwd", "x"])
-def test_other_places_are_refused(url: str) -> None:
-    async def run() -> None:
-        async with bare_feed() as feed:
-            with pytest.raises(ValueError, match="a push goes to rtmp://"):
-                Push(feed, "pt", url)
-
-    asyncio.run(run())
+async def test_other_places_are_refused(url: str) -> None:
+    async with bare_feed() as feed:
+        with pytest.raises(ValueError, match="a push goes to rtmp://"):
+            Push(feed, "pt", url)

@@ -15,7 +15,10 @@ from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.feeds import file_feed
 from tests.helpers.streams import decoded_sound, likeness, packets, pictures_of, probe, small_source
 
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+pytestmark = [
+    pytest.mark.virtual_time,
+    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def check_whole(source: Path, recorded: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_picture_and_every_track(source: Path, tmp_path: Path, suffix: str) -> None:
+async def test_picture_and_every_track(source: Path, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"show{suffix}"
 
     async def run() -> None:
@@ -55,7 +58,7 @@ def test_picture_and_every_track(source: Path, tmp_path: Path, suffix: str) -> N
             assert recording.status() == OutputStatus("recording", path.name, "ended")
             assert feed.picture.readers == feed.tracks["pt"].readers == 0
 
-    asyncio.run(run())
+    await run()
     check_whole(source, path)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -67,7 +70,7 @@ from server.outputs.recording import Recording
 from tests.helpers.feeds import file_feed
 
 async def main():
-    async with file_feed(Path(sys.argv[1])) as feed:
+    async with file_feed(Path(sys.argv[1]), speed=4.0) as feed:
         await Recording(feed, Path(sys.argv[2])).run()
 
 asyncio.run(main())
@@ -89,7 +92,7 @@ def test_killed_in_the_middle_it_can_be_played(source: Path, tmp_path: Path, suf
     assert float(packets(part, "v:0")[-1]["pts_time"]) > 1.5
 
 
-def test_without_picture(tmp_path: Path) -> None:
+async def test_without_picture(tmp_path: Path) -> None:
     async def run() -> None:
         async with bare_feed() as feed:
             recording = Recording(feed, tmp_path / "sound.mp4", ("pt",))
@@ -98,12 +101,12 @@ def test_without_picture(tmp_path: Path) -> None:
             feed.close()
             await running
 
-    asyncio.run(run())
+    await run()
     (stream,) = probe(tmp_path / "sound.mp4", "-show_streams")["streams"]
     assert stream["codec_name"] == "aac" and float(stream["duration"]) == pytest.approx(4, abs=0.05)
 
 
-def test_another_coding_goes_on_in_another_file(source: Path, tmp_path: Path) -> None:
+async def test_another_coding_goes_on_in_another_file(source: Path, tmp_path: Path) -> None:
     large = small_source(tmp_path / "large.mp4", length=3, extra=("-vf", "scale=320:180"))
     first = [one for one in pictures_of(source) if one.time < 2.5 * TICK_RATE]
     second = [moved(one, 2.6) for one in pictures_of(large)]
@@ -117,7 +120,7 @@ def test_another_coding_goes_on_in_another_file(source: Path, tmp_path: Path) ->
             await running
         return recording
 
-    recording = asyncio.run(run())
+    recording = await run()
     assert [path.name for path in recording.files] == ["show.mp4", "show-2.mp4"]
     for path, size, length in zip(recording.files, (160, 320), (2.6, 2.4), strict=True):
         video, sound, _ = probe(path, "-show_streams")["streams"]
@@ -126,7 +129,7 @@ def test_another_coding_goes_on_in_another_file(source: Path, tmp_path: Path) ->
         assert float(sound["start_time"]) == pytest.approx(0, abs=0.001)
 
 
-def test_a_picture_that_comes_late_starts_another_file(source: Path, tmp_path: Path) -> None:
+async def test_a_picture_that_comes_late_starts_another_file(source: Path, tmp_path: Path) -> None:
     async def run() -> Recording:
         async with bare_feed() as feed:
             recording = Recording(feed, tmp_path / "show.mp4")
@@ -136,7 +139,7 @@ def test_a_picture_that_comes_late_starts_another_file(source: Path, tmp_path: P
             await running
         return recording
 
-    recording = asyncio.run(run())
+    recording = await run()
     kinds = [
         [one["codec_type"] for one in probe(path, "-show_streams")["streams"]]
         for path in recording.files
@@ -144,7 +147,7 @@ def test_a_picture_that_comes_late_starts_another_file(source: Path, tmp_path: P
     assert kinds == [["audio", "audio"], ["video", "audio", "audio"]]
 
 
-def test_a_disk_that_fills_ends_the_recording_alone(
+async def test_a_disk_that_fills_ends_the_recording_alone(
     source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk = tmp_path / "disk"
@@ -166,7 +169,7 @@ def test_a_disk_that_fills_ends_the_recording_alone(
             assert len([block async for block in heard]) > 290  # the stream went on
 
     try:
-        asyncio.run(run())
+        await run()
         assert len(caplog.records) == 1
         kept = disk / "show.mp4"
         assert float(packets(kept, "v:0")[-1]["pts_time"]) > 0.9
@@ -174,7 +177,7 @@ def test_a_disk_that_fills_ends_the_recording_alone(
         subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_closing_early_gives_the_file_its_name(source: Path, tmp_path: Path) -> None:
+async def test_closing_early_gives_the_file_its_name(source: Path, tmp_path: Path) -> None:
     async def run() -> None:
         async with file_feed(source, speed=4.0) as feed:
             recording = Recording(feed, tmp_path / "show.mp4")
@@ -183,11 +186,11 @@ def test_closing_early_gives_the_file_its_name(source: Path, tmp_path: Path) -> 
                 await asyncio.sleep(0.8)
                 await recording.aclose()
 
-    asyncio.run(run())
+    await run()
     assert float(packets(tmp_path / "show.mp4", "v:0")[-1]["pts_time"]) > 0.5
 
 
-def test_a_cancelled_recording_has_its_name_too(source: Path, tmp_path: Path) -> None:
+async def test_a_cancelled_recording_has_its_name_too(source: Path, tmp_path: Path) -> None:
     async def run() -> None:
         async with file_feed(source, speed=4.0) as feed:
             running = asyncio.create_task(Recording(feed, tmp_path / "show.mp4").run())
@@ -196,18 +199,15 @@ def test_a_cancelled_recording_has_its_name_too(source: Path, tmp_path: Path) ->
             with pytest.raises(asyncio.CancelledError):
                 await running
 
-    asyncio.run(run())
+    await run()
     assert [path.name for path in tmp_path.iterdir()] == ["show.mp4"]
     assert float(packets(tmp_path / "show.mp4", "v:0")[-1]["pts_time"]) > 0.3
 
 
-def test_unknown_containers_and_tracks_are_refused(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bare_feed() as feed:
-            with pytest.raises(ValueError, match=r"use \.mp4 or \.mkv"):
-                Recording(feed, tmp_path / "show.avi")
-            with pytest.raises(KeyError):
-                Recording(feed, tmp_path / "show.mp4", ("xx",))
-            assert feed.picture.readers == 0
-
-    asyncio.run(run())
+async def test_unknown_containers_and_tracks_are_refused(tmp_path: Path) -> None:
+    async with bare_feed() as feed:
+        with pytest.raises(ValueError, match=r"use \.mp4 or \.mkv"):
+            Recording(feed, tmp_path / "show.avi")
+        with pytest.raises(KeyError):
+            Recording(feed, tmp_path / "show.mp4", ("xx",))
+        assert feed.picture.readers == 0

@@ -36,15 +36,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_source(tmp_path_factory.mktemp("source") / "source.mp4", length=30)
 
 
-@pytest.fixture
-def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    (tmp_path / "nginx").mkdir()
-    running = Nginx(tmp_path / "nginx")
-    running.start()
-    yield running
-    running.kill()
-
-
 class Operator:
     """Who reads a daemon's state."""
 
@@ -100,6 +91,7 @@ def test_outputs_that_fail_are_seen_and_end_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    nginx.start()
     monkeypatch.setattr(server.outputs.push, "FIRST_PAUSE_S", 0.4)
     (tmp_path / "in-the-way").write_text("a file, where there should be a folder")
     url = nginx.url.replace("127.0.0.1", "somebody:passphrase@127.0.0.1")
@@ -193,7 +185,7 @@ def test_what_cannot_be_pushed_to_is_refused_when_a_session_is_made(url: str) ->
         assert operator.http.get("/sessions").json() == []
 
 
-def test_sound_made_up_for_lost_packets_is_counted(source: Path) -> None:
+async def test_sound_made_up_for_lost_packets_is_counted(source: Path) -> None:
     async def publish(operator: Operator) -> int:
         async with file_feed(source, tracks=()) as feed, httpx.AsyncClient() as client:
             publisher = Publisher(feed, codec="")
@@ -214,7 +206,7 @@ def test_sound_made_up_for_lost_packets_is_counted(source: Path) -> None:
 
     with daemon() as operator:
         operator.create(hls=False)
-        lost = asyncio.run(publish(operator))
+        lost = await publish(operator)
         operator.until(lambda: not operator.shown()["connected"])
         shown = operator.shown()
         assert shown["transport"] is None

@@ -140,30 +140,27 @@ def utterance(speaker: str, sound: Samples) -> Utterance:
     return Utterance(0, Interval(0, 3 * len(sound)), sound, 0, "pause", speaker)
 
 
-def test_a_speakers_own_voice_is_used_once_there_is_enough() -> None:
+async def test_a_speakers_own_voice_is_used_once_there_is_enough() -> None:
     from stream.sound.resample import resample
 
     clean = resample(speak(" ".join(t for _, t in TURNS[:2]), "en-us+m3", 170), RATE, 16_000)
     noise = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32) * 0.1
 
-    async def run() -> None:
-        casting = Casting(configured("tts.voice=auto", "tts.consent=true"), Encoder())
-        part = casting.part(Remembering(clones=True))
-        assert casting.speakers is not None
-        collect = casting.speakers.collect
-        await collect(utterance("S1", clean + noise), 1.0)  # too noisy
-        await collect(utterance("S1", clean), 0.5)  # perhaps two people
-        await collect(utterance("S1", clean), 1.0)
-        assert part.voice("S1") == ""
-        await collect(utterance("S1", clean), 1.0)
-        path = Path(part.voice("S1"))
-        with av.open(str(path)) as media:
-            seconds = float(media.duration / av.time_base)  # type: ignore[operator]
-        assert 8 <= seconds <= 20 and part.voice("S2") == ""
-        await casting.aclose()
-        assert not path.parent.exists()
-
-    asyncio.run(run())
+    casting = Casting(configured("tts.voice=auto", "tts.consent=true"), Encoder())
+    part = casting.part(Remembering(clones=True))
+    assert casting.speakers is not None
+    collect = casting.speakers.collect
+    await collect(utterance("S1", clean + noise), 1.0)  # too noisy
+    await collect(utterance("S1", clean), 0.5)  # perhaps two people
+    await collect(utterance("S1", clean), 1.0)
+    assert part.voice("S1") == ""
+    await collect(utterance("S1", clean), 1.0)
+    path = Path(part.voice("S1"))
+    with av.open(str(path)) as media:
+        seconds = float(media.duration / av.time_base)  # type: ignore[operator]
+    assert 8 <= seconds <= 20 and part.voice("S2") == ""
+    await casting.aclose()
+    assert not path.parent.exists()
 
 
 def test_voices_that_cannot_be_are_refused_before_the_start(talk: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Live sessions on real media and real voice activity, at real pace."""
+"""Live sessions on real media and real voice activity."""
 
 import asyncio
 import subprocess
@@ -20,6 +20,7 @@ from stream.clock.playout_clock import PlayoutClock
 from stream.frames import PLAIN, AudioChunk, Fate, Manner, PicturePacket, Samples, Transcript
 from stream.live.feed import ORIGINAL, Event, voice_of
 from stream.live.source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
+from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
 from tests.helpers.scripted import (
@@ -30,6 +31,9 @@ from tests.helpers.scripted import (
     Synthesiser,
     Translator,
 )
+from tests.helpers.virtual_time import run_virtual
+
+pytestmark = pytest.mark.virtual_time
 
 DELAY = 4.0
 
@@ -160,7 +164,7 @@ def _contiguous(blocks: list[AudioChunk]) -> bool:
 @pytest.fixture(scope="module")
 def watched(clip: Clip) -> Seen:
     """A session of one publisher and two languages, of which nothing else is asked."""
-    return asyncio.run(_watch([_now(_file(clip))], targets=("pt", "es")))
+    return run_virtual(_watch([_now(_file(clip))], targets=("pt", "es")))
 
 
 def test_dub_picture_and_original_keep_the_sources_time(clip: Clip, watched: Seen) -> None:
@@ -169,14 +173,14 @@ def test_dub_picture_and_original_keep_the_sources_time(clip: Clip, watched: See
     assert all(map(_contiguous, seen.sound.values()))
 
     source = MediaSource(str(clip.path), layout=LAYOUT)
-    items = list(source)
-    sound = np.concatenate([i.samples for i in items if hasattr(i, "samples")])
-    coded = [i for i in items if not hasattr(i, "samples") and i.stream != source.info.audio]
+    items = list(SoundAndPicture(source))
+    sound = np.concatenate([i.samples for i in items if isinstance(i, AudioChunk)])
+    coded = [i for i in items if isinstance(i, PicturePacket)]
     source.close()
     heard = seen.track(ORIGINAL)
     assert np.array_equal(heard[: len(sound)], sound[: len(heard)])
     assert [p.time for p in seen.pictures] == [i.time for i in coded]
-    assert [p.data for p in seen.pictures] == [bytes(i.packet) for i in coded]
+    assert [p.data for p in seen.pictures] == [i.data for i in coded]
 
     for track in ("pt", "es"):
         buzz = _buzz(seen.track(track)) > 0.02
@@ -199,9 +203,9 @@ def test_dub_picture_and_original_keep_the_sources_time(clip: Clip, watched: See
         assert mine == ["translation", "dub", "fate"]
 
 
-def test_a_stall_freezes_nobody_and_shifts_nothing(clip: Clip) -> None:
+async def test_a_stall_freezes_nobody_and_shifts_nothing(clip: Clip) -> None:
     """6 s of stall with 4 s of delay: two seconds are lost, the rest is where it belongs."""
-    seen = asyncio.run(_watch([_now(Stalling(_file(clip), at=3.0, length=6.0))]))
+    seen = await _watch([_now(Stalling(_file(clip), at=3.0, length=6.0))])
     assert _contiguous(seen.sound["pt"])
     original, whole = seen.track(ORIGINAL), MediaSource(str(clip.path), layout=LAYOUT)
     sound = np.concatenate([i.samples for i in whole if hasattr(i, "samples")])
@@ -210,22 +214,21 @@ def test_a_stall_freezes_nobody_and_shifts_nothing(clip: Clip) -> None:
     same = np.all(original[:length] == sound[:length], axis=1)
     assert same[: 3 * TICK_RATE].all()
     lost = np.flatnonzero(~same)
-    assert len(lost) / TICK_RATE < 2.6, "more was lost than the delay could not cover"
+    assert len(lost) / TICK_RATE <= 2.0, "more was lost than the delay could not cover"
     assert same[lost[-1] + 1 :].all() and lost[-1] < 7.5 * TICK_RATE
     times = [packet.time for packet in seen.pictures]
     assert times == sorted(times) and len(times) > 8 * 25
-    # Dubs are heard again; a busy machine may let one be late.
-    assert seen.fates()[-1] in ("on_time", "late")
+    assert seen.fates() == ["dropped", "late", "on_time"]  # dubs are heard again
 
 
-def test_a_publisher_who_returns_meets_the_same_viewers_in_sync(clip: Clip) -> None:
-    seen = asyncio.run(_watch([_now(_file(clip)), _after(2.0, clip)]))
+async def test_a_publisher_who_returns_meets_the_same_viewers_in_sync(clip: Clip) -> None:
+    seen = await _watch([_now(_file(clip)), _after(2.0, clip)])
     assert seen.session is not None and seen.session.source.connections == 2
     assert _contiguous(seen.sound["pt"])
     times = [packet.time for packet in seen.pictures]
     assert all(a < b for a, b in zip(times, times[1:], strict=False))
     gap = max(b - a for a, b in zip(times, times[1:], strict=False)) / TICK_RATE
-    assert 1.8 < gap < 3.5
+    assert 2.0 <= gap < 2.15
     assert seen.fates() == ["on_time"] * 6
     # The second stay is the first one again: its sound is as far from its picture.
     second = next(
@@ -237,7 +240,7 @@ def test_a_publisher_who_returns_meets_the_same_viewers_in_sync(clip: Clip) -> N
         assert abs(again - first - shift) < 0.07 * TICK_RATE
 
 
-def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
+async def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
     clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
@@ -249,10 +252,9 @@ def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
     monkeypatch.setattr(server.engines.shared, "create", create)
     restarted: list[str] = []
     pool = ScriptedPool(synthesiser=HangingSynthesiser(), on_restart=restarted.append)
-    seen = asyncio.run(_watch([_now(_file(clip)), _after(0.5, clip)], pool=pool))
+    seen = await _watch([_now(_file(clip)), _after(0.5, clip)], pool=pool)
     assert restarted == ["tts"] and made == ["tts"]
-    # Heard again, if perhaps late on a busy machine.
-    assert set(seen.fates()[-2:]) <= {"on_time", "late"}
+    assert seen.fates()[-2:] == ["on_time"] * 2  # heard again
     # Utterance 0 broke off half way: from a second after it, its original is at full level.
     first = next(e for e in seen.events if e.kind == "fate" and e.utterance == 0)
     after = slice(first.end + round(1.2 * TICK_RATE), first.end + round(1.6 * TICK_RATE))
@@ -261,17 +263,17 @@ def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
     assert np.allclose(ours, theirs, atol=1e-3)
 
 
-def test_what_has_come_is_dubbed_before_a_drained_session_ends(clip: Clip) -> None:
+async def test_what_has_come_is_dubbed_before_a_drained_session_ends(clip: Clip) -> None:
     async def drain(session: LiveSession) -> None:
         await asyncio.sleep(3.2)
         await session.drain()
 
-    seen = asyncio.run(_watch([_now(_file(clip))], meanwhile=drain))
-    assert 2.5 < len(seen.track("pt")) / TICK_RATE < 4.5
+    seen = await _watch([_now(_file(clip))], meanwhile=drain)
+    assert len(seen.track("pt")) / TICK_RATE == pytest.approx(3.2, abs=0.1)
     assert seen.fates() == ["on_time"]
 
 
-def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
+async def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
     async def stop(session: LiveSession) -> None:
         await asyncio.sleep(2.5)
         await session.stop()
@@ -281,13 +283,13 @@ def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     before = threading.active_count()
-    asyncio.run(run())
+    await run()
     mine = [t.name for t in threading.enumerate() if t.name.startswith("livedub-")]
     assert not mine, mine
     assert threading.active_count() <= before + 1
 
 
-def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:
+async def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:
     class Mute(Synthesiser):
         async def synthesise(
             self, text: str, manner: Manner = PLAIN
@@ -295,12 +297,10 @@ def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:
             await asyncio.sleep(3600)
             yield np.zeros(0, np.float32)
 
-    seen = asyncio.run(
-        _watch(
-            [_now(_file(clip))],
-            pool=ScriptedPool(synthesiser=Mute()),
-            settings=("playout.bed=mute",),
-        )
+    seen = await _watch(
+        [_now(_file(clip))],
+        pool=ScriptedPool(synthesiser=Mute()),
+        settings=("playout.bed=mute",),
     )
     assert set(seen.fates()) <= {"dropped", "failed"} and seen.fates()
     start = next(e for e in seen.events if e.kind == "transcript").start
@@ -314,11 +314,11 @@ def test_counts_tell_what_became_of_the_utterances(watched: Seen) -> None:
     for track in ("pt", "es"):
         counts = watched.session.counts[track]
         assert counts.fates[Fate.ON_TIME] == 3 and counts.on_time_rate == 1.0
-    assert np.median(watched.lateness) < 0.02
+    assert min(watched.lateness) >= 0 and max(watched.lateness) < 0.01
 
 
-def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) -> None:
-    seen = asyncio.run(_watch([_now(_file(clip))], settings=("speakers.engine=ge2e",)))
+async def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) -> None:
+    seen = await _watch([_now(_file(clip))], settings=("speakers.engine=ge2e",))
     said = [event for event in seen.events if event.kind == "transcript"]
     assert len(said) == 3
     assert said[0].speaker == "S1" and all(event.as_json()["speaker"] for event in said)
@@ -326,7 +326,7 @@ def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) ->
     assert len(seen.fates()) == 3
 
 
-def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
+async def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     clip: Clip, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.flv"
@@ -343,7 +343,7 @@ def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     async def again() -> Connection:
         return MediaConnection(MediaSource(str(other), layout=LAYOUT), paced=True)
 
-    seen = asyncio.run(_watch([_now(_file(clip)), again]))
+    seen = await _watch([_now(_file(clip)), again])
     assert seen.fates() == ["on_time"] * 6
     assert _contiguous(seen.sound["pt"])
     sizes = list(dict.fromkeys((p.format.width, p.format.height) for p in seen.pictures))
@@ -361,10 +361,10 @@ class Halves(Recogniser):
         return Transcript("We go up" if self.calls % 2 else "the old stairs.", "en")
 
 
-def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> None:
+async def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> None:
     pool = ScriptedPool(recogniser=Halves(), translator=Hindsight())
     mode = "asr.mode=utterance"
-    seen = asyncio.run(_watch([_now(_file(clip))], pool=pool, settings=(mode,), delay=8.0))
+    seen = await _watch([_now(_file(clip))], pool=pool, settings=(mode,), delay=8.0)
     first = [e for e in seen.events if e.utterance == 0 and e.track == "pt"]
     assert [e.kind for e in first] == ["translation", "dub", "translation", "dub", "fate"]
     assert [e.text for e in first if e.kind == "translation"] == ["WE GO UP", "WE CLIMB UP"]
@@ -373,7 +373,7 @@ def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> 
     assert second == ["THE OLD STAIRS."]
 
 
-def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> None:
+async def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> None:
     settings = ("asr.mode=incremental", "segment.late_pause=0.5")
     left: dict[str, list[float]] = {"asr": [], "mt": []}
 
@@ -391,9 +391,7 @@ def test_recognition_while_people_speak_serves_every_language(clip: Clip) -> Non
             return await super().translate(text)
 
     pool = ScriptedPool(recogniser=HurriedRecogniser(), translator=HurriedTranslator())
-    seen = asyncio.run(
-        _watch([_now(_file(clip))], pool=pool, settings=settings, targets=("pt", "es"))
-    )
+    seen = await _watch([_now(_file(clip))], pool=pool, settings=settings, targets=("pt", "es"))
     # Engines that sessions share know when the viewer sees what they work at.
     assert all(0 < time < DELAY for stage in left.values() for time in stage)
     assert len(left["mt"]) == 2 * len(clip.sentences)

@@ -79,7 +79,7 @@ def _coded(clip: Clip) -> list[str]:
 
 
 @needs_nginx
-def test_rtmp_is_pulled_again_when_its_server_comes_back(clip: Clip, nginx: Nginx) -> None:
+async def test_rtmp_is_pulled_again_when_its_server_comes_back(clip: Clip, nginx: Nginx) -> None:
     async def run() -> Fetched:
         fetched = Fetched(nginx.url)
         with contextlib.ExitStack() as stack:
@@ -101,7 +101,7 @@ def test_rtmp_is_pulled_again_when_its_server_comes_back(clip: Clip, nginx: Ngin
                 await running
         return fetched
 
-    fetched = asyncio.run(run())
+    fetched = await run()
     assert fetched.source.connections >= 2
     times = [picture.time for picture in fetched.pictures]
     assert all(a < b for a, b in zip(times, times[1:], strict=False))
@@ -109,15 +109,15 @@ def test_rtmp_is_pulled_again_when_its_server_comes_back(clip: Clip, nginx: Ngin
     assert max(b - a for a, b in zip(times, times[1:], strict=False)) > TICK_RATE // 4
 
 
-def test_mpeg_ts_by_udp_is_received(clip: Clip) -> None:
+async def test_mpeg_ts_by_udp_is_received(clip: Clip) -> None:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     with publishing(*_coded(clip), "-f", "mpegts", f"{url}?pkt_size=1316"):
-        fetched = asyncio.run(_fetch(url, 3))
+        fetched = await _fetch(url, 3)
     assert len(fetched.pictures) > 40
     assert fetched.pictures[0].format.codec == "h264"
 
 
-def test_live_hls_is_followed_from_near_its_end(clip: Clip, tmp_path: Path) -> None:
+async def test_live_hls_is_followed_from_near_its_end(clip: Clip, tmp_path: Path) -> None:
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     handler.func.log_message = lambda *_: None  # type: ignore[attr-defined]
@@ -133,21 +133,18 @@ def test_live_hls_is_followed_from_near_its_end(clip: Clip, tmp_path: Path) -> N
                     await asyncio.sleep(0.1)
                 return await _fetch(f"http://127.0.0.1:{served.server_port}/live.m3u8", 4)
 
-            fetched = asyncio.run(run())
+            fetched = await run()
     finally:
         served.shutdown()
         served.server_close()
     assert len(fetched.pictures) > 60
 
 
-def test_what_is_not_there_is_tried_again_until_the_session_ends() -> None:
-    async def run() -> None:
-        fetched = Fetched("rtmp://127.0.0.1:9/live/nothing")
-        running = asyncio.create_task(fetched.run())
-        await asyncio.sleep(1.5)
-        assert not running.done()
-        await fetched.source.aclose()
-        await asyncio.wait_for(running, 5)
-        assert not fetched.sound
-
-    asyncio.run(run())
+async def test_what_is_not_there_is_tried_again_until_the_session_ends() -> None:
+    fetched = Fetched("rtmp://127.0.0.1:9/live/nothing")
+    running = asyncio.create_task(fetched.run())
+    await asyncio.sleep(1.5)
+    assert not running.done()
+    await fetched.source.aclose()
+    await asyncio.wait_for(running, 5)
+    assert not fetched.sound

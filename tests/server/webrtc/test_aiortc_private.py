@@ -134,43 +134,37 @@ def test_methods_are_there(owner: type, name: str, parameters: list[str]) -> Non
     assert found == parameters, f"{CHANGED}{owner.__name__}.{name} takes {found}"
 
 
-def test_attributes_are_there() -> None:
-    async def run() -> None:
-        async with loopback() as pair:
-            for owner, name, kind in [
-                (pair.outgoing, "_codecs", list),
-                (pair.outgoing.sender, "_ssrc", int),
-                (pair.outgoing.sender, "_stream_id", str),
-            ]:
-                known = f"{CHANGED}{type(owner).__name__}.{name} is"
-                assert hasattr(owner, name), f"{known} gone"
-                assert isinstance(getattr(owner, name), kind), f"{known} no {kind.__name__}"
-
-    asyncio.run(run())
+async def test_attributes_are_there() -> None:
+    async with loopback() as pair:
+        for owner, name, kind in [
+            (pair.outgoing, "_codecs", list),
+            (pair.outgoing.sender, "_ssrc", int),
+            (pair.outgoing.sender, "_stream_id", str),
+        ]:
+            known = f"{CHANGED}{type(owner).__name__}.{name} is"
+            assert hasattr(owner, name), f"{known} gone"
+            assert isinstance(getattr(owner, name), kind), f"{known} no {kind.__name__}"
 
 
-def test_what_is_negotiated_is_what_the_description_says() -> None:
-    async def run() -> None:
-        async with loopback() as pair:
-            assert negotiated_codecs(pair.incoming) == [], f"{CHANGED}codecs before an offer"
-            set_stream(pair.outgoing.sender, "a-stream-of-its-own")
-            (sound,) = (await pair.offer()).media
-            assert [s.ssrc for s in sound.ssrc] == [own_ssrc(pair.outgoing.sender)], (
-                f"{CHANGED}the offer has another SSRC than the sender"
-            )
-            assert (sound.msid or "").split()[0] == "a-stream-of-its-own", (
-                f"{CHANGED}setting a sender's stream does not change the offer"
-            )
-            await pair.answer()
-            (sound,) = SessionDescription.parse(pair.receiving.localDescription.sdp).media
-            assert negotiated_codecs(pair.incoming) == sound.rtp.codecs, (
-                f"{CHANGED}a transceiver's codecs are not those of the answer"
-            )
-
-    asyncio.run(run())
+async def test_what_is_negotiated_is_what_the_description_says() -> None:
+    async with loopback() as pair:
+        assert negotiated_codecs(pair.incoming) == [], f"{CHANGED}codecs before an offer"
+        set_stream(pair.outgoing.sender, "a-stream-of-its-own")
+        (sound,) = (await pair.offer()).media
+        assert [s.ssrc for s in sound.ssrc] == [own_ssrc(pair.outgoing.sender)], (
+            f"{CHANGED}the offer has another SSRC than the sender"
+        )
+        assert (sound.msid or "").split()[0] == "a-stream-of-its-own", (
+            f"{CHANGED}setting a sender's stream does not change the offer"
+        )
+        await pair.answer()
+        (sound,) = SessionDescription.parse(pair.receiving.localDescription.sdp).media
+        assert negotiated_codecs(pair.incoming) == sound.rtp.codecs, (
+            f"{CHANGED}a transceiver's codecs are not those of the answer"
+        )
 
 
-def test_packets_pass_through_our_hands_in_both_directions() -> None:
+async def test_packets_pass_through_our_hands_in_both_directions() -> None:
     packets: list[RtpPacket] = []
     reports: list[Any] = []
     feedback: list[Any] = []
@@ -184,45 +178,42 @@ def test_packets_pass_through_our_hands_in_both_directions() -> None:
     async def take_feedback(packet: Any) -> None:
         feedback.append(packet)
 
-    async def run() -> None:
-        async with loopback() as pair:
-            sender, receiver = pair.outgoing.sender, pair.incoming.receiver
-            sender._handle_rtcp_packet = take_feedback
-            await pair.offer()
-            await pair.answer()
-            divert(receiver, take, take_report)
-            recorder = Recorder(sender.transport)
-            recorder.install(sender)
-            # Not connected yet: nothing is sent, and nothing is raised.
-            ours, theirs = own_ssrc(pair.incoming.sender), own_ssrc(sender)
-            await send_rtcp(receiver, RtcpPsfbPacket(RTCP_PSFB_PLI, ours, theirs))
-            await pair.connect()
-            with contextlib.suppress(TimeoutError):
-                await until(lambda: len(packets) > 5 and bool(reports), 5)
-            assert {packet.ssrc for packet in packets} == {theirs}, (
-                f"{CHANGED}a receiver's RTP is not handed to the handler that was set"
-            )
-            assert any(isinstance(one, RtcpSrPacket) for one in reports), (
-                f"{CHANGED}a receiver's RTCP is not handed to the handler that was set"
-            )
-            assert {is_rtcp(data) for data in recorder.sent} == {False, True}, (
-                f"{CHANGED}a sender does not send by the transport that it was given"
-            )
-            await send_rtcp(receiver, RtcpRtpfbPacket(RTCP_RTPFB_NACK, ours, theirs, [7]))
-            with contextlib.suppress(TimeoutError):
-                await until(lambda: bool(feedback), 5)
-            (nack,) = [one for one in feedback if isinstance(one, RtcpRtpfbPacket)] or [None]
-            assert nack is not None and nack.lost == [7], (
-                f"{CHANGED}RTCP does not leave by the transport of a receiver"
-            )
-            await pair.sending.close()
-            with contextlib.suppress(TimeoutError):
-                await until(lambda: any(isinstance(one, RtcpByePacket) for one in reports), 5)
-            assert isinstance(reports[-1], RtcpByePacket), (
-                f"{CHANGED}the goodbye of a sender is not handed to the handler that was set"
-            )
-
-    asyncio.run(run())
+    async with loopback() as pair:
+        sender, receiver = pair.outgoing.sender, pair.incoming.receiver
+        sender._handle_rtcp_packet = take_feedback
+        await pair.offer()
+        await pair.answer()
+        divert(receiver, take, take_report)
+        recorder = Recorder(sender.transport)
+        recorder.install(sender)
+        # Not connected yet: nothing is sent, and nothing is raised.
+        ours, theirs = own_ssrc(pair.incoming.sender), own_ssrc(sender)
+        await send_rtcp(receiver, RtcpPsfbPacket(RTCP_PSFB_PLI, ours, theirs))
+        await pair.connect()
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: len(packets) > 5 and bool(reports), 5)
+        assert {packet.ssrc for packet in packets} == {theirs}, (
+            f"{CHANGED}a receiver's RTP is not handed to the handler that was set"
+        )
+        assert any(isinstance(one, RtcpSrPacket) for one in reports), (
+            f"{CHANGED}a receiver's RTCP is not handed to the handler that was set"
+        )
+        assert {is_rtcp(data) for data in recorder.sent} == {False, True}, (
+            f"{CHANGED}a sender does not send by the transport that it was given"
+        )
+        await send_rtcp(receiver, RtcpRtpfbPacket(RTCP_RTPFB_NACK, ours, theirs, [7]))
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: bool(feedback), 5)
+        (nack,) = [one for one in feedback if isinstance(one, RtcpRtpfbPacket)] or [None]
+        assert nack is not None and nack.lost == [7], (
+            f"{CHANGED}RTCP does not leave by the transport of a receiver"
+        )
+        await pair.sending.close()
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: any(isinstance(one, RtcpByePacket) for one in reports), 5)
+        assert isinstance(reports[-1], RtcpByePacket), (
+            f"{CHANGED}the goodbye of a sender is not handed to the handler that was set"
+        )
 
 
 def test_no_other_module_uses_a_private_name_of_another_object() -> None:

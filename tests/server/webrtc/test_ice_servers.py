@@ -90,50 +90,47 @@ def test_the_command_says_what_is_wrong() -> None:
     assert "serve.ice_servers" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_only_who_may_come_in_is_told_credentials() -> None:
-    async def run() -> None:
-        now = asyncio.get_running_loop().time()
-        feed = Feed(lambda time: now + time / 48_000, 1, {"original": Broadcast[AudioChunk]()})
-        # Nothing answers there: it is about who is told.
-        peers = Peers(ice_servers=[ice_server(STUN), ice_server(TURN)])
+async def test_only_who_may_come_in_is_told_credentials() -> None:
+    now = asyncio.get_running_loop().time()
+    feed = Feed(lambda time: now + time / 48_000, 1, {"original": Broadcast[AudioChunk]()})
+    # Nothing answers there: it is about who is told.
+    peers = Peers(ice_servers=[ice_server(STUN), ice_server(TURN)])
 
-        def authorise(request: Request, session: str, action: Action) -> None:
-            if request.headers.get("authorization") != MAY["authorization"]:
-                raise HTTPException(401, f"may not {action}")
+    def authorise(request: Request, session: str, action: Action) -> None:
+        if request.headers.get("authorization") != MAY["authorization"]:
+            raise HTTPException(401, f"may not {action}")
 
-        async def ingest(session: str, source: WhipSource) -> None:
-            raise AssertionError("nobody publishes")
+    async def ingest(session: str, source: WhipSource) -> None:
+        raise AssertionError("nobody publishes")
 
-        app = FastAPI()
-        problems.install(app)
-        app.include_router(webrtc_router({"s": feed}.__getitem__, ingest, authorise, peers))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://livedub") as http:
-            for path in ("whep", "whip"):
-                told = await http.options(f"/sessions/s/{path}", headers=MAY)
-                assert told.status_code == 204
-                (stun, _), (turn, secret) = read_links(told.headers["link"])
-                assert (stun, turn) == (STUN, "turn:turn.example.net:3478?transport=udp")
-                assert secret["username"] == "eve"
-                assert secret["credential"] == 'pa"ss, w\\rd; rel="x"'
-                assert told.headers["cache-control"] == "no-store"
-                assert told.headers["accept-post"] == "application/sdp"
-                for session, headers in (("s", {}), ("x", MAY), ("s", {"authorization": "no"})):
-                    untold = await http.options(f"/sessions/{session}/{path}", headers=headers)
-                    assert untold.status_code == 204
-                    assert "link" not in untold.headers
-                refused = await http.post(f"/sessions/s/{path}", content="v=0", headers=SDP)
-                assert refused.status_code == 401
-                assert "link" not in refused.headers
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(webrtc_router({"s": feed}.__getitem__, ingest, authorise, peers))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://livedub") as http:
+        for path in ("whep", "whip"):
+            told = await http.options(f"/sessions/s/{path}", headers=MAY)
+            assert told.status_code == 204
+            (stun, _), (turn, secret) = read_links(told.headers["link"])
+            assert (stun, turn) == (STUN, "turn:turn.example.net:3478?transport=udp")
+            assert secret["username"] == "eve"
+            assert secret["credential"] == 'pa"ss, w\\rd; rel="x"'
+            assert told.headers["cache-control"] == "no-store"
+            assert told.headers["accept-post"] == "application/sdp"
+            for session, headers in (("s", {}), ("x", MAY), ("s", {"authorization": "no"})):
+                untold = await http.options(f"/sessions/{session}/{path}", headers=headers)
+                assert untold.status_code == 204
+                assert "link" not in untold.headers
+            refused = await http.post(f"/sessions/s/{path}", content="v=0", headers=SDP)
+            assert refused.status_code == 401
+            assert "link" not in refused.headers
 
-            viewer = Viewer(("audio",))
-            peers.ice_servers = [ice_server("stun:127.0.0.1:9")]
-            offer = await viewer.offer()
-            created = await http.post("/sessions/s/whep", content=offer, headers=SDP | MAY)
-            assert created.status_code == 201, created.text
-            assert created.headers["link"] == '<stun:127.0.0.1:9>; rel="ice-server"'
-            await peers.aclose()
-            await viewer.close()
-        await nothing_left()
-
-    asyncio.run(run())
+        viewer = Viewer(("audio",))
+        peers.ice_servers = [ice_server("stun:127.0.0.1:9")]
+        offer = await viewer.offer()
+        created = await http.post("/sessions/s/whep", content=offer, headers=SDP | MAY)
+        assert created.status_code == 201, created.text
+        assert created.headers["link"] == '<stun:127.0.0.1:9>; rel="ice-server"'
+        await peers.aclose()
+        await viewer.close()
+    await nothing_left()

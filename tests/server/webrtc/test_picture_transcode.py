@@ -83,7 +83,7 @@ def test_after_a_loss_it_goes_on_with_a_key_picture(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
-def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> None:
+async def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> None:
     path = flashes(tmp_path / "a.mkv", length=3, extra=("-preset", "fast", "-bf", "2"))
 
     async def run() -> None:
@@ -108,27 +108,24 @@ def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> None:
                 break
         return got
 
-    asyncio.run(run())
+    await run()
 
 
-def test_who_falls_behind_starts_again_at_a_key_picture() -> None:
-    async def run() -> None:
-        format_ = PictureFormat("h264", b"", 2, 2)
-        source = Broadcast[PicturePacket]()
-        reader = source.subscribe(10)
-        got = from_key(reader)
+async def test_who_falls_behind_starts_again_at_a_key_picture() -> None:
+    format_ = PictureFormat("h264", b"", 2, 2)
+    source = Broadcast[PicturePacket]()
+    reader = source.subscribe(10)
+    got = from_key(reader)
 
-        def publish(*times: int) -> None:
-            for time in times:
-                source.publish(PicturePacket(format_, time, time, time % 8 == 0, b""))
+    def publish(*times: int) -> None:
+        for time in times:
+            source.publish(PicturePacket(format_, time, time, time % 8 == 0, b""))
 
-        publish(5, 6, 7, 8, 9)
-        assert [(await anext(got)).time for _ in range(2)] == [8, 9]
-        publish(*range(10, 30))
-        source.close()
-        assert [packet.time async for packet in got] == [24, 25, 26, 27, 28, 29]
-
-    asyncio.run(run())
+    publish(5, 6, 7, 8, 9)
+    assert [(await anext(got)).time for _ in range(2)] == [8, 9]
+    publish(*range(10, 30))
+    source.close()
+    assert [packet.time async for packet in got] == [24, 25, 26, 27, 28, 29]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
@@ -155,59 +152,53 @@ def test_a_short_last_block_is_filled_up() -> None:
     assert packet.time < 0 and packet.data
 
 
-def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
-    async def run() -> None:
-        source = Broadcast[AudioChunk]()
-        feed = Feed(lambda _: 0.0, 1, {"original": source})
-        async with opus_packets(feed, "original"):
-            pass  # left before anything ran
-        assert source.readers == 0
-        async with opus_packets(feed, "original") as packets:
-            for n in range(3):
-                source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
-            await until(lambda: len(packets) == 3)
-        assert source.readers == 0
-        with pytest.raises(KeyError):
-            async with opus_packets(feed, "fr"):
-                pass
-        source.close()
-        async with opus_packets(feed, "original") as packets:
-            assert [packet async for packet in packets] == []
-        await nothing_left()
-
-    asyncio.run(run())
+async def test_opus_ends_with_its_source_and_an_unknown_track_is_an_error() -> None:
+    source = Broadcast[AudioChunk]()
+    feed = Feed(lambda _: 0.0, 1, {"original": source})
+    async with opus_packets(feed, "original"):
+        pass  # left before anything ran
+    assert source.readers == 0
+    async with opus_packets(feed, "original") as packets:
+        for n in range(3):
+            source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
+        await until(lambda: len(packets) == 3)
+    assert source.readers == 0
+    with pytest.raises(KeyError):
+        async with opus_packets(feed, "fr"):
+            pass
+    source.close()
+    async with opus_packets(feed, "original") as packets:
+        assert [packet async for packet in packets] == []
+    await nothing_left()
 
 
-def test_changing_tracks_leaves_no_gap_however_the_encoders_hurry() -> None:
-    async def run() -> None:
-        sources = {name: Broadcast[AudioChunk]() for name in ("original", "pt", "fr")}
-        feed = Feed(lambda _: 0.0, 1, sources)
-        listener = OpusListener(feed, "original")
-        chance = random.Random(3)
-        times: list[int] = []
+async def test_changing_tracks_leaves_no_gap_however_the_encoders_hurry() -> None:
+    sources = {name: Broadcast[AudioChunk]() for name in ("original", "pt", "fr")}
+    feed = Feed(lambda _: 0.0, 1, sources)
+    listener = OpusListener(feed, "original")
+    chance = random.Random(3)
+    times: list[int] = []
 
-        async def listen() -> None:
-            while (packet := await listener.next()) is not None:
-                times.append(packet.time)
+    async def listen() -> None:
+        while (packet := await listener.next()) is not None:
+            times.append(packet.time)
 
-        listening = asyncio.create_task(listen())
-        await asyncio.sleep(0)
-        for n in range(150):
-            for source in sources.values():
-                source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
-            if n % 7 == 6:
-                listener.select(chance.choice(list(sources)))
-            if chance.random() < 0.5:
-                await asyncio.sleep(chance.choice([0, 0.001, 0.02]))
-            while len(times) < n - 20:  # no farther behind than an encoder may be  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-        await until(lambda: len(times) == 150, 5)
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0)
+    for n in range(150):
         for source in sources.values():
-            source.close()
-        await listening
-        assert set(np.diff(times)) == {FRAME}
-        await listener.aclose()
-        assert not any(source.readers for source in sources.values())
-        await nothing_left()
-
-    asyncio.run(run())
+            source.publish(AudioChunk(n * FRAME, np.zeros((FRAME, 1), np.float32)))
+        if n % 7 == 6:
+            listener.select(chance.choice(list(sources)))
+        if chance.random() < 0.5:
+            await asyncio.sleep(chance.choice([0, 0.001, 0.02]))
+        while len(times) < n - 20:  # no farther behind than an encoder may be  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    await until(lambda: len(times) == 150, 5)
+    for source in sources.values():
+        source.close()
+    await listening
+    assert set(np.diff(times)) == {FRAME}
+    await listener.aclose()
+    assert not any(source.readers for source in sources.values())
+    await nothing_left()

@@ -1,6 +1,5 @@
 """The HTTP side of WHEP and WHIP, in-process; peers are real."""
 
-import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
@@ -67,109 +66,97 @@ async def daemon(path: Path, most: int = 100) -> AsyncIterator[Daemon]:
     await nothing_left()
 
 
-def test_a_viewer_comes_changes_track_and_goes(clip: Path) -> None:
-    async def run() -> None:
-        async with daemon(clip) as d:
-            viewer = Viewer()
-            created = await d.http.post(
-                "/sessions/s/whep?track=pt", content=await viewer.offer(), headers=SDP
-            )
-            assert created.status_code == 201, created.text
-            assert created.headers["content-type"].partition(";")[0] == "application/sdp"
-            assert "a=candidate:" in created.text
-            await viewer.accept(created.text)
-            where = created.headers["location"]
-            await until(lambda: len(viewer.packets["audio"]) > 10)
-            peer = d.peers.find("s", "play", where.rpartition("/")[2])
-            assert isinstance(peer, WhepPeer)
-            assert (await d.http.put(f"{where}/track?track=original")).status_code == 204
-            assert peer.sounds == ("original",)
-            await until(lambda: d.feed.tracks["pt"].readers == 0)
-            assert (await d.http.put(f"{where}/track?track=fr")).status_code == 404
-            both = await d.http.put(f"{where}/track?track=pt.voice&track=original")
-            assert both.status_code == 422  # the offer has one audio section
-            assert (await d.http.put(f"{where}/track?track=pt.voice")).status_code == 204
-            assert peer.sounds == ("pt.voice",)
-            assert (await d.http.delete(where)).status_code == 200
-            assert peer.closed.is_set()
-            assert (await d.http.delete(where)).status_code == 404
-            assert len(d.peers) == 0
-            assert d.feed.voices["pt.voice"].readers == 0
-            await viewer.close()
-
-    asyncio.run(run())
+async def test_a_viewer_comes_changes_track_and_goes(clip: Path) -> None:
+    async with daemon(clip) as d:
+        viewer = Viewer()
+        created = await d.http.post(
+            "/sessions/s/whep?track=pt", content=await viewer.offer(), headers=SDP
+        )
+        assert created.status_code == 201, created.text
+        assert created.headers["content-type"].partition(";")[0] == "application/sdp"
+        assert "a=candidate:" in created.text
+        await viewer.accept(created.text)
+        where = created.headers["location"]
+        await until(lambda: len(viewer.packets["audio"]) > 10)
+        peer = d.peers.find("s", "play", where.rpartition("/")[2])
+        assert isinstance(peer, WhepPeer)
+        assert (await d.http.put(f"{where}/track?track=original")).status_code == 204
+        assert peer.sounds == ("original",)
+        await until(lambda: d.feed.tracks["pt"].readers == 0)
+        assert (await d.http.put(f"{where}/track?track=fr")).status_code == 404
+        both = await d.http.put(f"{where}/track?track=pt.voice&track=original")
+        assert both.status_code == 422  # the offer has one audio section
+        assert (await d.http.put(f"{where}/track?track=pt.voice")).status_code == 204
+        assert peer.sounds == ("pt.voice",)
+        assert (await d.http.delete(where)).status_code == 200
+        assert peer.closed.is_set()
+        assert (await d.http.delete(where)).status_code == 404
+        assert len(d.peers) == 0
+        assert d.feed.voices["pt.voice"].readers == 0
+        await viewer.close()
 
 
-def test_a_publisher_comes_and_goes(clip: Path) -> None:
-    async def run() -> None:
-        async with daemon(clip) as d, file_feed(clip) as other:
-            publisher = Publisher(other)
-            created = await d.http.post(
-                "/sessions/s/whip", content=await publisher.offer(), headers=SDP
-            )
-            assert created.status_code == 201, created.text
-            await publisher.accept(created.text)
-            async for batch in d.published[0].batches():
-                if batch:
-                    break
-            assert (await d.http.delete(created.headers["location"])).status_code == 200
-            assert d.published[0].ended.is_set()
-            await publisher.close()
-
-    asyncio.run(run())
+async def test_a_publisher_comes_and_goes(clip: Path) -> None:
+    async with daemon(clip) as d, file_feed(clip) as other:
+        publisher = Publisher(other)
+        created = await d.http.post(
+            "/sessions/s/whip", content=await publisher.offer(), headers=SDP
+        )
+        assert created.status_code == 201, created.text
+        await publisher.accept(created.text)
+        async for batch in d.published[0].batches():
+            if batch:
+                break
+        assert (await d.http.delete(created.headers["location"])).status_code == 200
+        assert d.published[0].ended.is_set()
+        await publisher.close()
 
 
-def test_whoever_closes_the_connection_is_forgotten(clip: Path) -> None:
-    async def run() -> None:
-        async with daemon(clip) as d:
-            viewer = Viewer()
-            offer = await viewer.offer()
-            created = await d.http.post("/sessions/s/whep", content=offer, headers=SDP)
-            await viewer.accept(created.text)
-            await until(lambda: bool(viewer.packets["audio"]))
-            await viewer.close()
-            await until(lambda: len(d.peers) == 0)
-            assert d.feed.picture.readers == 0
-
-    asyncio.run(run())
+async def test_whoever_closes_the_connection_is_forgotten(clip: Path) -> None:
+    async with daemon(clip) as d:
+        viewer = Viewer()
+        offer = await viewer.offer()
+        created = await d.http.post("/sessions/s/whep", content=offer, headers=SDP)
+        await viewer.accept(created.text)
+        await until(lambda: bool(viewer.packets["audio"]))
+        await viewer.close()
+        await until(lambda: len(d.peers) == 0)
+        assert d.feed.picture.readers == 0
 
 
-def test_mistakes_are_told_as_problem_documents(clip: Path) -> None:
-    async def run() -> None:
-        async with daemon(clip, most=1) as d:
-            viewer = Viewer()
-            offer = await viewer.offer()
+async def test_mistakes_are_told_as_problem_documents(clip: Path) -> None:
+    async with daemon(clip, most=1) as d:
+        viewer = Viewer()
+        offer = await viewer.offer()
 
-            async def problem(status: int, path: str, content: str, **headers: str) -> str:
-                response = await d.http.post(path, content=content, headers=SDP | headers)
-                assert response.status_code == status, response.text
-                assert response.headers["content-type"] == "application/problem+json"
-                document = response.json()
-                assert document["status"] == status
-                return str(document["detail"])
+        async def problem(status: int, path: str, content: str, **headers: str) -> str:
+            response = await d.http.post(path, content=content, headers=SDP | headers)
+            assert response.status_code == status, response.text
+            assert response.headers["content-type"] == "application/problem+json"
+            document = response.json()
+            assert document["status"] == status
+            return str(document["detail"])
 
-            await problem(415, "/sessions/s/whep", offer, **{"content-type": "text/plain"})
-            await problem(413, "/sessions/s/whep", "v=0\r\n" * 20_000)
-            await problem(401, "/sessions/s/whep", offer, authorization="Bearer wrong")
-            assert "'x'" in await problem(404, "/sessions/x/whep", offer)
-            assert "pt" in await problem(404, "/sessions/s/whep?track=fr", offer)
-            assert "SDP" in await problem(400, "/sessions/s/whep", "nonsense")
-            await problem(422, "/sessions/s/whip", offer)  # a viewer's offer
-            no_opus = offer.replace("opus/48000/2", "speex/16000")
-            assert "Opus" in await problem(422, "/sessions/s/whep", no_opus)
-            await problem(404, "/sessions/x/whip", await sender_offer(clip))
-            created = await d.http.post("/sessions/s/whep", content=offer, headers=SDP)
-            assert created.status_code == 201
-            assert "1 WebRTC" in await problem(503, "/sessions/s/whep", offer)
-            where = created.headers["location"]
-            patched = await d.http.patch(where, content="a=ice-ufrag:x")
-            assert patched.status_code == 405
-            assert patched.headers["allow"] == "DELETE, OPTIONS"
-            options = await d.http.options("/sessions/s/whip")
-            assert options.headers["accept-post"] == "application/sdp"
-            await viewer.close()
-
-    asyncio.run(run())
+        await problem(415, "/sessions/s/whep", offer, **{"content-type": "text/plain"})
+        await problem(413, "/sessions/s/whep", "v=0\r\n" * 20_000)
+        await problem(401, "/sessions/s/whep", offer, authorization="Bearer wrong")
+        assert "'x'" in await problem(404, "/sessions/x/whep", offer)
+        assert "pt" in await problem(404, "/sessions/s/whep?track=fr", offer)
+        assert "SDP" in await problem(400, "/sessions/s/whep", "nonsense")
+        await problem(422, "/sessions/s/whip", offer)  # a viewer's offer
+        no_opus = offer.replace("opus/48000/2", "speex/16000")
+        assert "Opus" in await problem(422, "/sessions/s/whep", no_opus)
+        await problem(404, "/sessions/x/whip", await sender_offer(clip))
+        created = await d.http.post("/sessions/s/whep", content=offer, headers=SDP)
+        assert created.status_code == 201
+        assert "1 WebRTC" in await problem(503, "/sessions/s/whep", offer)
+        where = created.headers["location"]
+        patched = await d.http.patch(where, content="a=ice-ufrag:x")
+        assert patched.status_code == 405
+        assert patched.headers["allow"] == "DELETE, OPTIONS"
+        options = await d.http.options("/sessions/s/whip")
+        assert options.headers["accept-post"] == "application/sdp"
+        await viewer.close()
 
 
 async def sender_offer(clip: Path) -> str:

@@ -60,8 +60,8 @@ async def received(
     return got, source, lost
 
 
-def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
-    got, source, _ = asyncio.run(received(clip, 3.5))
+async def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
+    got, source, _ = await received(clip, 3.5)
     assert source.concealed == 0
     assert got.pictures[0].key
     assert got.pictures[0].format.codec == "h264"
@@ -73,14 +73,14 @@ def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
     assert np.allclose(gaps, 1, atol=0.001)
 
 
-def test_reports_correct_a_picture_that_is_always_late(clip: Path) -> None:
-    got, _, _ = asyncio.run(received(clip, 4.5, late=0.15))
+async def test_reports_correct_a_picture_that_is_always_late(clip: Path) -> None:
+    got, _, _ = await received(clip, 4.5, late=0.15)
     print("offsets, ms:", [round(o * 1000, 2) for o in got.offsets()])
     assert max(map(abs, got.offsets()[-2:])) < 0.015
 
 
-def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
-    got, source, lost = asyncio.run(received(clip, 4.5, loss=0.05))
+async def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
+    got, source, lost = await received(clip, 4.5, loss=0.05)
     print("lost", lost, "concealed, ms:", source.concealed / 48, "pictures", len(got.pictures))
     assert lost["audio"] > 3
     # At the ends of the stream a loss cannot be known.
@@ -95,7 +95,7 @@ def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     assert np.diff([p.time for p in got.pictures]).max() < TICK_RATE
 
 
-def test_a_process_that_stood_still_gives_up_nothing_that_came(
+async def test_a_process_that_stood_still_gives_up_nothing_that_came(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What fills a gap is in the socket, behind others, when after 0.6 s the gap's time is over."""
@@ -129,107 +129,93 @@ def test_a_process_that_stood_still_gives_up_nothing_that_came(
 
         stream._receiver._handle_rtp_packet = taken
 
-    async def run() -> WhipSource:
-        publishing = asyncio.create_task(asyncio.to_thread(asyncio.run, publish_elsewhere()))
-        got = Received()
-        source = await publish(await asyncio.wrap_future(offered))
-        assert source._sound is not None and source._picture is not None
-        monkeypatch.setattr(source._assembler, "lost", given_up.append)
-        for stream in (source._sound, source._picture):
-            stall(stream, got)
-        reading = asyncio.create_task(got.read(source))
-        answered.set_result(source.answer)
-        await until(lambda: not stalls and got.seconds() > 4)
-        enough.set_result(None)
-        await publishing
-        await asyncio.wait_for(source.ended.wait(), 5)
-        await asyncio.wait_for(reading, 5)
-        await source.aclose()
-        return source
-
-    source = asyncio.run(run())
+    publishing = asyncio.create_task(asyncio.to_thread(asyncio.run, publish_elsewhere()))
+    got = Received()
+    source = await publish(await asyncio.wrap_future(offered))
+    assert source._sound is not None and source._picture is not None
+    monkeypatch.setattr(source._assembler, "lost", given_up.append)
+    for stream in (source._sound, source._picture):
+        stall(stream, got)
+    reading = asyncio.create_task(got.read(source))
+    answered.set_result(source.answer)
+    await until(lambda: not stalls and got.seconds() > 4)
+    enough.set_result(None)
+    await publishing
+    await asyncio.wait_for(source.ended.wait(), 5)
+    await asyncio.wait_for(reading, 5)
+    await source.aclose()
     assert source._sound is not None
     print("concealed, ms:", source.concealed / 48)
     assert source._sound.order.late == 0
     assert given_up == []
 
 
-def test_a_publisher_who_vanishes_is_noticed(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_publisher_who_vanishes_is_noticed(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webrtc_peer, "SILENCE", 1.0)
     monkeypatch.setattr(webrtc_peer, "LOOK", 0.25)
 
-    async def run() -> None:
-        async with file_feed(clip) as feed:
-            publisher = Publisher(feed)
-            source = await publish(await publisher.offer())
-            got = Received()
-            reading = asyncio.create_task(got.read(source))
-            await publisher.accept(source.answer)
-            await until(lambda: got.seconds() > 0.5)
-            cut_off(publisher.connection)
-            await asyncio.wait_for(source.closed.wait(), 5)
-            await asyncio.wait_for(reading, 5)
-            await source.aclose()
-            await publisher.close()
-        await nothing_left()
-
-    asyncio.run(run())
+    async with file_feed(clip) as feed:
+        publisher = Publisher(feed)
+        source = await publish(await publisher.offer())
+        got = Received()
+        reading = asyncio.create_task(got.read(source))
+        await publisher.accept(source.answer)
+        await until(lambda: got.seconds() > 0.5)
+        cut_off(publisher.connection)
+        await asyncio.wait_for(source.closed.wait(), 5)
+        await asyncio.wait_for(reading, 5)
+        await source.aclose()
+        await publisher.close()
+    await nothing_left()
 
 
-def test_sound_alone_is_enough(clip: Path) -> None:
-    async def run() -> None:
-        async with file_feed(clip) as feed:
-            publisher = Publisher(feed, codec="")
-            source = await publish(await publisher.offer())
-            got = Received()
-            reading = asyncio.create_task(got.read(source))
-            await publisher.accept(source.answer)
-            await until(lambda: got.seconds() > 1)
-            await source.aclose()
-            await reading
-            await publisher.close()
-            assert not got.pictures
-        await nothing_left()
-
-    asyncio.run(run())
+async def test_sound_alone_is_enough(clip: Path) -> None:
+    async with file_feed(clip) as feed:
+        publisher = Publisher(feed, codec="")
+        source = await publish(await publisher.offer())
+        got = Received()
+        reading = asyncio.create_task(got.read(source))
+        await publisher.accept(source.answer)
+        await until(lambda: got.seconds() > 1)
+        await source.aclose()
+        await reading
+        await publisher.close()
+        assert not got.pictures
+    await nothing_left()
 
 
-def test_a_reader_who_does_not_come_costs_bounded_memory(
+async def test_a_reader_who_does_not_come_costs_bounded_memory(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whip, "SOUND_HELD", 25)
     monkeypatch.setattr(whip, "PICTURE_HELD", 25)
 
-    async def run() -> None:
-        async with file_feed(clip) as feed:
-            publisher = Publisher(feed)
-            source = await publish(await publisher.offer())
-            await publisher.accept(source.answer)
-            await asyncio.sleep(2)
-            assert source._sound is not None and source._picture is not None
-            assert len(source._sound.order) == len(source._picture.order) == 25
-            got = Received()
-            reading = asyncio.create_task(got.read(source))
-            await until(lambda: got.seconds() > 1 and len(got.pictures) > 5)
-            assert got.pictures[0].key
-            await source.aclose()
-            await reading
-            await publisher.close()
-
-    asyncio.run(run())
+    async with file_feed(clip) as feed:
+        publisher = Publisher(feed)
+        source = await publish(await publisher.offer())
+        await publisher.accept(source.answer)
+        await asyncio.sleep(2)
+        assert source._sound is not None and source._picture is not None
+        assert len(source._sound.order) == len(source._picture.order) == 25
+        got = Received()
+        reading = asyncio.create_task(got.read(source))
+        await until(lambda: got.seconds() > 1 and len(got.pictures) > 5)
+        assert got.pictures[0].key
+        await source.aclose()
+        await reading
+        await publisher.close()
 
 
-def test_offers_that_cannot_be_served_are_refused() -> None:
-    async def run() -> None:
-        with pytest.raises(UnsupportedOfferError, match="no sound"):
-            await publish(await sends("video"))
-        viewer = Viewer(("audio",))
-        with pytest.raises(UnsupportedOfferError, match="sendonly, not recvonly"):
-            await publish(await viewer.offer())
-        await viewer.close()
-        await nothing_left()
-
-    asyncio.run(run())
+async def test_offers_that_cannot_be_served_are_refused() -> None:
+    with pytest.raises(UnsupportedOfferError, match="no sound"):
+        await publish(await sends("video"))
+    viewer = Viewer(("audio",))
+    with pytest.raises(UnsupportedOfferError, match="sendonly, not recvonly"):
+        await publish(await viewer.offer())
+    await viewer.close()
+    await nothing_left()
 
 
 async def sends(kind: str) -> str:

@@ -1,6 +1,5 @@
 """Who may not listen, and what is said to them."""
 
-import asyncio
 import contextlib
 
 import pytest
@@ -38,34 +37,28 @@ def _full(session: str, purpose: Purpose):  # type: ignore[no-untyped-def]
         ("live/listen?token=secret&from=now", 4400, "from is 'now'"),
     ],
 )
-def test_refusals_have_a_code_and_a_reason(spoken, path: str, code: int, reason: str) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        async with on_air(spoken[0], gate=Gate(authorise=_guard)) as (url, _, _):
-            assert (await closed(f"{url}/sessions/{path}"))[0] == code
-            assert (await closed(f"{url}/sessions/{path}"))[1].startswith(reason)
-
-    asyncio.run(run())
+async def test_refusals_have_a_code_and_a_reason(spoken, path: str, code: int, reason: str) -> None:  # type: ignore[no-untyped-def]
+    async with on_air(spoken[0], gate=Gate(authorise=_guard)) as (url, _, _):
+        assert (await closed(f"{url}/sessions/{path}"))[0] == code
+        assert (await closed(f"{url}/sessions/{path}"))[1].startswith(reason)
 
 
-def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        gate = Gate(allows_origin=lambda origin, host: origin == "https://good.example")
-        async with on_air(spoken[0], gate=gate) as (url, programmes, _):
-            address = f"{url}/sessions/live/listen"
-            refused = await closed(address, origin="https://evil.example")
-            assert refused == (4403, "Pages of this origin may not connect")
-            async with connect(address, origin="https://good.example") as client:
-                assert "hello" in str(await client.recv())
-            refused = await closed(address, subprotocols=["livedub.v9"])
-            assert refused == (4400, "This server speaks livedub.v1 only")
-            for sent, code in ((b"x", 1003), ("{", 4400), ('{"type":"end"}', 4400), ("[]", 4400)):
-                assert (await closed(address, sent=sent))[0] == code
-            assert (await closed(address, sent="x" * 70_000))[0] == 1009
-        async with on_air(spoken[0], gate=Gate(admit=_full)) as (url, _, _):
-            refused = await closed(f"{url}/sessions/live/listen")
-            assert refused == (1013, "There are too many listeners")
-
-    asyncio.run(run())
+async def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type: ignore[no-untyped-def]
+    gate = Gate(allows_origin=lambda origin, host: origin == "https://good.example")
+    async with on_air(spoken[0], gate=gate) as (url, programmes, _):
+        address = f"{url}/sessions/live/listen"
+        refused = await closed(address, origin="https://evil.example")
+        assert refused == (4403, "Pages of this origin may not connect")
+        async with connect(address, origin="https://good.example") as client:
+            assert "hello" in str(await client.recv())
+        refused = await closed(address, subprotocols=["livedub.v9"])
+        assert refused == (4400, "This server speaks livedub.v1 only")
+        for sent, code in ((b"x", 1003), ("{", 4400), ('{"type":"end"}', 4400), ("[]", 4400)):
+            assert (await closed(address, sent=sent))[0] == code
+        assert (await closed(address, sent="x" * 70_000))[0] == 1009
+    async with on_air(spoken[0], gate=Gate(admit=_full)) as (url, _, _):
+        refused = await closed(f"{url}/sessions/live/listen")
+        assert refused == (1013, "There are too many listeners")
 
 
 @pytest.mark.parametrize(
@@ -76,17 +69,14 @@ def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type
         ("format=none", '{"type":"track","track":"original"}', "no track to change"),
     ],
 )
-def test_events_alone_are_refused_what_makes_no_sense(spoken, query, said, reason) -> None:  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        async with on_air(spoken[0]) as (url, _, _):
-            address = f"{url}/sessions/live/listen?{query}"
-            async with connect(address, compression=None) as client:
-                with pytest.raises(ConnectionClosed):
-                    if said is not None:
-                        await client.send(said)
-                    while True:
-                        await client.recv()
-                assert client.close_code in (4400, 4404)
-                assert reason in (client.close_reason or "")
-
-    asyncio.run(run())
+async def test_events_alone_are_refused_what_makes_no_sense(spoken, query, said, reason) -> None:  # type: ignore[no-untyped-def]
+    async with on_air(spoken[0]) as (url, _, _):
+        address = f"{url}/sessions/live/listen?{query}"
+        async with connect(address, compression=None) as client:
+            with pytest.raises(ConnectionClosed):
+                if said is not None:
+                    await client.send(said)
+                while True:
+                    await client.recv()
+            assert client.close_code in (4400, 4404)
+            assert reason in (client.close_reason or "")

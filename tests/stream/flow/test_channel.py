@@ -5,7 +5,7 @@ import pytest
 from stream.flow.channel import Channel, Closed
 
 
-def test_a_full_channel_holds_its_sender_back() -> None:
+async def test_a_full_channel_holds_its_sender_back() -> None:
     async def scenario() -> None:
         channel: Channel[int] = Channel(2)
         await channel.send(1)
@@ -18,10 +18,10 @@ def test_a_full_channel_holds_its_sender_back() -> None:
         assert [await channel.receive(), await channel.receive()] == [2, 3]
         assert channel.stats.peak == 2
 
-    asyncio.run(scenario())
+    await scenario()
 
 
-def test_closing_drains_then_ends() -> None:
+async def test_closing_drains_then_ends() -> None:
     async def scenario() -> None:
         channel: Channel[int] = Channel(3)
         await channel.send(1)
@@ -33,10 +33,10 @@ def test_closing_drains_then_ends() -> None:
         with pytest.raises(Closed):
             await channel.receive()
 
-    asyncio.run(scenario())
+    await scenario()
 
 
-def test_closing_wakes_a_waiting_sender_and_receiver() -> None:
+async def test_closing_wakes_a_waiting_sender_and_receiver() -> None:
     async def scenario() -> None:
         full: Channel[int] = Channel(1)
         await full.send(1)
@@ -50,10 +50,10 @@ def test_closing_wakes_a_waiting_sender_and_receiver() -> None:
             with pytest.raises(Closed):
                 await waiting
 
-    asyncio.run(scenario())
+    await scenario()
 
 
-def test_a_cancelled_receiver_loses_nothing() -> None:
+async def test_a_cancelled_receiver_loses_nothing() -> None:
     async def scenario() -> None:
         channel: Channel[int] = Channel(1)
         receiver = asyncio.create_task(channel.receive())
@@ -63,7 +63,7 @@ def test_a_cancelled_receiver_loses_nothing() -> None:
         await channel.send(7)
         assert await channel.receive() == 7
 
-    asyncio.run(scenario())
+    await scenario()
 
 
 def test_a_channel_holds_something() -> None:

@@ -19,6 +19,17 @@ def wait_for_threads(count: int) -> None:
     assert len(threads()) == count
 
 
+class Hang:
+    """A call that does not return until it is released."""
+
+    def __init__(self) -> None:
+        self.begun, self.release = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        self.release.wait()
+
+
 def test_calls_run_in_one_thread_in_order() -> None:
     async def run() -> None:
         worker = Worker("test")
@@ -38,33 +49,30 @@ def test_calls_run_in_one_thread_in_order() -> None:
     wait_for_threads(0)
 
 
-def test_what_a_call_raises_is_raised_in_its_caller() -> None:
+async def test_what_a_call_raises_is_raised_in_its_caller() -> None:
     def fail() -> None:
         raise LookupError("of the model")
 
-    async def run() -> None:
-        worker = Worker("test")
-        with pytest.raises(LookupError, match="of the model"):
-            await worker.run(fail)
-        assert await worker.run(lambda: 1) == 1
-        await worker.aclose()
-
-    asyncio.run(run())
+    worker = Worker("test")
+    with pytest.raises(LookupError, match="of the model"):
+        await worker.run(fail)
+    assert await worker.run(lambda: 1) == 1
+    await worker.aclose()
 
 
 def test_a_hung_call_costs_itself_only_and_its_thread_ends() -> None:
-    release = threading.Event()
+    hang = Hang()
 
     async def run() -> None:
         worker = Worker("test")
-        hung = asyncio.create_task(worker.run(release.wait))
-        await asyncio.sleep(0.01)
+        hung = asyncio.create_task(worker.run(hang))
+        await asyncio.to_thread(hang.begun.wait)
         hung.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hung
         assert await worker.run(lambda: 2) == 2
         assert len(threads()) == 2
-        release.set()
+        hang.release.set()
         await worker.aclose()
 
     asyncio.run(run())
@@ -72,17 +80,33 @@ def test_a_hung_call_costs_itself_only_and_its_thread_ends() -> None:
 
 
 def test_an_abandoned_call_may_outlive_the_loop() -> None:
-    release = threading.Event()
+    hang = Hang()
 
     async def run() -> None:
-        task = asyncio.create_task(Worker("test").run(release.wait))
-        await asyncio.sleep(0.01)
+        task = asyncio.create_task(Worker("test").run(hang))
+        await asyncio.to_thread(hang.begun.wait)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())
-    release.set()
+    hang.release.set()
     wait_for_threads(0)
+
+
+async def test_all_who_close_wait_for_the_thread() -> None:
+    worker, begun = Worker("test"), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(0.1)
+
+    call = asyncio.create_task(worker.run(slow))
+    await asyncio.to_thread(begun.wait)
+    first = asyncio.create_task(worker.aclose())
+    await asyncio.sleep(0)
+    await worker.aclose()
+    assert not threads()
+    await asyncio.gather(first, call)
 
 
 class Numbers:
@@ -129,28 +153,25 @@ def test_a_stream_left_early_stops_its_work() -> None:
     assert numbers.closed
 
 
-def test_a_stream_raises_what_its_iterator_raises() -> None:
+async def test_a_stream_raises_what_its_iterator_raises() -> None:
     def broken() -> Iterator[int]:
         yield 1
         raise LookupError("midway")
 
-    async def run() -> None:
-        worker = Worker("test")
-        got: list[int] = []
-        with pytest.raises(LookupError, match="midway"):
-            async for number in worker.stream(broken):
-                got.append(number)
-        assert got == [1]
-        await worker.aclose()
-
-    asyncio.run(run())
+    worker = Worker("test")
+    got: list[int] = []
+    with pytest.raises(LookupError, match="midway"):
+        async for number in worker.stream(broken):
+            got.append(number)
+    assert got == [1]
+    await worker.aclose()
 
 
 def test_a_cancelled_stream_leaves_the_worker_usable() -> None:
-    release = threading.Event()
+    hang = Hang()
 
     def slow() -> Iterator[int]:
-        release.wait()
+        hang()
         yield 1
 
     async def run() -> None:
@@ -160,12 +181,12 @@ def test_a_cancelled_stream_leaves_the_worker_usable() -> None:
             return [number async for number in worker.stream(slow)]
 
         task = asyncio.create_task(consume())
-        await asyncio.sleep(0.01)
+        await asyncio.to_thread(hang.begun.wait)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await worker.run(lambda: 3) == 3
-        release.set()
+        hang.release.set()
         await worker.aclose()
 
     asyncio.run(run())

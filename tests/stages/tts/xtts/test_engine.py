@@ -1,6 +1,5 @@
 """XTTS beyond what every synthesiser keeps to: streaming, takes, checkpoints."""
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ def test_sound_leaves_before_the_sentence_is_done(
     assert steps[0] == 40 and len(rest) >= 2
 
 
-def test_closing_stops_the_model_in_the_middle(
+async def test_closing_stops_the_model_in_the_middle(
     engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = counted(monkeypatch)
@@ -42,7 +41,7 @@ def test_closing_stops_the_model_in_the_middle(
         await stream.aclose()
         await engine.aclose()
 
-    asyncio.run(one_piece())
+    await one_piece()
     assert steps[0] == 20
 
 
