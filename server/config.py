@@ -135,8 +135,8 @@ def amend(config: Config, changes: Mapping[str, Any]) -> Config:
     return _checked(values, "settings")
 
 
-def for_listener(config: Config) -> Config:
-    """The configuration of the recogniser that listens to the dub: ``tts.listener``'s."""
+def for_proofreader(config: Config) -> Config:
+    """The configuration of the recogniser that proofreads the dub, ``tts.listener``."""
     return amend(
         config,
         {

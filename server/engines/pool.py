@@ -1,4 +1,4 @@
-"""One copy of each model for all sessions: shared fairly, and made anew when it fails."""
+"""One copy of each model for all sessions: shared fairly, and reloaded after repeated failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from server.config import Config, for_listener
+from server.config import Config, for_proofreader
 from server.engines.options import options_of
 from server.engines.pooled import (
     PooledEncoder,
@@ -40,7 +40,7 @@ class SourceEngines:
     Attributes:
         detector: rolling voice activity, the session's own.
         recogniser: speech to text.
-        encoder: voices as points, where speakers are told apart.
+        encoder: speaker embeddings, where speakers are told apart.
     """
 
     detector: SpeechDetector
@@ -55,7 +55,7 @@ class LaneEngines:
     Attributes:
         translator: text to text.
         synthesiser: text to speech.
-        proofreader: recognises the dub before anybody hears it, where one is configured.
+        proofreader: recognises the dub before it is played, where one is configured.
         pace: seconds that the synthesiser takes for a second of speech, here and now.
     """
 
@@ -69,7 +69,7 @@ class EnginePool:
     """Loads each engine once, when it is first asked for.
 
     Args:
-        on_restart: called with the kind of an engine that had to be made anew.
+        on_restart: called with the kind of an engine that was reloaded.
     """
 
     def __init__(self, on_restart: Callable[[str], None] = lambda kind: None) -> None:
@@ -126,7 +126,7 @@ class EnginePool:
         if config.tts.listener is None:
             return None
         try:
-            return await self._get("asr", for_listener(config))
+            return await self._get("asr", for_proofreader(config))
         except EngineError as error:
             raise EngineError(f"tts.listener cannot be used: {error}") from error
 

@@ -62,7 +62,7 @@ class PooledTranslator:
             return await translator.translate(text)
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """Several translations when it is this session's turn; none of an engine that has one."""
+        """Several translations when it is this session's turn; none if the engine has one only."""
         if not isinstance(self._shared.engine, AlternativeTranslator):
             return []
         async with self._shared.use(self._owner) as engine:

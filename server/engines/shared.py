@@ -15,24 +15,24 @@ from stream.clock.due import DUE
 log = logging.getLogger(__name__)
 
 FAULTS = 2
-"""Failed calls in a row after which an engine is made anew."""
+"""Failed calls in a row after which an engine is reloaded."""
 
 
-HUNG = 1.5
+HUNG_S = 1.5
 """Seconds that a cancelled call must have taken to count as failed: word times are given up after
-one, on a busy machine too, and to load a model anew would make that worse."""
+one, on a busy machine too, where reloading a model would only make things worse."""
 
 
-SLOW = 3.0
-"""Times what calls usually take, which a cancelled one may take as well: the machine is busy."""
+SLOW_FACTOR = 3.0
+"""Multiple of the usual time that a cancelled call may take: the machine is just busy."""
 
 
-LONGEST = 4.0
-"""Seconds after which one has failed in any case."""
+LONGEST_S = 4.0
+"""Seconds after which a cancelled call counts as failed in any case."""
 
 
-MEMORY = 0.25
-"""Weight of the newest call in what they usually take."""
+NEWEST_WEIGHT = 0.25
+"""Weight of the newest call in the usual time."""
 
 
 class SharedEngine:
@@ -41,9 +41,9 @@ class SharedEngine:
     Args:
         kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
         name: in the registry.
-        options: it was made with.
+        options: that it was made with.
         engine: loaded.
-        on_restart: called with the kind when the engine had to be made anew.
+        on_restart: called with the kind when the engine was reloaded.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class SharedEngine:
             except GeneratorExit:
                 raise
             except asyncio.CancelledError:
-                if clock() - began >= max(HUNG, min(SLOW * self._usual, LONGEST)):
+                if clock() - began >= max(HUNG_S, min(SLOW_FACTOR * self._usual, LONGEST_S)):
                     self._failed()
                 raise
             except Exception:
                 self._failed()
                 raise
             self._faults = 0
-            self._usual += MEMORY * (clock() - began - self._usual)
+            self._usual += NEWEST_WEIGHT * (clock() - began - self._usual)
 
     async def aclose(self) -> None:
         """Free the engine."""
@@ -102,12 +102,15 @@ class SharedEngine:
 
     async def _restart(self) -> None:
         log.warning(
-            "%s engine '%s' failed %d times in a row: restart", self.kind, self.name, FAULTS
+            "%s engine '%s' failed %d times in a row: reloading it",
+            self.kind,
+            self.name,
+            FAULTS,
         )
         try:
             fresh = await asyncio.to_thread(create, self.kind, self.name, **self._options)
         except Exception as error:
-            log.error("%s engine '%s' cannot be restarted: %s", self.kind, self.name, error)
+            log.error("%s engine '%s' cannot be reloaded: %s", self.kind, self.name, error)
             return
         stale, self.engine = self.engine, fresh
         self._on_restart(self.kind)

@@ -1,4 +1,4 @@
-"""Turns at something that only one can use: fair between owners, and in order of urgency."""
+"""Turns at a resource that one call can use at a time: fair between owners, then by urgency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 
 class Turns:
-    """A lock that goes round the owners who wait: a turn each a round, the earliest due first.
+    """A round-robin lock: each waiting owner gets one turn a round, the earliest due first.
 
     Within an owner the order of asking holds. An owner with a hundred calls waiting delays another
     by one call a round. Earliest deadline first without rounds (Liu, Layland, JACM 1973) is best

@@ -1,4 +1,4 @@
-"""First calls: they allocate, and tell how fast a voice is on this machine."""
+"""First calls, which allocate memory and show how fast a voice is on this machine."""
 
 from __future__ import annotations
 

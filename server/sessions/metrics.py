@@ -61,7 +61,7 @@ class Metrics:
         )
         self._restarts = Counter(
             "livedub_engine_restarts",
-            "Engines made anew after failing.",
+            "Engines reloaded after repeated failures.",
             ["engine"],
             registry=self.registry,
         )
@@ -84,7 +84,7 @@ class Metrics:
                 self._faults.labels(notice.stage).inc()
 
     def restarted(self, engine: str) -> None:
-        """An engine was made anew."""
+        """An engine was reloaded."""
         self._restarts.labels(engine).inc()
 
     def forget(self, session: str) -> None:

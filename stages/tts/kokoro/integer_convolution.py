@@ -1,6 +1,6 @@
 """Integer convolutions of an ONNX graph as matrix products: the same numbers, faster.
 
-onnxruntime's ``ConvInteger`` packs its weights anew at every call and multiplies them unsigned.
+onnxruntime's ``ConvInteger`` packs its weights again at every call and multiplies them unsigned.
 ``MatMulInteger`` with signed weights, packed once, is what processors have instructions for (VNNI).
 A convolution is such a product with its input beside itself once a tap (im2col: Chellapilla, Puri,
 Simard, IWFHR 2006).

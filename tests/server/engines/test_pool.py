@@ -25,10 +25,10 @@ async def _call(shared: SharedEngine, takes: float, deadline: float) -> None:
 async def test_a_call_given_up_is_a_fault_only_if_it_took_far_longer_than_usual(
     usual: float, restarts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine's engine is slow, not broken; to load it anew would take what is left."""
+    """A busy machine's engine is slow, not broken; reloading it would take what is left."""
     engine = SimpleNamespace(aclose=_nothing)
-    monkeypatch.setattr(server.engines.shared, "HUNG", 0.02)
-    monkeypatch.setattr(server.engines.shared, "LONGEST", 0.5)
+    monkeypatch.setattr(server.engines.shared, "HUNG_S", 0.02)
+    monkeypatch.setattr(server.engines.shared, "LONGEST_S", 0.5)
     monkeypatch.setattr(server.engines.shared, "create", lambda *_, **__: engine)
     restarted: list[str] = []
 
