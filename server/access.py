@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from starlette.requests import HTTPConnection
 
-from stream.errors import LivedubError
+from server.problems import Problem
+from stream.live.source import Connection
 
 Right = Literal["play", "publish", "control"]
 
@@ -21,13 +23,21 @@ class Keyed(Protocol):
     """What viewers must present, if anything."""
 
 
-class Denied(LivedubError):
+class Denied(Problem):
     """Credentials are missing (status 401) or wrong (403)."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+        super().__init__(status, detail, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+
+
+Authorise = Callable[[HTTPConnection, str, Right], None]
+"""Lets a client do something in the session of that name; raises ``Denied`` if it may not."""
+
+Admit = Callable[[str, Connection], Awaitable[bool]]
+"""Lets a publisher into the session of that name, if it waits for one; else it is refused.
+
+Raises ``KeyError`` if there is no such session.
+"""
 
 
 def shown(connection: HTTPConnection) -> str | None:

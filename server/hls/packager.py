@@ -235,7 +235,7 @@ class Packager:
             _rounded_up(sum(files.average for files in playing)),
             self._size,
         )
-        return master_playlist(variant, renditions)
+        return master_playlist([variant], renditions)
 
 
 def _rounded_up(rate: float) -> int:

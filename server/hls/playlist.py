@@ -105,28 +105,37 @@ def media_playlist(
     return "\n".join(lines) + "\n"
 
 
-def master_playlist(variant: Variant, renditions: Iterable[Rendition]) -> str:
-    """The playlist that players open."""
+def master_playlist(variants: Iterable[Variant], renditions: Iterable[Rendition]) -> str:
+    """The playlist that players open.
+
+    Args:
+        variants: the one to begin with first; all renditions go with each.
+        renditions: the first of a kind, or the one marked as default, is what players choose.
+    """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
     groups: dict[str, None] = {}
     for rendition in renditions:
         groups[rendition.kind] = None
         lines.append("#EXT-X-MEDIA:" + ",".join(_attributes(rendition)))
-    stream = [
-        f"BANDWIDTH={variant.peak}",
-        f"AVERAGE-BANDWIDTH={variant.average}",
-        f'CODECS="{",".join(variant.codecs)}"',
-    ]
-    if variant.size is not None:
-        stream.append(f"RESOLUTION={variant.size[0]}x{variant.size[1]}")
-    stream += [f'{kind}="{kind.lower()}"' for kind in groups]
-    lines += ["#EXT-X-STREAM-INF:" + ",".join(stream), variant.playlist]
+    for variant in variants:
+        lines += ["#EXT-X-STREAM-INF:" + ",".join(_stream(variant, groups)), variant.playlist]
     return "\n".join(lines) + "\n"
 
 
 def target_duration(seconds: float) -> int:
     """What a playlist must state so that a segment of this length may be in it."""
     return max(1, math.floor(seconds + 0.5))
+
+
+def _stream(variant: Variant, kinds: Iterable[str]) -> list[str]:
+    attributes = [
+        f"BANDWIDTH={variant.peak}",
+        f"AVERAGE-BANDWIDTH={variant.average}",
+        f'CODECS="{",".join(variant.codecs)}"',
+    ]
+    if variant.size is not None:
+        attributes.append(f"RESOLUTION={variant.size[0]}x{variant.size[1]}")
+    return [*attributes, *(f'{kind}="{kind.lower()}"' for kind in kinds)]
 
 
 def _attributes(rendition: Rendition) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
+
+from server.access import Authorise
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(m3u8|m4s|mp4|vtt)")
 _TYPES = {
@@ -36,21 +38,19 @@ def content_type(name: str) -> str:
     return _TYPES[name[name.rindex(".") :]]
 
 
-def hls_routes(
-    folder_of: Callable[[str], Path], authorise: Callable[[Request], Awaitable[None]]
-) -> APIRouter:
+def hls_router(folder_of: Callable[[str], Path], authorise: Authorise) -> APIRouter:
     """Routes that serve ``/sessions/{id}/hls/{name}``.
 
     Args:
         folder_of: the folder of a session; raises ``KeyError`` for one that does not exist.
-        authorise: raises ``HTTPException`` for a request that may not see the session.
+        authorise: called before anything else.
     """
     router = APIRouter()
 
     @router.head("/sessions/{session}/hls/{name}", include_in_schema=False)
     @router.get("/sessions/{session}/hls/{name}")
     async def file(session: str, name: str, request: Request) -> Response:
-        await authorise(request)
+        authorise(request, session, "play")
         try:
             kind, path = content_type(name), folder_of(session) / name
         except (KeyError, ValueError):

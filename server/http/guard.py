@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from server.access import Denied, Right, check
+from server.access import Right, check
 from server.problems import Problem
 from server.sessions.daemon import Daemon
 from server.sessions.running import RunningSession
@@ -26,10 +26,6 @@ def permit(daemon: Daemon, request: Request, right: Right, session: RunningSessi
     """Let a request pass.
 
     Raises:
-        Problem: 401 or 403, if it may not.
+        Denied: if it may not.
     """
-    try:
-        check(request, right, session, daemon.config.serve.token)
-    except Denied as denied:
-        headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
-        raise Problem(denied.status, denied.detail, headers) from None
+    check(request, right, session, daemon.config.serve.token)

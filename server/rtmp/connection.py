@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import Callable
 
+from server.access import Admit
 from server.rtmp.byte_pipe import BytePipe
-from server.rtmp.ingest import SOURCE_OPTIONS
-from stream.flow.worker import Worker
-from stream.live.source import LAYOUT, ConnectionStatus, LiveBatch, MediaConnection
+from server.rtmp.ingest import Authorise
+from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
 from stream.media.source import MediaSource
 
+SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
+"""What suffices to find out what a publication holds: a second of it."""
 
-class FlvConnection:
-    """A publisher whose FLV comes through a pipe."""
+
+_log = logging.getLogger(__name__)
+
+
+def publications(app: str, find: Callable[[str], str | None], admit: Admit) -> Authorise:
+    """Lets publishers into the session whose key they show; for ``RtmpIngest``.
+
+    Args:
+        app: first part of the path that they use.
+        find: the session's name by its key, ``None`` if it is nobody's.
+        admit: lets a publisher in.
+    """
+
+    async def authorise(given: str, key: str) -> BytePipe | None:
+        session = find(key)
+        if session is None or given != app:
+            return None
+        connection = FlvConnection(f"RTMP to session {session}")
+        if not await admit(session, connection):
+            return None
+        _log.info("session %s: a publisher came by RTMP", session)
+        return connection.pipe
+
+    return authorise
+
+
+class FlvConnection(MediaConnection):
+    """A publisher whose FLV comes through a pipe.
+
+    Args:
+        name: of the source, in messages.
+    """
 
     def __init__(self, name: str) -> None:
         self.pipe = BytePipe()
-        self._name = name
-
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """See ``Connection``."""
-        worker = Worker("probe")
-        try:
-            source = await worker.run(
-                lambda: MediaSource(
-                    self._name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
-                )
+        super().__init__(
+            lambda: MediaSource(
+                name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
             )
-        except BaseException:
-            self.pipe.close()
-            raise
-        finally:
-            await worker.aclose()
-        async with contextlib.aclosing(MediaConnection(source).batches()) as media:
-            async for batch in media:
-                yield batch
+        )
 
     async def aclose(self) -> None:
-        """Break the pipe."""
+        """Break the pipe; what has been read of it is still given out."""
         self.pipe.close()
 
     def status(self) -> ConnectionStatus:

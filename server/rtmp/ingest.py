@@ -17,9 +17,6 @@ from server.rtmp.protocol import Event, Media, RtmpProtocol
 
 LOG = logging.getLogger(__name__)
 
-SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
-"""For the ``MediaSource`` that reads a publication: what suffices to find out what it holds."""
-
 READ = 16 << 10
 """Bytes taken from a connection at a time."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,9 +10,8 @@ from pathlib import Path
 from server.access import same
 from server.config import Config
 from server.engines.pool import EnginePool
-from server.rtmp.byte_pipe import BytePipe
-from server.rtmp.connection import FlvConnection
-from server.rtmp.ingest import Publication, RtmpIngest
+from server.rtmp.connection import publications
+from server.rtmp.ingest import RtmpIngest
 from server.sessions.gauges import gauges
 from server.sessions.metrics import Metrics
 from server.sessions.running import OutputMaker, RunningSession
@@ -23,8 +21,6 @@ from stream.live.source import Connection
 
 APP = "live"
 """The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
-
-log = logging.getLogger(__name__)
 
 
 class Taken(UserError):
@@ -61,7 +57,8 @@ class Daemon:
         """
         serve = self.config.serve
         if serve.rtmp_port is not None:
-            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, self._publisher, self.config.rtmp)
+            authorise = publications(APP, self.find, self.admit)
+            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, authorise, self.config.rtmp)
             await self.rtmp.start()
         for values in serve.sessions:
             self.create(SessionSpec.model_validate(values))
@@ -135,27 +132,21 @@ class Daemon:
         for id_ in over[: max(0, len(over) - most)]:
             await self.remove(id_, drain=False)
 
-    def find(self, key: str) -> RunningSession | None:
-        """The session that a publisher's key belongs to; takes as long for any key."""
+    def find(self, key: str) -> str | None:
+        """Name of the session that a publisher's key belongs to; takes as long for any key."""
         found = None
         for session in self.sessions.values():
             if same(key, session.key):
-                found = session
+                found = session.id
         return found
 
-    async def admit(self, session: RunningSession, connection: Connection) -> bool:
-        """Let a publisher in, if the session waits for one."""
+    async def admit(self, name: str, connection: Connection) -> bool:
+        """Let a publisher in, if the session waits for one.
+
+        Raises:
+            KeyError: if there is no session of that name.
+        """
+        session = self.sessions[name]
         if session.spec.source != PUBLISH or session.state not in ("waiting", "starting", "live"):
             return False
         return await session.points.offer(connection)
-
-    async def _publisher(self, app: str, key: str) -> Publication | None:
-        session = self.find(key)
-        if session is None or app != APP:
-            return None
-        connection = FlvConnection(f"RTMP to session {session.id}")
-        if not await self.admit(session, connection):
-            return None
-        log.info("session %s: a publisher came by RTMP", session.id)
-        pipe: BytePipe = connection.pipe
-        return pipe

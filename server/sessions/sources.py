@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from stream.flow.worker import Worker
@@ -33,7 +32,9 @@ class PublishPoint:
         self._free.set()
 
     async def connect(self) -> Connection:
-        """The next publisher's connection."""
+        """The next publisher's connection; whoever asks for it has closed the one before."""
+        if self._offered.empty():
+            self._free.set()
         return await self._offered.get()
 
     async def offer(self, connection: Connection) -> bool:
@@ -46,22 +47,8 @@ class PublishPoint:
         if not self._free.is_set():
             return False
         self._free.clear()
-        self._offered.put_nowait(_Stay(connection, self._free.set))
+        self._offered.put_nowait(connection)
         return True
-
-
-class _Stay:
-    """A connection that says when it is over."""
-
-    def __init__(self, connection: Connection, leave: Callable[[], None]) -> None:
-        self._connection = connection
-        self._leave = leave
-        self.batches = connection.batches
-        self.status = connection.status
-
-    async def aclose(self) -> None:
-        await self._connection.aclose()
-        self._leave()
 
 
 class Pull:
@@ -91,9 +78,12 @@ class Pull:
                 log.warning("%s", error)
             else:
                 self._tried = 1
-                return MediaConnection(source, paced=self._file)
+                return self._connection(source)
             finally:
                 await worker.aclose()
+
+    def _connection(self, source: MediaSource) -> MediaConnection:
+        return MediaConnection(lambda: source, paced=self._file)
 
     def _open(self) -> MediaSource:
         if self._file:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Literal
 
 from aiortc import RTCIceServer
-from fastapi import HTTPException
 
+from server.problems import Problem
 from server.webrtc.peer import Peer
 
 Action = Literal["play", "publish"]
@@ -38,10 +38,10 @@ class Peers:
         """Set up a peer, if there is room; returns the name by which it can be ended.
 
         Raises:
-            HTTPException: 503 if there is no room.
+            Problem: 503 if there is no room.
         """
         if len(self) >= self.most:
-            raise HTTPException(503, f"there are {self.most} WebRTC peers already; try again later")
+            raise Problem(503, f"there are {self.most} WebRTC peers already; try again later")
         self._coming += 1  # counted while it is set up, or a rush would get past the limit
         try:
             peer = await make()
@@ -58,11 +58,11 @@ class Peers:
         """A peer by its name.
 
         Raises:
-            HTTPException: 404 if there is none.
+            Problem: 404 if there is none.
         """
         known = self._peers.get(name)
         if known is None or known[:2] != (session, action):
-            raise HTTPException(404, "there is no such WebRTC peer; it may have ended")
+            raise Problem(404, "there is no such WebRTC peer; it may have ended")
         return known[2]
 
     async def aclose(self) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from server.access import Admit, Authorise
+from server.problems import Problem
 from server.webrtc.ice_servers import ice_links
 from server.webrtc.peer import MAX_SDP, Peer
 from server.webrtc.peers import Action, Peers
@@ -21,32 +24,15 @@ SDP = "application/sdp"
 NOT_KEPT = {"Cache-Control": "no-store"}
 """Answers may hold credentials."""
 
+_log = logging.getLogger(__name__)
+
 Sounds = Annotated[Sequence[str], Query()]
 """``track`` in the query, as often as there are audio sections to fill."""
 
 
-class Authorise(Protocol):
-    """Decides who may do what; refuses with an ``HTTPException``."""
-
-    def __call__(self, request: Request, session: str, action: Action, /) -> None:
-        """Return if the request may ``action`` in ``session``."""
-
-
-class Ingest(Protocol):
-    """Takes a publisher for a session."""
-
-    def __call__(self, session: str, source: WhipSource, /) -> Awaitable[None]:
-        """Take the source over; it is read by the callee and closed when its peer ends.
-
-        Raises:
-            KeyError: if there is no such session.
-            HTTPException: if the session cannot take a publisher now.
-        """
-
-
 def webrtc_router(
     feeds: Callable[[str], Feed],
-    ingest: Ingest,
+    admit: Admit,
     authorise: Authorise,
     peers: Peers,
 ) -> APIRouter:
@@ -54,7 +40,7 @@ def webrtc_router(
 
     Args:
         feeds: the feed of a session; raises ``KeyError`` where there is none.
-        ingest: takes a publisher over.
+        admit: lets publishers in.
         authorise: called before anything else.
         peers: holds the peers; closed by its owner when the daemon ends.
     """
@@ -66,7 +52,7 @@ def webrtc_router(
         feed = _known(feeds, session)
         if math.isinf(feed.due(0)):
             detail = "nobody has published to the session yet: try again in a while"
-            raise HTTPException(409, detail, {"Retry-After": "2"})
+            raise Problem(409, detail, {"Retry-After": "2"})
         chosen = _chosen(feed, track)
         offer = await _offer(request)
         made: list[WhepPeer] = []
@@ -87,17 +73,19 @@ def webrtc_router(
         async def make() -> Peer:
             source = await publish(offer, ice_servers=peers.ice_servers)
             try:
-                await ingest(session, source)
+                if not await admit(session, source):
+                    raise Problem(409, f"session '{session}' takes no publisher now")
             except BaseException:
                 await source.aclose()
                 raise
+            _log.info("session %s: a publisher came by WebRTC", session)
             made.append(source)
             return source
 
         try:
             name = await peers.admit(session, "publish", make)
         except KeyError:
-            raise HTTPException(404, f"there is no session '{session}'") from None
+            raise Problem(404, f"there is no session '{session}'") from None
         return _created(request, name, made[0], peers)
 
     @router.put("/sessions/{session}/whep/{name}/track", status_code=204)
@@ -129,7 +117,7 @@ def _add_resource(
     async def options(session: str, request: Request) -> Response:
         headers = {"Accept-Post": SDP, "Allow": "OPTIONS, POST"}
         # Whoever may not come in is told how to ask, but not the credentials of a TURN server.
-        with contextlib.suppress(HTTPException):
+        with contextlib.suppress(Problem):
             authorise(request, session, action)
             _known(feeds, session)
             headers |= ice_links(peers.ice_servers) | NOT_KEPT
@@ -145,7 +133,7 @@ def _add_resource(
     async def trickle(session: str, name: str, request: Request) -> Response:
         # All our candidates are in the answer, and the peer's own checks show where it is.
         detail = "candidates are not trickled and ICE is not restarted: post a new offer"
-        raise HTTPException(405, detail, {"Allow": "DELETE, OPTIONS"})
+        raise Problem(405, detail, {"Allow": "DELETE, OPTIONS"})
 
     @router.options(resource)
     async def resource_options(session: str, name: str) -> Response:
@@ -155,23 +143,23 @@ def _add_resource(
 async def _offer(request: Request) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != SDP:
-        raise HTTPException(415, f"the offer must be {SDP}", {"Accept-Post": SDP, "Accept": SDP})
+        raise Problem(415, f"the offer must be {SDP}", {"Accept-Post": SDP, "Accept": SDP})
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MAX_SDP:
-            raise HTTPException(413, "the offer is longer than 64 KiB")
+            raise Problem(413, "the offer is longer than 64 KiB")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
-        raise HTTPException(400, "the offer is not text in UTF-8") from None
+        raise Problem(400, "the offer is not text in UTF-8") from None
 
 
 def _known(feeds: Callable[[str], Feed], session: str) -> Feed:
     try:
         return feeds(session)
     except KeyError:
-        raise HTTPException(404, f"there is no session '{session}'") from None
+        raise Problem(404, f"there is no session '{session}'") from None
 
 
 def _chosen(feed: Feed, sounds: Sequence[str]) -> Sequence[str]:
@@ -179,7 +167,7 @@ def _chosen(feed: Feed, sounds: Sequence[str]) -> Sequence[str]:
     for name in sounds:
         if name not in feed.sounds:
             known = ", ".join(feed.sounds)
-            raise HTTPException(404, f"there is no track '{name}'; there is {known}")
+            raise Problem(404, f"there is no track '{name}'; there is {known}")
     return sounds or [next((name for name in feed.tracks if name != ORIGINAL), ORIGINAL)]
 
 

@@ -15,9 +15,10 @@ from server.webrtc.rtp_clock import Alignment
 from server.webrtc.rtp_order import Lost
 from server.webrtc.rtp_pictures import CodedPicture, PictureAssembler, vp8_size
 from server.webrtc.rtp_receive import Reception
-from server.webrtc.whip_sound import CHANNELS, SoundDecoder
+from server.webrtc.whip_sound import SoundDecoder
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
+from stream.live.source import ConnectionStatus, LiveBatch
 from stream.media.annexb import AnnexB
 from stream.media.pictures import coded_size
 from stream.timeline import TICK_RATE
@@ -49,9 +50,7 @@ KEY_AGAIN = 0.5
 
 
 class WhipSource(Peer):
-    """A publisher; made by :func:`publish`."""
-
-    channels = CHANNELS
+    """A publisher, and its stay as a ``Connection``; made by :func:`publish`."""
 
     def __init__(self, ice_servers: Collection[RTCIceServer]) -> None:
         super().__init__(ice_servers)
@@ -69,6 +68,10 @@ class WhipSource(Peer):
         self._annexb = AnnexB("h264")
         self._last = -1
         self._began: float | None = None
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("whip", self.concealed)
 
     @property
     def concealed(self) -> int:
@@ -114,7 +117,7 @@ class WhipSource(Peer):
         self.ended.set()
         self._changed.set()
 
-    async def batches(self) -> AsyncGenerator[list[AudioChunk | PicturePacket], None]:
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """What the publisher sends, as it comes; ends when the publisher has gone.
 
         Sound is stereo at 48 kHz, contiguous from 0. Pictures are coded as they were sent and

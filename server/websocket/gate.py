@@ -5,62 +5,57 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from server.access import Authorise, Denied, Right
 from server.websocket.frames import (
     BAD_REQUEST,
     FORBIDDEN,
     INTERNAL,
     SUBPROTOCOL,
+    TRY_LATER,
+    UNAUTHENTICATED,
     ProtocolError,
     check_size,
 )
 
 _log = logging.getLogger(__name__)
 
-Purpose = Literal["play", "publish"]
-
 CLOSING = 2.0
 """Seconds that a peer is given to take the message that closes the connection."""
 
 
-def _anyone(websocket: WebSocket, session: str, purpose: Purpose) -> None:
+def _anyone(connection: HTTPConnection, session: str, right: Right) -> None:
     """Let everybody in."""
 
 
-def _any_origin(origin: str, host: str) -> bool:
-    return True
-
-
-def _unlimited(session: str, purpose: Purpose) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
 class Gate:
-    """The daemon's say in who connects.
+    """Who may connect.
 
-    Attributes:
-        authorise: raises ``ProtocolError`` (4401 or 4403) for those who may not.
-        allows_origin: whether pages of an origin may connect to this host; asked only where a
-            browser says one.
-        admit: entered for as long as the connection lasts; raises ``ProtocolError`` (1013)
-            where there are too many.
+    Args:
+        authorise: asked for every connection.
+        origins: those whose pages may connect, besides our own.
+        most: connections that there may be at once.
     """
 
-    authorise: Callable[[WebSocket, str, Purpose], None] = _anyone
-    allows_origin: Callable[[str, str], bool] = _any_origin
-    admit: Callable[[str, Purpose], AbstractContextManager[None]] = _unlimited
+    def __init__(
+        self,
+        authorise: Authorise = _anyone,
+        origins: Collection[str] = (),
+        most: int = 200,
+    ) -> None:
+        self._authorise = authorise
+        self._origins = origins
+        self._most = most
+        self._count = 0
 
     @asynccontextmanager
-    async def opened(
-        self, websocket: WebSocket, session: str, purpose: Purpose
-    ) -> AsyncIterator[None]:
+    async def opened(self, websocket: WebSocket, session: str, right: Right) -> AsyncIterator[None]:
         """Accept a connection and close it afterwards, with the code of what was raised.
 
         A refusal comes after the handshake: a browser shows no reason for one before it.
@@ -71,25 +66,37 @@ class Gate:
             try:
                 if offered and SUBPROTOCOL not in offered:
                     raise ProtocolError(BAD_REQUEST, f"This server speaks {SUBPROTOCOL} only")
-                origin = websocket.headers.get("origin")
-                if origin is not None and not self.allows_origin(
-                    origin, websocket.headers.get("host", "")
-                ):
-                    raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
-                self.authorise(websocket, session, purpose)
-                with self.admit(session, purpose):
+                self._check(websocket, session, right)
+                self._count += 1
+                try:
                     yield
+                finally:
+                    self._count -= 1
             except ProtocolError as error:
                 await close(websocket, error.code, error.reason)
             except WebSocketDisconnect:
                 raise
             except Exception:
-                _log.exception("%s of session %s failed", purpose, session)
+                _log.exception("%s of session %s failed", right, session)
                 await close(websocket, INTERNAL, "The server made a mistake; it is in its log")
             else:
                 await close(websocket, 1000, "")
         except WebSocketDisconnect:
             pass
+
+    def _check(self, websocket: WebSocket, session: str, right: Right) -> None:
+        origin = websocket.headers.get("origin")  # said by browsers alone
+        ours = origin is None or urlsplit(origin).netloc == websocket.headers.get("host", "")
+        if not ours and origin not in self._origins:
+            raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
+        try:
+            self._authorise(websocket, session, right)
+        except Denied as denied:
+            code = UNAUTHENTICATED if denied.status == 401 else FORBIDDEN
+            raise ProtocolError(code, denied.detail) from None
+        if self._count >= self._most:
+            detail = f"there are {self._most} clients already; try again later"
+            raise ProtocolError(TRY_LATER, detail)
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from server.access import Admit
 from server.websocket.frames import (
     BAD_REQUEST,
+    CONFLICT,
     MAX_MESSAGE,
+    NOT_FOUND,
     SUBPROTOCOL,
     ProtocolError,
     decode_frame,
@@ -24,15 +27,14 @@ from stream.timeline import TICK_RATE
 ACK_EVERY = TICK_RATE
 """Ticks of sound between two acknowledgements."""
 
-Ingest = Callable[[str, WebSocketSource], Awaitable[None]]
+_log = logging.getLogger(__name__)
 
 
-def publish_router(ingest: Ingest, gate: Gate) -> APIRouter:
+def publish_router(admit: Admit, gate: Gate) -> APIRouter:
     """The endpoint that takes sound from publishers.
 
     Args:
-        ingest: takes a session's source until it ends; its return ends the connection. Raises
-            ``ProtocolError`` if there is no such session (4404) or it has a source (4409).
+        admit: lets publishers in; one is connected until the session has let go of its source.
         gate: who may publish.
     """
     router = APIRouter()
@@ -56,7 +58,12 @@ def publish_router(ingest: Ingest, gate: Gate) -> APIRouter:
             )
             receiving = asyncio.create_task(_receive(websocket, request, source))
             try:
-                await ingest(session, source)
+                if not await admit(session, source):
+                    raise ProtocolError(CONFLICT, f"session '{session}' takes no publisher now")
+                _log.info("session %s: a publisher came by WebSocket", session)
+                await source.ended.wait()
+            except KeyError:
+                raise ProtocolError(NOT_FOUND, f"there is no session '{session[:40]}'") from None
             finally:
                 receiving.cancel()
                 await asyncio.gather(receiving, return_exceptions=True)

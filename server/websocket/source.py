@@ -1,9 +1,8 @@
-"""A publisher's frames as a live source: contiguous sound at 48 kHz, whatever the times say."""
+"""A WebSocket publisher as a connection: contiguous sound at 48 kHz, whatever its times say."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from fractions import Fraction
 from functools import partial
@@ -12,10 +11,7 @@ import av
 import av.error
 import numpy as np
 
-from server.websocket.frames import (
-    Encoding,
-    Frame,
-)
+from server.websocket.frames import Encoding, Frame
 from stream.flow.channel import Channel, Closed
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
@@ -29,20 +25,20 @@ WAITING = 64
 
 
 class WebSocketSource:
-    """Frames are pushed in by the connection, and chunks taken out by the pipeline.
+    """A publisher's stay: its socket pushes frames in, a live source takes sound out.
 
     The media timeline counts from the first frame's time. Gaps up to 10 s become silence,
     repeats are cut, longer steps either way are a clock that was restarted and are bridged.
 
     Attributes:
-        channels: of the chunks.
+        ended: set when the live source has let go of it.
         position: media time just after what has been taken, ticks.
         repaired: gaps filled, repeats cut and clock restarts bridged so far.
         corrupt: Opus packets that could not be decoded so far; they are silence.
     """
 
     def __init__(self, encoding: Encoding) -> None:
-        self.channels = encoding.channels
+        self.ended = asyncio.Event()
         self.position = self.repaired = self.corrupt = 0
         self._frames = Channel[Frame](WAITING)
         self._sound = _PublishedSound(encoding)
@@ -59,8 +55,17 @@ class WebSocketSource:
         """End the source after what was handed in."""
         self._frames.close()
 
-    async def batches(self) -> AsyncGenerator[list[AudioChunk], None]:
-        """Yield contiguous chunks of shape ``(n, channels)`` until the publisher has left."""
+    async def aclose(self) -> None:
+        """Take no more of it; the publisher is sent away."""
+        await self.finish()
+        self.ended.set()
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        return ConnectionStatus("websocket")
+
+    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
+        """See ``Connection``."""
         worker = Worker("ws-publish")
         try:
             async for frame in self._frames:
@@ -69,8 +74,7 @@ class WebSocketSource:
                 if batch:
                     self.position = batch[-1].end
                     yield batch
-            batch = await worker.run(self._sound.flush)
-            if batch:
+            if batch := await worker.run(self._sound.flush):
                 self.position = batch[-1].end
                 yield batch
         finally:
@@ -114,10 +118,10 @@ class _PublishedSound:
         if frame.time is not None:
             sound.time_base = TICK
             sound.pts = frame.time
-        return list(self._track.add(sound, offset))
+        return [_stereo(chunk) for chunk in self._track.add(sound, offset)]
 
     def flush(self) -> list[AudioChunk]:
-        return list(self._track.flush())
+        return [_stereo(chunk) for chunk in self._track.flush()]
 
     def _decoded(self, frame: Frame) -> Samples:
         channels = self._encoding.channels
@@ -147,33 +151,6 @@ def _opus_decoder(layout: str) -> av.AudioCodecContext:
     return decoder
 
 
-class SocketConnection:
-    """A publisher by WebSocket as a connection.
-
-    Args:
-        source: of its frames.
-    """
-
-    def __init__(self, source: WebSocketSource) -> None:
-        self._source = source
-        self.ended = asyncio.Event()
-        """Set when the session has let go of it."""
-
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """See ``Connection``."""
-        async with contextlib.aclosing(self._source.batches()) as media:
-            async for chunks in media:
-                yield [AudioChunk(c.start, _stereo(c.samples)) for c in chunks]
-
-    async def aclose(self) -> None:
-        """Take no more of it; its connection ends."""
-        await self._source.finish()
-        self.ended.set()
-
-    def status(self) -> ConnectionStatus:
-        """See ``Connection``."""
-        return ConnectionStatus("websocket")
-
-
-def _stereo(samples: Samples) -> Samples:
-    return np.repeat(samples, CHANNELS, axis=1) if samples.shape[1] == 1 else samples[:, :CHANNELS]
+def _stereo(chunk: AudioChunk) -> AudioChunk:
+    mono = chunk.samples.shape[1] == 1
+    return AudioChunk(chunk.start, np.repeat(chunk.samples, CHANNELS, axis=1)) if mono else chunk

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from stream.clock.playout_clock import PlayoutClock
+from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
 from stream.media.pictures import SoundAndPicture
-from stream.media.reading import batches
+from stream.media.reading import batched
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
 
@@ -119,29 +120,20 @@ class LiveSource:
             self.connections += 1
             self._connection = connection
             try:
-                async with contextlib.aclosing(self._one(connection)) as media:
-                    async for batch in media:
-                        if batch:
-                            yield batch
+                async with contextlib.aclosing(connection.batches()) as media:
+                    head = await self._burst(media)
+                    shift = self._shift(head)
+                    for batch in head:
+                        yield self._moved(batch, shift)
+                    while (batch_ := await self._or_end(anext(media, None))) is not None:
+                        if moved := self._moved(batch_, shift):
+                            yield moved
             except Exception as error:
                 log.warning("the source broke off: %s", error or type(error).__name__)
             finally:
                 self._connection = None
                 self._concealed += connection.status().concealed
                 await connection.aclose()
-
-    async def _one(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
-        async with contextlib.aclosing(connection.batches()) as media:
-            head = await self._burst(media)
-            end = max((item.end for batch in head for item in batch), default=0)
-            shift = 0
-            if self.connections > 1:
-                now = self._clock.arriving(asyncio.get_running_loop().time())
-                shift = max(now - end, self._sound_end, self._picture_end)
-            for batch in head:
-                yield self._moved(batch, shift)
-            while (batch_ := await self._or_end(anext(media, None))) is not None:
-                yield self._moved(batch_, shift)
 
     async def _burst(self, media: AsyncGenerator[LiveBatch, None]) -> list[LiveBatch]:
         """What a connection delivers at once at its beginning: its last moment is now."""
@@ -159,6 +151,14 @@ class LiveSource:
             if len(head) > 1 and asyncio.get_running_loop().time() - began > PAUSE:
                 break
         return head
+
+    def _shift(self, head: list[LiveBatch]) -> int:
+        """Ticks from a connection's timeline to the source's; ``head`` ends now."""
+        if self.connections == 1:
+            return 0
+        end = max((item.end for batch in head for item in batch), default=0)
+        now = self._clock.arriving(asyncio.get_running_loop().time())
+        return max(now - end, self._sound_end, self._picture_end)
 
     def _moved(self, batch: LiveBatch, shift: int) -> LiveBatch:
         moved: list[AudioChunk | PicturePacket] = []
@@ -198,19 +198,21 @@ class MediaConnection:
     """A connection made of whatever FFmpeg reads.
 
     Args:
-        source: opened, with ``layout=LAYOUT``; it is closed once it was read.
+        open_source: returns a source with ``layout=LAYOUT``; called in the thread that reads the
+            source, and closes it afterwards.
         paced: hold a file back to one media second a second.
     """
 
-    def __init__(self, source: MediaSource, *, paced: bool = False) -> None:
-        self._source = source
+    def __init__(self, open_source: Callable[[], MediaSource], *, paced: bool = False) -> None:
+        self._open_source = open_source
         self._paced = paced
         self._left = False
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """See ``Connection``."""
         loop = asyncio.get_running_loop()
-        media = batches(SoundAndPicture(self._source), SPAN, close=True)
+        worker = Worker("source")
+        media = worker.stream(self._read)
         zero: float | None = None
         try:
             async for batch in media:
@@ -222,7 +224,9 @@ class MediaConnection:
                     await asyncio.sleep(max(0.0, zero + end - loop.time()))
                 yield batch
         finally:
+            await self.aclose()  # a read under way would hold the thread
             await media.aclose()
+            await worker.aclose()
 
     async def aclose(self) -> None:
         """Read no further."""
@@ -231,3 +235,6 @@ class MediaConnection:
     def status(self) -> ConnectionStatus:
         """See ``Connection``."""
         return ConnectionStatus("pull")
+
+    def _read(self) -> Iterator[LiveBatch]:
+        return batched(SoundAndPicture(self._open_source()), SPAN, close=True)

@@ -31,7 +31,7 @@ async def batches(
     where it hangs in the network.
     """
     worker = Worker("source")
-    reading = worker.stream(lambda: _batches(source, span, close=close))
+    reading = worker.stream(lambda: batched(source, span, close=close))
     try:
         async for items in reading:
             yield items
@@ -40,8 +40,8 @@ async def batches(
         await worker.aclose()
 
 
-def _batches(source: Media[Item], span: int, *, close: bool) -> Iterator[list[Item]]:
-    """Batch items to cross threads less often."""
+def batched(source: Media[Item], span: int, *, close: bool) -> Iterator[list[Item]]:
+    """Lists of about ``span`` ticks, to cross threads less often; see `batches`."""
     batch: list[Item] = []
     begin: int | None = None
     try:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.requests import HTTPConnection
 
+from server.access import Right
 from server.hls.output import HlsOutput
-from server.hls.routes import hls_routes
+from server.hls.routes import hls_router
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
 from tests.helpers.chromium import Page, chromium, needs_chromium
@@ -65,10 +67,10 @@ async def look(page: Page) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def served(folder: Path) -> AsyncIterator[str]:
-    async def anyone(request: Request) -> None: ...
+    def anyone(request: HTTPConnection, session: str, right: Right) -> None: ...
 
     app = FastAPI()
-    app.include_router(hls_routes(lambda _: folder, anyone))
+    app.include_router(hls_router(lambda _: folder, anyone))
     app.add_api_route("/", lambda: HTMLResponse(PAGE))
     app.add_api_route("/hls.min.js", lambda: FileResponse(WEB / "hls.min.js"))
     config = uvicorn.Config(app, port=0, log_level="warning", ws="none", lifespan="off")

@@ -19,6 +19,7 @@ from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from server.webrtc.whip import WhipSource
 from stream.live.feed import Feed
+from stream.live.source import Connection
 from stream.timeline import TICK_RATE
 from tests.helpers.chromium import Page, chromium, needs_chromium
 from tests.helpers.feeds import file_feed
@@ -90,13 +91,15 @@ class Site:
         self.published: list[WhipSource] = []
         self.app = FastAPI()
         self.app.include_router(
-            webrtc_router({"s": feed}.__getitem__, self.ingest, lambda *_: None, self.peers)
+            webrtc_router({"s": feed}.__getitem__, self.admit, lambda *_: None, self.peers)
         )
         self.app.get("/", response_class=HTMLResponse)(lambda: PAGE)
         self.url = ""
 
-    async def ingest(self, session: str, source: WhipSource) -> None:
-        self.published.append(source)
+    async def admit(self, session: str, connection: Connection) -> bool:
+        assert isinstance(connection, WhipSource)
+        self.published.append(connection)
+        return True
 
 
 @contextlib.asynccontextmanager

@@ -69,7 +69,7 @@ async def test_a_browser_hears_the_same_and_sees_why_it_is_refused(tmp_path: Pat
         async def heard(request: Request) -> None:
             reported.set_result(json.loads(await request.body()))
 
-        gate = Gate(allows_origin=lambda origin, host: not origins.append(origin))  # type: ignore[func-returns-value]
+        gate = Gate(lambda connection, *_: origins.append(connection.headers["origin"]))
         async with file_feed(path, delay=1, speed=2) as feed:
             programmes = Programmes({"live": feed}.__getitem__)
             async with serving(page, listen_router(programmes, gate)) as url:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from server.rtmp.byte_pipe import BytePipe
-from server.rtmp.ingest import SOURCE_OPTIONS, Authorise, RtmpIngest, RtmpOptions
+from server.rtmp.connection import SOURCE_OPTIONS
+from server.rtmp.ingest import Authorise, RtmpIngest, RtmpOptions
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
 from stream.media.source import MediaSource, SourceError

@@ -4,22 +4,24 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 
+from server.access import Right
 from server.hls.files import put
-from server.hls.routes import content_type, hls_routes
+from server.hls.routes import content_type, hls_router
 
 
-async def anyone(request: Request) -> None:
+def anyone(request: HTTPConnection, session: str, right: Right) -> None:
     if request.query_params.get("token") == "wrong":
         raise HTTPException(403, "this session is not for you")
 
 
 def get(folder: Path, path: str, method: str = "GET", **headers: str) -> httpx.Response:
     app = FastAPI()
-    app.include_router(hls_routes(lambda session: {"one": folder}[session], anyone))
+    app.include_router(hls_router(lambda session: {"one": folder}[session], anyone))
 
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(app)
@@ -55,7 +57,7 @@ def test_playlists_are_fresh_and_segments_for_ever(folder: Path) -> None:
 
 async def test_a_playlist_that_grows_meanwhile_is_whole(folder: Path) -> None:
     app = FastAPI()
-    app.include_router(hls_routes(lambda _: folder, anyone))
+    app.include_router(hls_router(lambda _: folder, anyone))
     config = uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

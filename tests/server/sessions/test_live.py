@@ -84,7 +84,7 @@ class Stalling:
 
 
 def _file(clip: Clip) -> MediaConnection:
-    return MediaConnection(MediaSource(str(clip.path), layout=LAYOUT), paced=True)
+    return MediaConnection(lambda: MediaSource(str(clip.path), layout=LAYOUT), paced=True)
 
 
 async def _watch(
@@ -341,7 +341,7 @@ async def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     )  # fmt: skip
 
     async def again() -> Connection:
-        return MediaConnection(MediaSource(str(other), layout=LAYOUT), paced=True)
+        return MediaConnection(lambda: MediaSource(str(other), layout=LAYOUT), paced=True)
 
     seen = await _watch([_now(_file(clip)), again])
     assert seen.fates() == ["on_time"] * 6

@@ -7,18 +7,20 @@ import sys
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 
 from server import problems
+from server.access import Denied, Right
 from server.webrtc.ice_servers import ice_links, ice_server
-from server.webrtc.peers import Action, Peers
+from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
-from server.webrtc.whip import WhipSource
 from stream.flow.broadcast import Broadcast
 from stream.frames import AudioChunk
 from stream.live.feed import Feed
+from stream.live.source import Connection
 from tests.helpers.rtc import Viewer, nothing_left
 
 STUN = "stun:stun.example.net"
@@ -96,16 +98,16 @@ async def test_only_who_may_come_in_is_told_credentials() -> None:
     # Nothing answers there: it is about who is told.
     peers = Peers(ice_servers=[ice_server(STUN), ice_server(TURN)])
 
-    def authorise(request: Request, session: str, action: Action) -> None:
-        if request.headers.get("authorization") != MAY["authorization"]:
-            raise HTTPException(401, f"may not {action}")
+    def authorise(connection: HTTPConnection, session: str, right: Right) -> None:
+        if connection.headers.get("authorization") != MAY["authorization"]:
+            raise Denied(401, f"may not {right}")
 
-    async def ingest(session: str, source: WhipSource) -> None:
+    async def admit(session: str, connection: Connection) -> bool:
         raise AssertionError("nobody publishes")
 
     app = FastAPI()
     problems.install(app)
-    app.include_router(webrtc_router({"s": feed}.__getitem__, ingest, authorise, peers))
+    app.include_router(webrtc_router({"s": feed}.__getitem__, admit, authorise, peers))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://livedub") as http:
         for path in ("whep", "whip"):

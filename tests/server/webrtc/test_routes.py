@@ -7,14 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from server import problems
-from server.webrtc.peers import Action, Peers
+from server.access import Denied, Right
+from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from server.webrtc.whep import WhepPeer
 from server.webrtc.whip import WhipSource
 from stream.live.feed import Feed
+from stream.live.source import Connection
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import Publisher, Viewer, flashes, nothing_left, until
 
@@ -38,18 +41,20 @@ class Daemon:
         app = FastAPI()
         problems.install(app)
         app.include_router(
-            webrtc_router({"s": feed}.__getitem__, self.ingest, self.authorise, self.peers)
+            webrtc_router({"s": feed}.__getitem__, self.admit, self.authorise, self.peers)
         )
         transport = httpx.ASGITransport(app)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://livedub")
 
-    async def ingest(self, session: str, source: WhipSource) -> None:
+    async def admit(self, session: str, connection: Connection) -> bool:
         {"s": 0}[session]
-        self.published.append(source)
+        assert isinstance(connection, WhipSource)
+        self.published.append(connection)
+        return True
 
-    def authorise(self, request: Request, session: str, action: Action) -> None:
-        if request.headers.get("authorization") == "Bearer wrong":
-            raise HTTPException(401, "wrong token", {"WWW-Authenticate": "Bearer"})
+    def authorise(self, connection: HTTPConnection, session: str, right: Right) -> None:
+        if connection.headers.get("authorization") == "Bearer wrong":
+            raise Denied(401, "wrong token")
 
 
 @contextlib.asynccontextmanager

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.client import connect
 
-from server.websocket.frames import Frame, ProtocolError, encode_frame
+from server.websocket.frames import Frame, encode_frame
 from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
-from server.websocket.source import WebSocketSource
+from stream.frames import AudioChunk
+from stream.live.source import Connection
 from tests.helpers.feeds import file_feed
 from tests.helpers.ws_server import serving, talk
 
@@ -60,15 +61,26 @@ addresses = st.tuples(
 )
 
 
-async def _ingest(session: str, source: WebSocketSource) -> None:
+_taking: set[asyncio.Task[None]] = set()
+
+
+async def _admit(session: str, connection: Connection) -> bool:
     if session != "live":
-        raise ProtocolError(4404, "There is no such session")
-    async with contextlib.aclosing(source.batches()) as batches:
+        raise KeyError(session)
+    task = asyncio.create_task(_take(connection))
+    _taking.add(task)
+    task.add_done_callback(_taking.discard)
+    return True
+
+
+async def _take(connection: Connection) -> None:
+    async with contextlib.aclosing(connection.batches()) as batches:
         at = 0
         async for batch in batches:
             for chunk in batch:
-                assert chunk.start == at
+                assert isinstance(chunk, AudioChunk) and chunk.start == at
                 at = chunk.end
+    await connection.aclose()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +93,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     async def run() -> None:
         async with file_feed(path) as feed:
             programmes = Programmes({"live": feed}.__getitem__)
-            routers = listen_router(programmes, Gate()), publish_router(_ingest, Gate())
+            routers = listen_router(programmes, Gate()), publish_router(_admit, Gate())
             async with serving(*routers) as address:
                 urls.append(address)
                 stop.append((asyncio.get_running_loop(), asyncio.Event()))

@@ -15,13 +15,13 @@ from server.websocket.frames import (
     SUBPROTOCOL,
     Encoding,
     Frame,
-    ProtocolError,
     encode_frame,
 )
 from server.websocket.gate import Gate
 from server.websocket.publish import publish_router
 from server.websocket.source import WebSocketSource
 from stream.frames import AudioChunk
+from stream.live.source import Connection
 from stream.timeline import TICK_RATE
 from tests.helpers.ws_server import serving
 
@@ -38,17 +38,22 @@ class Session:
         self.done = asyncio.Event()
         self.pace = 0.0
 
-    async def ingest(self, session: str, source: WebSocketSource) -> None:
-        if session != "live":
-            raise ProtocolError(4404, f"There is no session '{session}'")
+    async def admit(self, session: str, connection: Connection) -> bool:
+        {"live": self}[session]
         if self.source is not None:
-            raise ProtocolError(4409, "The session has a publisher already")
-        self.source = source
+            return False
+        assert isinstance(connection, WebSocketSource)
+        self.source = connection
+        self.taking = asyncio.create_task(self._take(connection))
+        return True
+
+    async def _take(self, source: WebSocketSource) -> None:
         async with contextlib.aclosing(source.batches()) as batches:
             async for batch in batches:
-                self.chunks += batch
+                self.chunks += [item for item in batch if isinstance(item, AudioChunk)]
                 await asyncio.sleep(self.pace)
         self.done.set()
+        await source.aclose()
 
     def sound(self) -> NDArray[np.float32]:
         """Everything taken, having checked that it is contiguous."""
@@ -64,7 +69,7 @@ class Session:
 async def publishing(query: str, **options: Any) -> AsyncIterator[tuple[ClientConnection, Session]]:
     session = Session()
     async with (
-        serving(publish_router(session.ingest, Gate())) as url,
+        serving(publish_router(session.admit, Gate())) as url,
         connect(
             f"{url}/sessions/live/publish?{query}",
             subprotocols=[SUBPROTOCOL],
@@ -235,7 +240,7 @@ async def test_nonsense_closes_the_connection_with_a_reason(sent: str | bytes, c
 
 async def test_a_second_publisher_and_an_unknown_session_are_refused() -> None:
     session = Session()
-    async with serving(publish_router(session.ingest, Gate())) as url:
+    async with serving(publish_router(session.admit, Gate())) as url:
         async with connect(f"{url}/sessions/live/publish") as first:
             await first.recv()
             for name, code in (("live", 4409), ("dead", 4404)):

@@ -1,29 +1,21 @@
 """Who may not listen, and what is said to them."""
 
-import contextlib
-
 import pytest
-from starlette.websockets import WebSocket
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from server.websocket.frames import ProtocolError
-from server.websocket.gate import Gate, Purpose
+from server.access import Denied, Right
+from server.websocket.gate import Gate
 from tests.helpers.ws_air import closed, on_air
 
 
-def _guard(websocket: WebSocket, session: str, purpose: Purpose) -> None:
-    token = websocket.query_params.get("token")
+def _guard(connection: HTTPConnection, session: str, right: Right) -> None:
+    token = connection.query_params.get("token")
     if token is None:
-        raise ProtocolError(4401, "A token is needed")
+        raise Denied(401, "A token is needed")
     if token != "secret":
-        raise ProtocolError(4403, f"This token may not {purpose} {session}")
-
-
-@contextlib.contextmanager
-def _full(session: str, purpose: Purpose):  # type: ignore[no-untyped-def]
-    raise ProtocolError(1013, "There are too many listeners")
-    yield
+        raise Denied(403, f"This token may not {right} {session}")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +36,7 @@ async def test_refusals_have_a_code_and_a_reason(spoken, path: str, code: int, r
 
 
 async def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  # type: ignore[no-untyped-def]
-    gate = Gate(allows_origin=lambda origin, host: origin == "https://good.example")
+    gate = Gate(origins=["https://good.example"])
     async with on_air(spoken[0], gate=gate) as (url, programmes, _):
         address = f"{url}/sessions/live/listen"
         refused = await closed(address, origin="https://evil.example")
@@ -56,9 +48,14 @@ async def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  
         for sent, code in ((b"x", 1003), ("{", 4400), ('{"type":"end"}', 4400), ("[]", 4400)):
             assert (await closed(address, sent=sent))[0] == code
         assert (await closed(address, sent="x" * 70_000))[0] == 1009
-    async with on_air(spoken[0], gate=Gate(admit=_full)) as (url, _, _):
-        refused = await closed(f"{url}/sessions/live/listen")
-        assert refused == (1013, "There are too many listeners")
+    async with on_air(spoken[0], gate=Gate(most=1)) as (url, _, _):
+        address = f"{url}/sessions/live/listen"
+        async with connect(address) as client:
+            await client.recv()
+            refused = await closed(address)
+            assert refused == (1013, "there are 1 clients already; try again later")
+        async with connect(address) as client:
+            assert "hello" in str(await client.recv())
 
 
 @pytest.mark.parametrize(
