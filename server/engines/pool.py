@@ -162,4 +162,6 @@ async def _all(
         for task in (a, b, c):
             task.cancel()
         raise
+    for task in (a, b, c):
+        task.exception()  # asyncio logs what nobody has looked at, with a traceback
     return a.result(), b.result(), c.result()

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import os
 from types import SimpleNamespace
 
@@ -8,7 +9,9 @@ import pytest
 import server.engines.shared
 from server.config import load
 from server.engines.options import options_of
+from server.engines.pool import EnginePool
 from server.engines.shared import FAULTS, SharedEngine
+from stages.base import EngineError
 
 
 async def _nothing() -> None:
@@ -53,3 +56,23 @@ def test_an_engine_gets_no_more_threads_than_cores(
     config = load(assignments=["asr.threads=2"], environment={})
     for kind in ("asr", "mt", "tts"):
         assert options_of(kind, config)[1]["threads"] == threads
+
+
+def test_of_several_engines_that_cannot_be_loaded_one_is_reported_and_none_logged() -> None:
+    logged: list[object] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: logged.append(told))
+        pool = EnginePool()
+        # Neither Bergamot nor eSpeak NG knows the language.
+        config = load(
+            assignments=["languages.target=xx", "tts.engine=espeak"],
+            environment={},
+        )
+        with pytest.raises(EngineError, match="cannot turn 'en' into 'xx'"):
+            await pool.lane(config, "file")
+        await pool.aclose()
+
+    asyncio.run(run())
+    gc.collect()
+    assert not logged
