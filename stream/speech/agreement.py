@@ -19,12 +19,6 @@ from stream.frames import Word, letters
 GUARD_S = 0.3
 """A single hypothesis is not relied on this close to the end of its audio."""
 
-ECHO_S = 0.35
-"""Words this soon after a cut that repeat those before it are an echo of it."""
-
-LONGEST_ECHO = 4
-"""Words."""
-
 
 class LocalAgreement:
     """Hypotheses of one utterance after another, and how much of the newest is stable.
@@ -40,7 +34,6 @@ class LocalAgreement:
             raise ValueError(f"at least one hypothesis must agree, not {n}")
         self._earlier: deque[list[str]] = deque(maxlen=n - 1)
         self._needed = n
-        self._taken: list[Word] = []
         self.words: list[Word] = []
         """The newest hypothesis of what was not taken yet."""
         self.stable = 0
@@ -55,7 +48,7 @@ class LocalAgreement:
         """
         if self.words or self._earlier:
             self._earlier.append(_spelt(self.words))
-        self.words = list(words[self._echo(words) :])
+        self.words = list(words)
         if self._needed == 1:
             reliable = [word.end <= until - GUARD_S for word in self.words]
             self.stable = reliable.index(False) if False in reliable else len(reliable)
@@ -67,7 +60,6 @@ class LocalAgreement:
     def take(self, count: int) -> list[Word]:
         """The first ``count`` words, which go on their way and come back no more."""
         taken, self.words = self.words[:count], self.words[count:]
-        self._taken = [*self._taken, *taken][-LONGEST_ECHO:]
         if self.stable >= count:
             for earlier in self._earlier:
                 del earlier[:count]
@@ -79,21 +71,8 @@ class LocalAgreement:
     def reset(self) -> None:
         """Speech ended; the next hypothesis is of another utterance."""
         self._earlier.clear()
-        self._taken = []
         self.words = []
         self.stable = 0
-
-    def _echo(self, words: Sequence[Word]) -> int:
-        """How many words at the beginning repeat what was taken: a cut inside the last one."""
-        if not self._taken:
-            return 0
-        cut, taken = self._taken[-1].end, _spelt(self._taken)
-        for length in range(min(len(words), len(taken)), 0, -1):
-            if words[length - 1].end > cut + ECHO_S:
-                continue
-            if _spelt(words[:length]) == taken[-length:]:
-                return length
-        return 0
 
 
 def _spelt(words: Sequence[Word]) -> list[str]:

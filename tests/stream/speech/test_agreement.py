@@ -39,22 +39,6 @@ def test_a_single_hypothesis_is_trusted_but_for_its_end() -> None:
     assert agreement.stable == sum(word.end <= 1.1 - GUARD_S for word in words) == 2
 
 
-def test_the_echo_of_a_cut_is_dropped() -> None:
-    agreement = LocalAgreement(2)
-    agreement.push(said("to the ferry"), 0.9)
-    agreement.take(3)
-    agreement.push([Word("Ferry.", 0.9, 1.1, 0.5), *said("my name", 1.1)], 1.7)
-    assert written(agreement.words) == "my name"
-
-
-def test_a_word_said_twice_is_no_echo() -> None:
-    agreement = LocalAgreement(2)
-    agreement.push(said("oh no"), 0.6)
-    agreement.take(2)
-    agreement.push([Word("no", 0.9, 1.2, 0.9), *said("never", 1.2)], 1.7)
-    assert written(agreement.words) == "no never"
-
-
 def test_the_next_utterance_begins_afresh() -> None:
     agreement = LocalAgreement(2)
     agreement.push(said("one"), 0.3)
