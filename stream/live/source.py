@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -43,12 +43,12 @@ class ConnectionStatus:
     """One connection at one moment.
 
     Attributes:
-        transport: how its media comes.
+        transport: how its media comes, by the name of the protocol.
         concealed: ticks of sound made up so far for packets that were lost (packet loss
             concealment).
     """
 
-    transport: Literal["rtmp", "whip", "websocket", "pull"]
+    transport: str
     concealed: int = 0
 
 
