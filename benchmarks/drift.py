@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from scipy.stats import theilslopes
 
 from server.evaluation.isochrony import PAUSE, onset_errors
-from server.evaluation.measure import BREATH, Heard, listen
+from server.evaluation.measure import BREATH, SpeechPair, detect_speech
 from stream.intervals import merge
 from stream.timeline import TICK_RATE
 
@@ -49,9 +49,9 @@ def main() -> None:
              "--report", str(report)],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        heard = listen(clip, dubbed)
+        pair = detect_speech(clip, dubbed)
         summary = json.loads(report.read_text())["summary"]
-    times, errors = onsets(heard)
+    times, errors = onsets(pair)
     edges = np.linspace(0, options.minutes, PARTS + 1)
     parts = [errors[(times >= a) & (times < b)] for a, b in pairwise(edges)]
     for (first, last), part in zip(pairwise(edges), parts, strict=True):
@@ -64,17 +64,17 @@ def main() -> None:
             )
     slope, _, low, high = theilslopes(errors, times / 60)
     print(f"slope {slope:+.1f} ms an hour (95 %: {low:+.1f} to {high:+.1f})")
-    print(f"picture: at most {heard.picture_shift} ms from its own time")
+    print(f"picture: at most {pair.picture_shift} ms from its own time")
     shown = ("on_time_rate", "utterances", "late", "dropped", "failed", "isochrony", "peak_rss_mb")
     print(", ".join(f"{name} {summary[name]}" for name in shown))
     medians = [np.median(part) if len(part) else np.nan for part in parts]
     draw(options.picture, times, errors, edges, medians)
 
 
-def onsets(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
+def onsets(pair: SpeechPair) -> tuple[np.ndarray, np.ndarray]:
     """When utterances begin, minutes, and how much later their dubs do, ms."""
-    source = merge(heard.source, PAUSE)
-    errors = onset_errors(source, merge(heard.dub, BREATH))
+    source = merge(pair.source, PAUSE)
+    errors = onset_errors(source, merge(pair.dub, BREATH))
     pairs = [
         (utterance.start / TICK_RATE / 60, error)
         for utterance, error in zip(source, errors, strict=True)

@@ -12,9 +12,9 @@ from stream.frames import SPEECH_RATE, Samples
 FRAME = SPEECH_RATE // 100
 """Samples in one verdict, 10 ms."""
 
-_WINDOW = 10  # frames, 100 ms: longer than a pitch period, shorter than a syllable
+_WINDOW_FRAMES = 10  # 100 ms: longer than a pitch period, shorter than a syllable
 _COHERENT = 0.6
-_REACH = SPEECH_RATE // 10
+_REACH = SPEECH_RATE // 10  # samples
 
 
 def bed_gain(dubbed: Samples, original: Samples) -> NDArray[np.float32]:
@@ -39,7 +39,7 @@ def bed_gain(dubbed: Samples, original: Samples) -> NDArray[np.float32]:
     def energy(a: Samples, b: Samples) -> NDArray[np.float64]:
         products = np.einsum("nk,nk->n", a.reshape(-1, FRAME), b.reshape(-1, FRAME))
         smooth: NDArray[np.float64] = uniform_filter1d(
-            products.astype(np.float64), _WINDOW, mode="constant"
+            products.astype(np.float64), _WINDOW_FRAMES, mode="constant"
         )
         return smooth
 
@@ -59,7 +59,7 @@ def _aligned(original: Samples, dubbed: Samples) -> Samples:
     ours = dubbed[_REACH : length - _REACH]
     match = np.abs(correlate(original[:length], ours, "valid", "fft"))
     lag = int(np.argmax(match)) - _REACH
-    # Without the original in it, a dub has no peak worth believing.
+    # Without the original in it, a dub has no peak that can be trusted.
     if match.max() < 8 * np.median(match):
         return original
     return original[lag:] if lag >= 0 else np.pad(original, (-lag, 0))

@@ -29,7 +29,7 @@ from stream.media.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
 MOST_COLUMNS = 4
-"""Systems beside each other that a terminal has room for."""
+"""Systems for which a terminal has room side by side."""
 
 HEADLINES = ("bleu", "wer", "first_dub", "on_time", "lost", "isochrony", "onset_error", "cpu")
 
@@ -39,7 +39,7 @@ _NEEDED = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
 def run_eval(options: argparse.Namespace, console: Console) -> int:
     """Evaluate, or compare two reports; exit status 0."""
     require_evaluation()
-    # Ended either way, the dubbing process under way ends too.
+    # Either signal also ends the dubbing process under way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.manifest[0] == Path("compare"):
         from server.evaluation.compare import run_compare
@@ -64,10 +64,10 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
 
 
 def require_evaluation() -> None:
-    """Raise one sentence if a package is missing.
+    """Check that the packages of the evaluation are installed.
 
     Raises:
-        UserError: naming what to install.
+        UserError: if one is missing, with what to install.
     """
     if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise UserError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
@@ -80,7 +80,7 @@ def evaluate(
     listener: Listener | None,
     console: Console,
 ) -> Evaluation:
-    """Run every clip through every system and score what came out."""
+    """Run every clip through every system and score the results."""
     began = os.getloadavg()[0]
     languages = manifest.source, manifest.target
     runs: list[Run] = []

@@ -2,7 +2,7 @@
 
 Paired bootstrap. P. Koehn: Statistical Significance Tests for Machine Translation Evaluation.
 EMNLP 2004, https://aclanthology.org/W04-3250. Segments (or clips) that both systems dubbed are
-drawn with replacement, the same for both, and each metric is made anew from what was drawn.
+drawn with replacement, the same for both, and each metric is recomputed from every draw.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from stream.errors import UserError
 
 DRAWS = 1000
 _SEED = 12345
-_FEWEST = 5
-"""Units below which an interval would say nothing."""
+_FEWEST_UNITS = 5
+"""With fewer, an interval would be meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Difference:
 
     Attributes:
         metric: its name in the registry.
-        a: over the units that both have.
-        b: the same.
+        a: value of A over the units that both have.
+        b: value of B.
         low: 2.5th percentile of the differences B less A, or ``None`` with too few units.
         high: 97.5th percentile.
-        p: two-sided: twice the share of draws on the other side of none, at most 1.
-        units: how many.
-        better: ``A``, ``B``, or empty where the interval holds no difference.
+        p: two-sided: twice the share of draws with the opposite sign, at most 1.
+        units: their number.
+        better: ``A``, ``B``, or empty where the interval includes 0.
     """
 
     metric: str
@@ -101,7 +101,7 @@ def compare(a: Run, b: Run, draws: int = DRAWS) -> list[Difference]:
         ours, theirs = pooled(metric.pool, mine), pooled(metric.pool, other)
         if ours is None or theirs is None:
             continue
-        gaps = _resampled(metric.pool, mine, other, draws) if len(pairs) >= _FEWEST else None
+        gaps = _resampled(metric.pool, mine, other, draws) if len(pairs) >= _FEWEST_UNITS else None
         if gaps is None or not len(gaps):
             found.append(Difference(name, ours, theirs, None, None, None, len(pairs), ""))
             continue
@@ -186,8 +186,8 @@ def _page(differences: Sequence[Difference], a: Run, b: Run, names: tuple[str, .
         f"{a.system} and {b.system} compared",
         [
             f"<p>A: {escape(names[0])} ({escape(a.system)}). B: {escape(names[1])} "
-            f"({escape(b.system)}). Paired bootstrap, {DRAWS} draws (Koehn 2004); better only "
-            "where the 95 % interval leaves out no difference.</p>",
+            f"({escape(b.system)}). Paired bootstrap, {DRAWS} draws (Koehn 2004). One is called "
+            "better only where the 95 % interval excludes 0.</p>",
             "<table><tr><th>figure<th>unit<th>A<th>B<th>B - A, 95 %<th>p<th>n<th>better</tr>"
             f"{rows}</table>",
             figure("Differences with 95 % intervals", intervals(scaled)) if scaled else "",

@@ -18,9 +18,9 @@ from stream.timeline import Interval, seconds, ticks
 
 
 def heard_words(utterance: Spoken, delay: float) -> Iterator[tuple[str, float]]:
-    """Each word of a dub and when it has been heard to its end, in seconds of source time.
+    """Each word of a dub and when the viewer has heard its end, in seconds of source time.
 
-    Words share the dub's time by their letters.
+    The dub's time is divided among its words in proportion to their length.
     """
     if utterance.dub is None:
         return
@@ -93,7 +93,7 @@ def stream_lags(
     rows: list[list[float]] = []
     cuts = resegment([word for word, _ in heard], references)
     for segment, reference, cut in zip(segments, references, cuts, strict=True):
-        # A word that comes before its segment does not count as being early.
+        # A word heard before its segment starts does not count as early.
         delays = [max(0.0, end - seconds(segment.start)) for _, end in heard[cut]]
         length = seconds(segment.duration)
         count = len(reference.split())

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-TOKEN = 0.3
-"""Seconds of speech that count as one token in `average_token_delay` (Kano et al.)."""
+TOKEN_S = 0.3
+"""Length of speech that counts as one token in `average_token_delay` (Kano et al.)."""
 
 
 def average_lagging(
@@ -81,7 +81,7 @@ class TokenChunk:
     target: tuple[float, ...]
 
 
-def speech_tokens(start: float, end: float, length: float = TOKEN) -> tuple[float, ...]:
+def speech_tokens(start: float, end: float, length: float = TOKEN_S) -> tuple[float, ...]:
     """End times of the tokens in a stretch of speech: pieces of ``length`` and a rest."""
     count = max(0, int((end - start) / length + 1e-9))
     ends = [start + length * (index + 1) for index in range(count)]

@@ -1,4 +1,4 @@
-"""A recogniser that listens to the dub: what is not understood was not well spoken."""
+"""Intelligibility: a recogniser transcribes the dub, and its errors are counted."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from server.evaluation.words import word_edits
 from stages.registry import create
 from stream.frames import SPEECH_RATE, Samples
 
-_BEFORE, _AFTER = 0.1, 0.2
-"""Seconds of sound around a dub that the recogniser hears too."""
+_BEFORE_S, _AFTER_S = 0.1, 0.2
+"""Sound around a dub that is given to the recogniser as well."""
 
 
 class Listener:
-    """Hears dubs in one language.
+    """Transcribes dubs in one language.
 
     Args:
         language: of the dub, ISO 639-1.
-        model: a Whisper model that knows it; see ``asr.model``.
+        model: a Whisper model for that language; see ``asr.model``.
 
     Raises:
-        EngineError: if the model cannot be had or does not know the language.
+        EngineError: if the model cannot be loaded or does not know the language.
     """
 
     def __init__(self, language: str, model: str) -> None:
@@ -32,19 +32,19 @@ class Listener:
     def edits(
         self, dub: Samples, utterances: Sequence[Spoken]
     ) -> Iterator[tuple[Spoken, tuple[int, int]]]:
-        """For each utterance that was dubbed its word edits and its words.
+        """Word edits and number of words of each utterance that was dubbed.
 
         Args:
             dub: the dubbed track, mono at ``SPEECH_RATE``, shape ``(n,)``.
-            utterances: with the times at which they are heard.
+            utterances: with their times in the dubbed track.
         """
         for utterance in utterances:
             if utterance.dub is None:
                 continue
-            start = max(0, round((utterance.dub[0] - _BEFORE) * SPEECH_RATE))
-            piece = dub[start : round((utterance.dub[1] + _AFTER) * SPEECH_RATE)]
-            heard = asyncio.run(self._recogniser.recognise(piece[: 30 * SPEECH_RATE]))
-            yield utterance, word_edits(utterance.translation, heard.text, self._language)
+            start = max(0, round((utterance.dub[0] - _BEFORE_S) * SPEECH_RATE))
+            piece = dub[start : round((utterance.dub[1] + _AFTER_S) * SPEECH_RATE)]
+            transcript = asyncio.run(self._recogniser.recognise(piece[: 30 * SPEECH_RATE]))
+            yield utterance, word_edits(utterance.translation, transcript.text, self._language)
 
     def close(self) -> None:
         """Free the model."""

@@ -64,7 +64,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpeechPair:
     """An original and its dub, and where speech is in both.
 
     Attributes:
@@ -91,12 +91,12 @@ class Heard:
         return 1000 * seconds(int(np.abs(shift).max()))
 
 
-def listen(
+def detect_speech(
     original: Path,
     dubbed: Path,
     original_track: int | None = None,
     dubbed_track: int | None = None,
-) -> Heard:
+) -> SpeechPair:
     """Find the speech in a dub and in its original.
 
     Args:
@@ -112,7 +112,7 @@ def listen(
     theirs = read_soundtrack(dubbed, dubbed_track)
     gain = bed_gain(theirs.samples, ours.samples)
     dub = _speech(_without(theirs.samples, ~np.isnan(gain)))
-    return Heard(ours, theirs, _speech(ours.samples), dub, _runs(gain > FULL_LEVEL))
+    return SpeechPair(ours, theirs, _speech(ours.samples), dub, _runs(gain > FULL_LEVEL))
 
 
 def run_measure(
@@ -150,8 +150,8 @@ def measure_files(
     Raises:
         SoundtrackError: if either has no sound to measure.
     """
-    heard = listen(original, dubbed, original_track, dubbed_track)
-    ours, theirs, source, dub = heard.original, heard.dubbed, heard.source, heard.dub
+    pair = detect_speech(original, dubbed, original_track, dubbed_track)
+    ours, theirs, source, dub = pair.original, pair.dubbed, pair.source, pair.dub
     # A dub may fill the pause before the next utterance, so its own pauses can be shorter.
     errors = onset_errors(merge(source, PAUSE), merge(dub, BREATH))
     matched = np.abs([error for error in errors if error is not None])
@@ -164,7 +164,7 @@ def measure_files(
         onset_error_p95_ms=round(float(np.percentile(matched, 95)), 1) if len(matched) else None,
         onsets_matched=round(len(matched) / len(errors), 4) if errors else None,
         not_dubbed=round(
-            duration(intersection(source, heard.untouched)) / max(duration(source), 1), 4
+            duration(intersection(source, pair.untouched)) / max(duration(source), 1), 4
         ),
         speaking_rate_ratio=round(rates[1] / rates[0], 3) if rates[0] and rates[1] else None,
         loudness_original_lufs=loud[0],
@@ -201,7 +201,7 @@ def _runs(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[Interval]:
 
 
 def loudness(audio: Samples, speech: list[Interval]) -> float | None:
-    """Loudness of speech alone, LUFS, or ``None`` where there is none to be heard."""
+    """Loudness of speech alone, LUFS, or ``None`` where there is none to be pair."""
     pieces = (audio[i.start // TICKS_PER_SAMPLE : i.end // TICKS_PER_SAMPLE] for i in speech)
     lufs = pooled_loudness(pieces, SPEECH_RATE)
     return round(lufs, 2) if math.isfinite(lufs) else None

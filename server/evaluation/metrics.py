@@ -16,7 +16,7 @@ from server.evaluation.translation_scores import bleu_of, chrf_of
 
 
 class Pool(StrEnum):
-    """How the rows of all units become one figure."""
+    """How the rows of all units are combined into one figure."""
 
     RATIO = "sum of the first over sum of the second"
     MEAN = "mean"
@@ -29,7 +29,7 @@ class Pool(StrEnum):
 
 
 class Unit(StrEnum):
-    """What is drawn, with replacement, when a confidence interval is made."""
+    """What is drawn, with replacement, to estimate a confidence interval."""
 
     SEGMENT = "segment"
     CLIP = "clip"
@@ -46,9 +46,9 @@ class Metric:
         best: ``higher``, ``lower``, or the ideal value.
         definition: what is measured.
         source: paper or standard that defines it.
-        pool: how rows become one figure.
+        pool: how rows are combined.
         per: what one row belongs to.
-        live: whether it exists at live pace only.
+        live: whether it is defined at live pace only.
     """
 
     title: str
@@ -218,7 +218,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )  # fmt: skip
 
 Row = Sequence[float]
-"""What one unit adds to one metric; its meaning is the pool's."""
+"""What one unit adds to one metric; the pool defines its meaning."""
 
 
 def pooled(pool: Pool, rows: Sequence[Row]) -> float | None:
@@ -245,7 +245,7 @@ def pooled(pool: Pool, rows: Sequence[Row]) -> float | None:
 
 
 def shown(value: float | None) -> str:
-    """A figure with as many digits as it can bear."""
+    """A figure with three significant digits or so."""
     if value is None:
         return "-"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2

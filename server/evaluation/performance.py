@@ -1,4 +1,4 @@
-"""What a system made of one clip: livedub, the baseline, or anybody else's."""
+"""How a system dubbed one clip: livedub, the baseline, or any other."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Performance(BaseModel):
 
 
 def of_report(report: Report) -> Performance:
-    """A run of livedub as its report tells it."""
+    """A run of livedub, from its report."""
     summary = report.summary
     return Performance(
         utterances=[

@@ -27,7 +27,7 @@ COLOURS = {
 
 
 def require_matplotlib() -> None:
-    """Raise one sentence if there is nothing to draw with.
+    """Check that plots can be drawn.
 
     Raises:
         EngineError: if matplotlib is not installed.

@@ -92,12 +92,12 @@ def _quality(runs: Sequence[Run]) -> str | None:
 
 
 def _shares(runs: Sequence[Run], name: str, label: str, limit: float) -> str | None:
-    told = [(run, [v for row in run.rows.get(name, []) for v in row]) for run in runs]
-    told = [(run, values) for run, values in told if values]
-    if not told:
+    known = [(run, [v for row in run.rows.get(name, []) for v in row]) for run in runs]
+    known = [(run, values) for run, values in known if values]
+    if not known:
         return None
     figure, axis = _figure()
-    for colour, (run, values) in zip(_colours(len(told)), told, strict=True):
+    for colour, (run, values) in zip(_colours(len(known)), known, strict=True):
         # Segments without a dub count as never within it.
         total = max(len(values), sum(bool(row) for row in run.rows["isochrony"]))
         shares = np.arange(1, len(values) + 1) / total
@@ -108,13 +108,13 @@ def _shares(runs: Sequence[Run], name: str, label: str, limit: float) -> str | N
 
 
 def _tempos(runs: Sequence[Run]) -> str | None:
-    told = [run for run in runs if run.tempos]
-    if not told:
+    known = [run for run in runs if run.tempos]
+    if not known:
         return None
     figure, axis = _figure()
-    tempos = [run.tempos for run in told]
+    tempos = [run.tempos for run in known]
     edges = np.linspace(min(map(min, tempos)) - 0.01, max(map(max, tempos)) + 0.01, 24)
-    axis.hist(tempos, edges.tolist(), label=[r.system for r in told], color=_colours(len(told)))
+    axis.hist(tempos, edges.tolist(), label=[r.system for r in known], color=_colours(len(known)))
     axis.axvline(1.25, color="#404040", linestyle="--", linewidth=0.8)
     axis.set(xlabel="tempo", ylabel="dubs")
     axis.legend(frameon=False)
@@ -123,12 +123,12 @@ def _tempos(runs: Sequence[Run]) -> str | None:
 
 def _rates(runs: Sequence[Run]) -> str | None:
     values = [[v for row in run.rows.get("rate_ratio", []) for v in row] for run in runs]
-    told = [(run.system, v) for run, v in zip(runs, values, strict=True) if v]
-    if not told:
+    known = [(run.system, v) for run, v in zip(runs, values, strict=True) if v]
+    if not known:
         return None
     figure, axis = _figure()
-    axis.boxplot([v for _, v in told], orientation="horizontal", whis=(5, 95))
-    axis.set_yticks(range(1, len(told) + 1), [name for name, _ in told])
+    axis.boxplot([v for _, v in known], orientation="horizontal", whis=(5, 95))
+    axis.set_yticks(range(1, len(known) + 1), [name for name, _ in known])
     axis.axvline(1, color="#404040", linewidth=0.8)
     axis.set_xlabel("syllables a second, dub over source")
     return _svg(figure)

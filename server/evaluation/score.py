@@ -13,7 +13,7 @@ from server.evaluation.isochrony import offset_errors, onset_errors
 from server.evaluation.lag import segment_lags, stream_lags
 from server.evaluation.listener import Listener
 from server.evaluation.manifest import Clip
-from server.evaluation.measure import BREATH, Heard, listen, loudness
+from server.evaluation.measure import BREATH, SpeechPair, detect_speech, loudness
 from server.evaluation.metrics import METRICS, Unit
 from server.evaluation.performance import Performance, Spoken
 from server.evaluation.report import FAST
@@ -30,12 +30,12 @@ Rows = dict[str, list[list[float]]]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One clip's rows, and what it takes to look at them.
+    """One clip's rows, and the texts and figures for its plots.
 
     Attributes:
         rows: by metric.
         sources: reference transcript of each segment.
-        hypotheses: what was heard of each segment's translation.
+        hypotheses: what was pair of each segment's translation.
         references: reference translation of each segment.
         tempos: tempo of each dub, for the plot.
         onsets: onset errors, ms, for the plot.
@@ -57,24 +57,24 @@ def score_clip(
     """Score one clip.
 
     Args:
-        clip: with what is known of it.
+        clip: with its references.
         dubbed: the media file that a system made.
-        performance: what the system says of it.
+        performance: the system's own record of it.
         languages: of the source and of the dub.
-        listener: hears the dub; ``None`` where there is no recogniser for its language.
+        listener: transcribes the dub; ``None`` if there is no recogniser for its language.
     """
-    heard = listen(clip.media, dubbed)
-    windows = _windows(clip, max(heard.original.audio_end, heard.dubbed.audio_end))
+    pair = detect_speech(clip.media, dubbed)
+    windows = _windows(clip, max(pair.original.audio_end, pair.dubbed.audio_end))
     rows: Rows = {
         name: [[] for _ in windows] if metric.per is Unit.SEGMENT else [[]]
         for name, metric in METRICS.items()
     }
     utterances = sorted(performance.utterances, key=lambda u: u.slot)
     _score_fates(rows, utterances, windows)
-    _score_timing(rows, clip, heard, windows)
-    _score_cost(rows, heard, performance)
+    _score_timing(rows, clip, pair, windows)
+    _score_cost(rows, pair, performance)
     if listener is not None:
-        for unit, edits in listener.edits(heard.dubbed.samples, utterances):
+        for unit, edits in listener.edits(pair.dubbed.samples, utterances):
             _add(rows["dub_wer"], _unit_of(unit, windows), edits)
     scored = _score_texts(rows, clip, utterances, languages)
     if performance.delay is not None and clip.timed:
@@ -94,7 +94,7 @@ def _timed(clip: Clip) -> list[Interval]:
 
 
 def _windows(clip: Clip, end: int) -> list[Interval]:
-    """The clip's time shared out among its segments: each has it until the next begins."""
+    """The clip's time divided among its segments: each lasts until the next begins."""
     starts = [0, *(i.start for i in _timed(clip)[1:])]
     return [Interval(a, max(a, b)) for a, b in pairwise([*starts, max(end, starts[-1] + 1)])]
 
@@ -125,25 +125,25 @@ def _score_fates(rows: Rows, utterances: Sequence[Spoken], windows: Sequence[Int
             rows["first_dub"][unit].append(utterance.ready)
 
 
-def _score_timing(rows: Rows, clip: Clip, heard: Heard, windows: Sequence[Interval]) -> None:
-    silences = pauses(heard.source)
+def _score_timing(rows: Rows, clip: Clip, pair: SpeechPair, windows: Sequence[Interval]) -> None:
+    silences = pauses(pair.source)
     for unit, window in enumerate(windows):
-        source, dub = intersection(heard.source, [window]), intersection(heard.dub, [window])
+        source, dub = intersection(pair.source, [window]), intersection(pair.dub, [window])
         both = duration(intersection(source, dub))
         rows["isochrony"][unit] = [float(both), float(duration(source) + duration(dub) - both)]
         quiet = intersection(silences, [window])
         kept = duration(quiet) - duration(intersection(quiet, dub))
         rows["pauses"][unit] = [float(kept), float(duration(quiet))]
         rates = (
-            speaking_rate(heard.original.samples, source),
-            speaking_rate(heard.dubbed.samples, dub),
+            speaking_rate(pair.original.samples, source),
+            speaking_rate(pair.dubbed.samples, dub),
         )
         if rates[0] and rates[1]:
             rows["rate_ratio"][unit] = [rates[1] / rates[0]]
             rows["rate_variation"][unit] = [rates[1]]
-    # What is known to be said when is better than what a detector hears.
-    said = _timed(clip) or merge(heard.source, TICK_RATE // 2)
-    dub = merge(heard.dub, BREATH)
+    # Reference times are better than those of a voice activity detector.
+    said = _timed(clip) or merge(pair.source, TICK_RATE // 2)
+    dub = merge(pair.dub, BREATH)
     for names, errors in (
         (("onset_error", "onset_error_p95"), onset_errors(said, dub)),
         (("offset_error",), offset_errors(said, dub)),
@@ -154,12 +154,12 @@ def _score_timing(rows: Rows, clip: Clip, heard: Heard, windows: Sequence[Interv
                     rows[name][index if clip.timed else 0].append(error)
 
 
-def _score_cost(rows: Rows, heard: Heard, performance: Performance) -> None:
-    ours, theirs = heard.original, heard.dubbed
-    loud = loudness(ours.samples, heard.source), loudness(theirs.samples, heard.dub)
+def _score_cost(rows: Rows, pair: SpeechPair, performance: Performance) -> None:
+    ours, theirs = pair.original, pair.dubbed
+    loud = loudness(ours.samples, pair.source), loudness(theirs.samples, pair.dub)
     if loud[0] is not None and loud[1] is not None:
         rows["loudness"] = [[loud[1] - loud[0]]]
-    if (shift := heard.picture_shift) is not None:
+    if (shift := pair.picture_shift) is not None:
         rows["picture_shift"] = [[shift]]
     if performance.media_s and performance.cpu_s is not None:
         rows["cpu"] = [[performance.cpu_s, performance.media_s]]

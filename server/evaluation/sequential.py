@@ -1,9 +1,8 @@
 """The baseline: the same models one after the other, as a plain script would run them.
 
-Whisper hears the whole file, each of its segments is translated and spoken, and the pieces are
-laid where Whisper says that the segments begin, or after the piece before where that is too
-long. Nothing is fitted, nothing is cut. Writes the dub alone, 16-bit WAV, and a
-`Performance` as JSON.
+Whisper transcribes the whole file, each of its segments is translated and synthesised, and the
+speech is placed at the start of its segment, or after the speech before it if that is still going
+on. Nothing is fitted or cut. Writes the dub alone, as 16-bit WAV, and a `Performance` as JSON.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     Args:
         media: to be dubbed.
         out: a WAV to write.
-        config: names the models; nothing else of it is heeded.
+        config: names the models; the rest of it is ignored.
     """
     from faster_whisper import WhisperModel
 

@@ -74,7 +74,7 @@ class HlsOutput:
         self._failure: str | None = None
 
     def status(self) -> OutputStatus:
-        """See ``Output``; what is missed is what the disk was too slow for."""
+        """See ``Output``; it misses what the disk was too slow for."""
         state: OutputState = "ended" if self._done.is_set() else "running"
         return OutputStatus(
             "hls",

@@ -1,4 +1,4 @@
-"""The HTTP side of the daemon: sessions, health, metrics, and the doors to each session."""
+"""The HTTP side of the daemon: sessions, health, metrics, and the ways into each session."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SECURITY = {
 
 
 KEPT_ENDED = 16
-"""Sessions that have ended and can still be looked at."""
+"""How many ended sessions can still be inspected."""
 
 
 class Created(BaseModel):
-    """A session that was created, with what its owner alone may know."""
+    """A session that was created, with its secrets."""
 
     id: str
     key: str
@@ -46,13 +46,13 @@ class Created(BaseModel):
 
 
 def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
-    """The application for a daemon that was started; whoever started it closes it.
+    """The application for a running daemon; whoever started the daemon closes it.
 
     Args:
         daemon: whose sessions it shows.
-        routers: further doors to the sessions.
+        routers: further ways into the sessions.
     """
-    # Its documentation comes from here and not from a content network: there may be no way out.
+    # The API's documentation is served from here, not from a CDN: there may be no internet access.
     app = FastAPIOffline(
         title="livedub",
         description="Live dubbing: create sessions, publish into them, watch them.",
@@ -89,11 +89,11 @@ def _sessions(daemon: Daemon) -> APIRouter:
 
     @router.post("", status_code=201, responses={409: {}, 422: {}, 503: {}})
     async def create_session(spec: SessionSpec, request: Request, response: Response) -> Created:
-        """Start a session; only this answer shows its key."""
+        """Start a session; only this response shows its key."""
         permit(daemon, request, "control", None)
         serve = daemon.config.serve
         if not daemon.ready:
-            raise Problem(503, "the daemon is ending and takes no more sessions")
+            raise Problem(503, "the daemon is shutting down and accepts no more sessions")
         await daemon.forget(KEPT_ENDED)
         if daemon.running >= serve.max_sessions:
             raise Problem(503, f"there are {serve.max_sessions} sessions already: end one first")
@@ -120,7 +120,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
 
     @router.delete("/{id}", status_code=204, responses={404: {}})
     async def end_session(id: str, request: Request, drain: bool = True) -> None:
-        """End a session; with ``drain`` what has come is dubbed and played first."""
+        """End a session; with ``drain``, everything received so far is dubbed and played first."""
         permit(daemon, request, "control", None)
         find(daemon, id)
         await daemon.remove(id, drain=drain)
@@ -133,14 +133,14 @@ def _operation(daemon: Daemon) -> APIRouter:
 
     @router.get("/healthz")
     async def alive() -> dict[str, str]:
-        """The process answers."""
+        """The process is alive."""
         return {"status": "ok"}
 
     @router.get("/readyz", responses={503: {}})
     async def ready() -> dict[str, str]:
-        """The daemon takes sessions."""
+        """The daemon accepts sessions."""
         if not daemon.ready:
-            raise Problem(503, "the daemon is starting or ending")
+            raise Problem(503, "the daemon is starting or shutting down")
         return {"status": "ready"}
 
     @router.get("/metrics", response_class=Response)

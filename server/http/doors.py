@@ -21,16 +21,16 @@ from stream.live.feed import Feed
 
 
 class Doors:
-    """What leads from HTTP and WebSocket into the sessions of a daemon.
+    """The ways from HTTP and WebSocket into the sessions of a daemon.
 
-    Each protocol is told no more of a session than who may do what in it (``Authorise``), how to
-    bring a publisher (``Admit``), and the feed.
+    A protocol knows no more of a session than who may do what in it (``Authorise``), how to admit
+    a publisher (``Admit``), and its feed.
 
     Args:
         daemon: whose sessions these are.
 
     Raises:
-        ValueError: for an ICE server that is none.
+        ValueError: for an invalid ICE server.
     """
 
     def __init__(self, daemon: Daemon) -> None:
@@ -47,7 +47,7 @@ class Doors:
         ]
 
     async def aclose(self) -> None:
-        """Send everybody away."""
+        """Disconnect everybody."""
         await self._programmes.aclose()
         await self._peers.aclose()
 

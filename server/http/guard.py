@@ -1,4 +1,4 @@
-"""What every route asks first: is there such a session, and may the client do this?"""
+"""What every route checks first: does the session exist, and may the client do this?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def find(daemon: Daemon, id_: str) -> RunningSession:
     """The session of that name.
 
     Raises:
-        Problem: 404, if there is none.
+        Problem: 404, if it does not exist.
     """
     session = daemon.sessions.get(id_)
     if session is None:
@@ -23,9 +23,9 @@ def find(daemon: Daemon, id_: str) -> RunningSession:
 
 
 def permit(daemon: Daemon, request: Request, right: Right, session: RunningSession | None) -> None:
-    """Let a request pass.
+    """Check that a request is authorised.
 
     Raises:
-        Denied: if it may not.
+        Denied: if it is not.
     """
     check(request, right, session, daemon.config.serve.token)

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 class Push:
     """Pushes until the feed ends, reconnecting whenever the server goes away.
 
-    To be made in the feed's event loop. A stream starts, and restarts, with a keyframe. What a slow
+    Create it in the feed's event loop. A stream starts, and restarts, with a keyframe. What a slow
     server does not take within 10 s is dropped, up to the next keyframe.
 
     Args:
@@ -80,7 +80,7 @@ class Push:
         self._broke_at = 0.0
 
     def status(self) -> OutputStatus:
-        """See ``Output``; what is missed was not taken, or fell into a broken connection."""
+        """See ``Output``; it misses what the server did not take or was not there for."""
         state: OutputState = "running" if self._failure is None else "retrying"
         return OutputStatus(
             "push",
@@ -94,7 +94,7 @@ class Push:
 
     @property
     def connected(self) -> bool:
-        """Whether a server takes the stream."""
+        """Whether a server has accepted the stream."""
         return self._link is not None and self._link.established
 
     async def run(self) -> None:
@@ -131,7 +131,7 @@ class Push:
         for run in _runs(self._carried(batch.pictures)):
             self._seen = run[-1].time
             if run[0].format != self._coded and self._link is not None and run[0].key:
-                # A running stream cannot change what its pictures are: it begins anew.
+                # A running stream cannot change its codec parameters, so it is restarted.
                 await self._link.finish()
                 self._link = None
                 self._retry_at = 0.0
@@ -165,7 +165,7 @@ class Push:
             await link.kill()
 
     async def _open(self, pictures: list[PicturePacket], packets: list[AacPacket]) -> bool:
-        """Open a connection if one may be opened and there is something to begin with."""
+        """Open a connection if it is time to and there is something to start with."""
         loop = asyncio.get_running_loop()
         key = next((at for at, one in enumerate(pictures) if one.key), None)
         if loop.time() < self._retry_at:
@@ -182,7 +182,7 @@ class Push:
         return True
 
     def _established(self, link: PushLink) -> None:
-        """A server takes the stream: only now is an earlier failure over."""
+        """A server has accepted the stream: only now is an earlier failure over."""
         if link is not self._link or self._failure is None:
             return
         self._reconnects += 1

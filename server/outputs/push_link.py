@@ -1,4 +1,4 @@
-"""One connection of a push: the process that holds it, and what it says when it ends."""
+"""One connection of a push: the process that holds it, and its reason for ending."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STALLED_S = 10.0
 
 
 class LinkError(LivedubError):
-    """The connection is of no more use; the message says why."""
+    """The connection is unusable; the message says why."""
 
 
 class PushLink:
@@ -25,7 +25,7 @@ class PushLink:
         url: where it goes.
         zero: media time at which its stream begins, ticks.
         opened: event-loop time.
-        on_established: called once a server has taken the beginning of the stream.
+        on_established: called once the server has accepted the beginning of the stream.
 
     Attributes:
         established: whether it has.
@@ -44,7 +44,7 @@ class PushLink:
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self, first: bytes) -> None:
-        """Start the process and hand it its first record."""
+        """Start the process and send it its first record."""
         path = os.pathsep.join(one for one in sys.path if one)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -53,7 +53,7 @@ class PushLink:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us: what was handed over is still to be sent
+            start_new_session=True,  # Ctrl-C is for us: what was handed over must still be sent
             env={**os.environ, "PYTHONPATH": path},
         )
         self._reading = asyncio.create_task(self._read(self._process))
@@ -61,7 +61,7 @@ class PushLink:
         self._process.stdin.write(first)
 
     async def write(self, data: bytes) -> None:
-        """Hand data over, waiting while the server takes none.
+        """Send data, waiting while the server takes none.
 
         Raises:
             LinkError: if the connection broke, or nothing moves.
@@ -81,7 +81,7 @@ class PushLink:
             raise LinkError(self._reason()) from None
 
     async def finish(self) -> None:
-        """Let what was handed over be written, then end."""
+        """Let everything sent so far be written, then end."""
         assert self._process is not None and self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
             self._process.stdin.close()

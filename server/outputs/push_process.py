@@ -2,8 +2,8 @@
 
 FFmpeg's network protocols cannot be interrupted while a server takes nothing, and a thread cannot
 be ended from outside. A process can. It reads records from its standard input and ends with it. One
-byte on its standard output says that the server has taken the beginning of the stream, one sentence
-on its standard error why it ends early.
+byte on its standard output says that the server has accepted the beginning of the stream, one
+sentence on its standard error why it ends early.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LAST_S = 10
 _PICTURE, _SOUND = False, True
 
 _OPTIONS = {"flush_packets": "1", "max_interleave_delta": "500000"}
-"""A live stream waits for no buffer, nor for a picture that has stalled."""
+"""A live stream waits neither for a full buffer nor for a picture that has stalled."""
 
 _FORMAT_OPTIONS = {"flv": {"flvflags": "no_duration_filesize"}}
 
@@ -38,7 +38,7 @@ _FORMAT_OPTIONS = {"flv": {"flvflags": "no_duration_filesize"}}
 def hello(
     url: str, container: str, picture: PictureFormat | None, sound: SoundTrack, zero: int
 ) -> bytes:
-    """The first record: what will come, and the media time that becomes the stream's zero."""
+    """The first record: the format of what follows, and the media time that becomes zero."""
     shown = None
     if picture is not None:
         shown = {**asdict(picture), "extradata": b64encode(picture.extradata).decode()}
@@ -62,7 +62,7 @@ def push(source: BinaryIO, established: Callable[[], object]) -> None:
 
     Args:
         source: of records.
-        established: called once the server has taken the first of them.
+        established: called once the server has accepted the first of them.
 
     Raises:
         MuxerError: if the server cannot be reached or goes away.
@@ -80,7 +80,7 @@ def push(source: BinaryIO, established: Callable[[], object]) -> None:
         zero=what["zero"],
         options={**_OPTIONS, **_FORMAT_OPTIONS.get(what["container"], {})},
     )
-    begun = False
+    confirmed = False
     while len(head := source.read(_RECORD.size)) == _RECORD.size:
         is_sound, time, shown, key, length = _RECORD.unpack(head)
         data = source.read(length)
@@ -88,8 +88,8 @@ def push(source: BinaryIO, established: Callable[[], object]) -> None:
             muxer.write_sound(0, AacPacket(time, data))
         elif coded is not None:
             muxer.write_picture(PicturePacket(coded, time, shown, bool(key), data), 0)
-        if not begun:
-            begun = True
+        if not confirmed:
+            confirmed = True
             established()
     signal.alarm(LAST_S)
     muxer.close()

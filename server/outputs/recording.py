@@ -1,4 +1,4 @@
-"""A session recorded into one file, playable at every moment of its making."""
+"""A session recorded into one file, playable at any moment while it is being written."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _OPTIONS = {
 }
 
 PATIENCE = 2 * TICK_RATE
-"""How long a recording waits for the first picture, ticks."""
+"""Ticks for which a recording waits for the first picture."""
 
 _log = logging.getLogger(__name__)
 
 
 class Recording:
-    """Records until the feed ends; made before the feed starts, in its event loop.
+    """Records until the feed ends; create it before the feed starts, in its event loop.
 
-    The file appears under its own name at the end; until then, and if the process is killed, it
-    is ``.NAME.part.SUFFIX`` beside it. Where the picture's coding changes, or a picture comes to
-    what was sound alone, recording goes on in ``NAME-2.SUFFIX`` and so on. A disk that fails ends
-    the recording with one sentence in the log; what was written until then keeps its name.
+    The file gets its name at the end; until then, and if the process is killed, it is
+    ``.NAME.part.SUFFIX`` beside it. If the picture's codec parameters change, or a picture joins
+    what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on. A failing disk
+    ends the recording with one sentence in the log; what was written until then gets its name.
 
     Args:
         feed: the session.
-        path: ``.mp4`` or ``.mkv``; its folder is made if it does not exist.
-        tracks: in their order in the file; the first is the default one. By default the dubs,
+        path: ``.mp4`` or ``.mkv``; its folder is created if necessary.
+        tracks: in the order of the file; the first is marked as default. If ``None``, the dubs,
             then the original.
         languages: ISO 639-1 code and title by track.
 
@@ -84,7 +84,7 @@ class Recording:
         self._failure: str | None = None
 
     def status(self) -> OutputStatus:
-        """See ``Output``; what is missed is what the disk was too slow for."""
+        """See ``Output``; it misses what the disk was too slow for."""
         state: OutputState = "ended" if self._done.is_set() else "running"
         return OutputStatus(
             "recording",
@@ -158,38 +158,38 @@ class _Writer:
         self.files: list[Path] = []
 
     def make_folder(self) -> None:
-        """Find out at once, not with the first picture, that there is no place for files."""
+        """Create the folder, so that a bad one is noticed now and not with the first picture."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, batch: Batch) -> None:
-        """Write what was published."""
+        """Write a batch."""
         sound = {name: [*self._early[name], *blocks] for name, blocks in batch.sound.items()}
         self._early = {name: [] for name in self._sounds}
         for picture in batch.pictures:
             if picture.key and (self._muxer is None or picture.format != self._coded):
-                self._hear(sound, until=picture.shown)
+                self._encode(sound, until=picture.shown)
                 self._end_file()
                 self._begin_file(picture.format, picture.shown)
             self._show(picture)
         if self._muxer is None:
-            self._wait(sound)
+            self._hold(sound)
         else:
-            self._hear(sound)
+            self._encode(sound)
 
     def finish(self) -> None:
         """Write the rest and give the file its name."""
         if self._muxer is None and (starts := [b[0].start for b in self._early.values() if b]):
             self._begin_file(None, max(starts))
-            self._hear(self._early)
+            self._encode(self._early)
         self._end_file()
 
-    def _wait(self, sound: dict[str, list[AudioChunk]]) -> None:
-        """Keep sound until a picture comes or must no longer be waited for."""
+    def _hold(self, sound: dict[str, list[AudioChunk]]) -> None:
+        """Keep sound until a picture arrives or the wait for one is over."""
         starts = [blocks[0].start for blocks in sound.values() if blocks]
         ends = [blocks[-1].end for blocks in sound.values() if blocks]
         if starts and min(ends) - max(starts) >= PATIENCE:
             self._begin_file(None, max(starts))
-            self._hear(sound)
+            self._encode(sound)
         else:
             self._early = sound
 
@@ -225,7 +225,7 @@ class _Writer:
         if held is not None:
             self._muxer.write_picture(held, picture.time - held.time)
 
-    def _hear(self, sound: dict[str, list[AudioChunk]], until: int | None = None) -> None:
+    def _encode(self, sound: dict[str, list[AudioChunk]], until: int | None = None) -> None:
         """Encode what lies before ``until`` and leave the rest in ``sound``."""
         for name, blocks in sound.items():
             at = len(blocks)

@@ -24,7 +24,7 @@ APP = "live"
 
 
 class Taken(UserError):
-    """A session's name or key is another's; the message says which."""
+    """A session's name or key is in use already; the message says which."""
 
 
 class Daemon:
@@ -32,7 +32,7 @@ class Daemon:
 
     Args:
         config: checked.
-        outputs: makes what a session feeds beside its viewers.
+        outputs: creates a session's outputs.
     """
 
     def __init__(self, config: Config, outputs: OutputMaker = lambda *_: ()) -> None:
@@ -41,7 +41,7 @@ class Daemon:
         self.pool = EnginePool(self.metrics.restarted)
         self.sessions: dict[str, RunningSession] = {}
         self.ready = False
-        """Whether the daemon takes sessions."""
+        """Whether the daemon accepts sessions."""
         self.rtmp: RtmpIngest | None = None
         self._outputs = outputs
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -53,7 +53,7 @@ class Daemon:
 
         Raises:
             OSError: if the RTMP port cannot be listened on.
-            SpecError: if a configured session cannot be.
+            SpecError: if a configured session is invalid.
         """
         serve = self.config.serve
         if serve.rtmp_port is not None:
@@ -65,7 +65,7 @@ class Daemon:
         self.ready = True
 
     async def aclose(self) -> None:
-        """Take nothing new, let every session play out, then end what is left."""
+        """Accept nothing new, let every session play out, then end the rest."""
         self.ready = False
         for session in self.sessions.values():
             await session.drain()
@@ -85,8 +85,8 @@ class Daemon:
         """Start a session.
 
         Raises:
-            SpecError: if it cannot be as asked.
-            Taken: if there is one of that name or key.
+            SpecError: if it cannot be created as asked.
+            Taken: if its name or key is in use.
         """
         if spec.id in self.sessions:
             raise Taken(f"there is a session '{spec.id}' already")
@@ -105,7 +105,7 @@ class Daemon:
         """End a session and forget it.
 
         Raises:
-            KeyError: if there is none of that name.
+            KeyError: if there is no session of that name.
         """
         session = self.sessions[id_]
         if drain:
@@ -133,7 +133,7 @@ class Daemon:
             await self.remove(id_, drain=False)
 
     def find(self, key: str) -> str | None:
-        """Name of the session that a publisher's key belongs to; takes as long for any key."""
+        """Name of the session that a publisher's key belongs to, in the same time for any key."""
         found = None
         for session in self.sessions.values():
             if same(key, session.key):

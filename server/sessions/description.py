@@ -18,17 +18,16 @@ class OutputDescription(BaseModel):
     kind: Literal["hls", "push", "recording"]
     target: str = Field(description="A file's name, or scheme and host of a server.")
     state: OutputState = Field(
-        description="`retrying` while a broken connection is opened again, `failed` if the output "
-        "ended for good before the session."
+        description="`retrying` while it reconnects, `failed` if it ended before the session."
     )
     failure: str | None = Field(description="Why it is retrying or has failed, in one sentence.")
     reconnects: int = Field(description="Times that a broken connection was re-established.")
-    missed_s: float = Field(description="Sound of the session that the output does not hold.")
+    missed_s: float = Field(description="Seconds of the session's sound that the output lacks.")
     missed_pictures: int = Field(description="Pictures dropped because it was too slow.")
 
     @classmethod
     def of(cls, status: OutputStatus) -> OutputDescription:
-        """From what the output itself tells."""
+        """From the output's own status."""
         return cls(
             kind=status.kind,
             target=status.target,
@@ -49,18 +48,19 @@ class SessionDescription(BaseModel):
     source: Literal["publish", "pull"]
     language: str
     tracks: list[str]
-    connected: bool = Field(description="Whether its source is there now.")
+    connected: bool = Field(description="Whether its source is connected now.")
     connections: int = Field(description="Publishers so far.")
     transport: str | None = Field(
         default=None,
-        description="How media comes now: `rtmp`, `whip`, `websocket`, `pull`, or nothing.",
+        description="How media arrives now: `rtmp`, `whip`, `websocket`, `pull`, or null.",
     )
     concealed_s: float = Field(
-        default=0.0, description="Sound made up for lost packets, on all connections so far."
+        default=0.0,
+        description="Seconds of sound synthesised for lost packets, on all connections so far.",
     )
-    position: int = Field(description="Media time that viewers have seen, ticks of 1/48000 s.")
+    position: int = Field(description="Media time that viewers have reached, ticks of 1/48000 s.")
     position_s: float
-    delay_s: float = Field(description="How far viewers are behind the source.")
+    delay_s: float = Field(description="How far viewers are behind the source, s.")
     hls: bool
     protected: bool = Field(description="Whether viewers must show a token.")
     viewers: int = Field(description="Readers of its sound, outputs included.")

@@ -11,25 +11,25 @@ from stream.live.output import OutputStatus
 from stream.timeline import seconds
 
 SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] = (
-    ("live", "Whether a publisher is there.", lambda s: s.source.connected),
-    ("connections", "Publishers that came so far.", lambda s: s.source.connections),
+    ("live", "Whether a publisher is connected.", lambda s: s.source.connected),
+    ("connections", "Publishers so far.", lambda s: s.source.connections),
     (
         "source_restarts",
-        "Times that the source fell behind for good.",
+        "Times the source fell behind for good.",
         lambda s: s.live.clock.restarts,
     ),
     ("delay_seconds", "How far viewers are behind the source.", lambda s: s.live.clock.behind),
     (
         "position_seconds",
-        "Media time that viewers have seen.",
+        "Media time that viewers have reached.",
         lambda s: seconds(s.live.position),
     ),
     ("viewers", "Readers of the session's sound.", lambda s: s.viewers),
-    ("unheard", "Utterances that wait for recognition.", lambda s: s.live.unrecognised),
-    ("pending", "Recognised utterances whose dub is not ready.", lambda s: len(s.live.pending)),
+    ("unheard", "Utterances waiting for recognition.", lambda s: s.live.unrecognised),
+    ("pending", "Recognised utterances whose dub is not ready yet.", lambda s: len(s.live.pending)),
     (
         "pending_seconds",
-        "How long the oldest of them has waited since it was spoken.",
+        "Time since the oldest of them was spoken.",
         lambda s: max(s.live.pending, default=0.0),
     ),
 )
@@ -38,17 +38,17 @@ SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] =
 OUTPUT_COUNTERS: tuple[tuple[str, str, Callable[[OutputStatus], float]], ...] = (
     (
         "reconnects",
-        "Times that an output's broken connection was re-established.",
+        "Times an output re-established a broken connection.",
         lambda o: o.reconnects,
     ),
     (
         "missed_seconds",
-        "Sound of the session that an output does not hold.",
+        "Sound of the session that an output lacks.",
         lambda o: seconds(o.missed),
     ),
     (
         "missed_pictures",
-        "Pictures that an output was too slow for.",
+        "Pictures dropped because an output was too slow.",
         lambda o: o.missed_pictures,
     ),
 )
@@ -59,8 +59,8 @@ def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> It
     """One value per session, output or engine of each metric.
 
     Args:
-        sessions: the daemon's; what is not among them has no series.
-        waiting: calls that wait, by kind of engine.
+        sessions: the daemon's; any other has no series.
+        waiting: calls waiting, by kind of engine.
     """
     known = list(sessions)
     for name, meaning, value in SESSION_GAUGES:
@@ -70,7 +70,7 @@ def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> It
         yield family
     concealed = CounterMetricFamily(
         "livedub_session_concealed_seconds",
-        "Sound made up for packets that were lost on the way from the publisher.",
+        "Sound synthesised for packets lost on the way from the publisher.",
         labels=["session"],
     )
     for session in known:
@@ -78,7 +78,7 @@ def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> It
     yield concealed
     yield from _outputs(known)
     family = GaugeMetricFamily(
-        "livedub_engine_waiting", "Calls that wait for an engine.", labels=["engine"]
+        "livedub_engine_waiting", "Calls waiting for an engine.", labels=["engine"]
     )
     for engine, number in waiting.items():
         family.add_metric([engine], number)
@@ -86,7 +86,7 @@ def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> It
 
 
 def _outputs(sessions: Sequence[RunningSession]) -> Iterable[Metric]:
-    """Outputs go by their place in the session's list: their targets could be any number."""
+    """Outputs are labelled by their index: there is no bound to the number of targets."""
     labels = ["session", "output", "kind"]
     every = [
         ([session.id, str(number), status.kind], status)
@@ -95,7 +95,7 @@ def _outputs(sessions: Sequence[RunningSession]) -> Iterable[Metric]:
     ]
     failed = GaugeMetricFamily(
         "livedub_output_failed",
-        "Whether an output has failed, or has lost its connection.",
+        "Whether an output has failed or lost its connection.",
         labels=labels,
     )
     for values, status in every:

@@ -1,4 +1,4 @@
-"""Logs of the daemon: a line of text each, or of JSON, with the session they belong to."""
+"""The daemon's log: text or JSON lines, each with the session that it belongs to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from contextvars import ContextVar
 
 SESSION: ContextVar[str | None] = ContextVar("session", default=None)
-"""Id of the session that the running task works for."""
+"""Id of the session that the current task works for."""
 
 _FIELDS = ("utterance", "stage", "track", "peer")
 

@@ -24,7 +24,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._stage = Histogram(
             "livedub_stage_seconds",
-            "Time of one utterance in a stage.",
+            "Time that one utterance takes in a stage.",
             ["stage"],
             buckets=LATENCIES,
             registry=self.registry,
@@ -43,19 +43,19 @@ class Metrics:
         )
         self._speech = Counter(
             "livedub_speech_seconds",
-            "Speech heard in sources.",
+            "Speech detected in sources.",
             ["session"],
             registry=self.registry,
         )
         self._fates = Counter(
             "livedub_utterances",
-            "Utterances by what became of their dub.",
+            "Utterances by the fate of their dub.",
             ["session", "track", "fate"],
             registry=self.registry,
         )
         self._faults = Counter(
             "livedub_stage_faults",
-            "Utterances that a stage failed or gave nothing for in time.",
+            "Utterances for which a stage failed or missed its deadline.",
             ["stage"],
             registry=self.registry,
         )
@@ -67,7 +67,7 @@ class Metrics:
         )
 
     def observe(self, session: str, notice: Notice) -> None:
-        """Count what a session tells of an utterance."""
+        """Count what a session reports of an utterance."""
         job = notice.job
         if isinstance(notice, Settled):
             if job.fate is not None:
@@ -84,16 +84,16 @@ class Metrics:
                 self._faults.labels(notice.stage).inc()
 
     def restarted(self, engine: str) -> None:
-        """An engine was reloaded."""
+        """Count an engine that was reloaded."""
         self._restarts.labels(engine).inc()
 
     def forget(self, session: str) -> None:
-        """Show no more of a session: names come and go for as long as the daemon lives."""
+        """Drop a session's series: names come and go for as long as the daemon runs."""
         for counter in (self._speech, self._fates):
             counter.remove_by_labels({"session": session})
 
     def watch(self, state: Callable[[], Iterable[Metric]]) -> None:
-        """Also show what ``state`` tells at the time of a scrape."""
+        """Also export what ``state`` yields at the time of a scrape."""
         self.registry.register(_State(state))
 
     def text(self) -> bytes:
@@ -110,10 +110,12 @@ class _State(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._state()
-        memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Largest resident size so far.")
+        memory = GaugeMetricFamily("livedub_peak_memory_bytes", "Peak resident size.")
         memory.add_metric([], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         yield memory
         if (held := peak_gpu()) is not None:
-            gpu = GaugeMetricFamily("livedub_peak_gpu_memory_bytes", "Most that PyTorch held.")
+            gpu = GaugeMetricFamily(
+                "livedub_peak_gpu_memory_bytes", "Peak GPU memory held by PyTorch."
+            )
             gpu.add_metric([], held)
             yield gpu

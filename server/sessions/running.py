@@ -27,8 +27,8 @@ from stream.timeline import seconds
 log = logging.getLogger(__name__)
 
 OutputMaker = Callable[[SessionSpec, Feed, Path, Path], Iterable[Output]]
-"""Makes what a session feeds beside its viewers, of what was asked for, its feed, and the folders
-of its HLS files and of recordings."""
+"""Creates a session's outputs from what was asked for, its feed, its folder of HLS files and the
+folder of recordings."""
 
 
 class RunningSession:
@@ -38,9 +38,9 @@ class RunningSession:
         spec: as asked for.
         config: with the session's own settings.
         pool: of engines.
-        metrics: to tell about utterances.
+        metrics: counts its utterances.
         folder: where its HLS goes; it exists.
-        outputs: makes what it feeds beside its viewers.
+        outputs: creates its outputs.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class RunningSession:
 
     @property
     def outputs(self) -> list[OutputStatus]:
-        """What its outputs are doing, in the order in which they were asked for."""
+        """The state of its outputs: HLS if there is any, then in the order asked for."""
         return [output.status() for output in self._outputs]
 
     async def run(self) -> None:
-        """Dub until the source ends; a fault ends this session alone, and one output's only it."""
+        """Dub until the source ends. A fault ends this session only; an output's, that output."""
         SESSION.set(self.id)
         async with AsyncExitStack() as stack:
             tasks = []
@@ -118,14 +118,14 @@ class RunningSession:
                 self.error = str(error)
                 log.error("session %s: %s", self.id, error)
             except Exception as error:
-                self.error = f"the session broke down: {type(error).__name__}"
-                log.exception("session %s broke down", self.id)
+                self.error = f"the session failed unexpectedly: {type(error).__name__}"
+                log.exception("session %s failed unexpectedly", self.id)
             finally:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 self.ended.set()
 
     async def drain(self) -> None:
-        """Let what has come be dubbed and played, and end."""
+        """End once everything received so far has been dubbed and played."""
         self._draining = True
         await self.live.drain()
 
@@ -168,7 +168,7 @@ class RunningSession:
 
 
 class _Guarded:
-    """An output whose faults, even unforeseen ones, stay its own."""
+    """An output whose faults, even unexpected ones, affect nothing else."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -178,7 +178,8 @@ class _Guarded:
         try:
             await self._output.run()
         except Exception as error:
-            self._fault = f"the {self._output.status().kind} broke down: {type(error).__name__}"
+            kind = self._output.status().kind
+            self._fault = f"the {kind} failed unexpectedly: {type(error).__name__}"
             log.exception("%s", self._fault)
 
     async def aclose(self) -> None:

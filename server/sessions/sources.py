@@ -1,4 +1,4 @@
-"""How media reaches a live session: somebody publishes it, or it is pulled."""
+"""How media reaches a live session: it is published, or pulled from a URL or file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
 from stream.media.source import MediaSource, SourceError
 
-SILENCE = 10.0
-"""Seconds without an answer after which a pulled source is taken for gone."""
+ANSWER_TIMEOUT_S = 10.0
+"""Time without an answer after which a pulled source is considered gone."""
 
-LEAVING = 3.0
-"""Seconds that a new publisher waits for the last one to have left."""
+LEAVING_S = 3.0
+"""How long a new publisher waits for the previous one to have left."""
 
 PROBE = {"probesize": "2000000", "analyzeduration": "1000000", "fpsprobesize": "0"}
-"""A live stream is understood from its first second (bytes, microseconds)."""
+"""The first second of a live stream is enough to identify it (bytes, microseconds)."""
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ class PublishPoint:
     async def offer(self, connection: Connection) -> bool:
         """Let a publisher in, unless there is one already.
 
-        One who returns at once may meet what is left of the last stay: it is waited for.
+        A publisher that reconnects at once may find its old connection still closing, and waits.
         """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._free.wait(), LEAVING)
+            await asyncio.wait_for(self._free.wait(), LEAVING_S)
         if not self._free.is_set():
             return False
         self._free.clear()
@@ -52,7 +52,7 @@ class PublishPoint:
 
 
 class Pull:
-    """A source that is fetched: again and again when it breaks off, or once if it is a file.
+    """A pulled source: reconnected whenever it breaks off, or read once if it is a file.
 
     Args:
         url: that FFmpeg reads, or the path of a file.
@@ -64,7 +64,7 @@ class Pull:
         self._tried = 0
 
     async def connect(self) -> Connection | None:
-        """The next connection; failing ones are retried ever more slowly."""
+        """The next connection; failed attempts are repeated at growing intervals."""
         while True:
             if self._file and self._tried:
                 return None
@@ -89,4 +89,4 @@ class Pull:
         if self._file:
             path = Path(self._url.removeprefix("file:"))
             return MediaSource(str(path), layout=LAYOUT)
-        return MediaSource(self._url, layout=LAYOUT, options=PROBE, timeout=SILENCE)
+        return MediaSource(self._url, layout=LAYOUT, options=PROBE, timeout=ANSWER_TIMEOUT_S)

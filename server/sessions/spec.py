@@ -32,7 +32,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
 class SpecError(UserError):
-    """A session cannot be as asked; the message says why."""
+    """A session cannot be created as asked; the message says why."""
 
 
 class OutputSpec(BaseModel):
@@ -75,7 +75,7 @@ class SessionSpec(BaseModel):
         """The daemon's configuration with this session's own settings.
 
         Raises:
-            SpecError: for a setting, a language or a track that cannot be.
+            SpecError: for an invalid setting, language, track or push URL.
         """
         changes = dict(self.settings)
         if self.targets:
@@ -112,11 +112,11 @@ class SessionSpec(BaseModel):
 
 
 def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | None) -> None:
-    """Refuse what a stranger must not make the daemon open.
+    """Refuse addresses that a stranger must not make the daemon open.
 
     A session may pull from and push to public hosts, and to those that match ``allowed``
-    (shell patterns); files are readable below ``files`` only. Names are resolved here once; a
-    name server that answers differently later is outside of what this can see.
+    (shell patterns), and read files below ``files`` only. Names are resolved here once; this does
+    not catch a name server that gives another answer later.
 
     Raises:
         SpecError: naming what is not allowed.

@@ -1,8 +1,8 @@
-/** The daemon's HTTP interface: refusals become errors of one sentence. */
+/** The daemon's HTTP interface: refusals become errors with one sentence. */
 
 export class Refusal extends Error {
   /**
-   * @param {number} status of HTTP; 0 where no answer came.
+   * @param {number} status HTTP status; 0 if there was no response.
    * @param {string} detail one sentence for the viewer.
    */
   constructor(status, detail) {
@@ -10,13 +10,13 @@ export class Refusal extends Error {
     this.status = status;
   }
 
-  /** Whether another token would help. */
+  /** Whether another token might help. */
   get locked() {
     return this.status === 401 || this.status === 403;
   }
 }
 
-/** Send a request; anything but success is thrown as a `Refusal`. */
+/** Send a request; throws a `Refusal` unless it succeeds. */
 export async function ask(path, { method = "GET", token, type, body, signal } = {}) {
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -40,12 +40,12 @@ export async function showSession(id, signal) {
   return (await ask(at(id), { signal })).json();
 }
 
-/** Path of a session, or of something below it. */
+/** Path of a session, or of a resource below it. */
 export function at(id, below = "") {
   return `/sessions/${encodeURIComponent(id)}${below}`;
 }
 
-/** Tokens are kept for this tab alone, and never shown in its address. */
+/** Tokens are kept for this tab only, and never appear in its address. */
 export const tokens = {
   of: (id) => sessionStorage.getItem(`token ${id}`) ?? "",
   keep: (id, token) => sessionStorage.setItem(`token ${id}`, token),
@@ -67,7 +67,7 @@ export function pause(ms, signal) {
   });
 }
 
-/** Milliseconds to wait before try number `n`: doubling, at most 15 s, never in step. */
+/** Milliseconds to wait before attempt `n`: doubling, at most 15 s, with jitter. */
 export function backoff(n) {
   return Math.min(15_000, 500 * 2 ** n) * (0.75 + Math.random() / 2);
 }

@@ -1,4 +1,4 @@
-/** How loud the original is under the dub: as mixed by the server, or as the viewer says. */
+/** How loud the original is under the dub: as mixed by the server, or as the viewer sets it. */
 
 const KEPT = "original level";
 const MIXED = "As mixed: quieter while the dub speaks";
@@ -12,8 +12,8 @@ export class BedControl {
   #rest;
 
   /**
-   * @param {{slider: HTMLInputElement, auto: HTMLButtonElement}} elements the slider stands where
-   *   the mix is about as loud until it is moved.
+   * @param {{slider: HTMLInputElement, auto: HTMLButtonElement}} elements until the slider is
+   *   moved, it shows about the level of the mix.
    * @param {(level: number|null) => void} onLevel
    */
   constructor({ slider, auto }, onLevel) {
@@ -26,7 +26,7 @@ export class BedControl {
     this.offer("");
   }
 
-  /** Offer it, or say in a sentence why it cannot be used now. */
+  /** Enable it, or disable it and say in a sentence why. */
   offer(obstacle) {
     this.#slider.disabled = this.#auto.disabled = Boolean(obstacle);
     this.#slider.title = obstacle || USE;
@@ -50,7 +50,7 @@ function kept() {
     const level = parseFloat(localStorage.getItem(KEPT));
     return level >= 0 && level <= 1 ? level : null;
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // storage is blocked
   }
 }
 
@@ -59,6 +59,6 @@ function keep(level) {
     if (level === null) localStorage.removeItem(KEPT);
     else localStorage.setItem(KEPT, String(level));
   } catch {
-    // a browser that keeps nothing
+    // storage is blocked
   }
 }

@@ -1,8 +1,8 @@
-/** Captions and transcript in two languages, each utterance at the moment when it is heard. */
+/** Captions and transcript in two languages, each utterance shown when it is heard. */
 
 export const TICK_RATE = 48_000;
-const KEPT = 100; // utterances, coming and past
-const LINGER = 1.2 * TICK_RATE; // a caption stays that long after its speech, if nothing follows
+const KEPT = 100; // utterances, future and past
+const LINGER = 1.2 * TICK_RATE; // ticks for which a caption outlasts its speech, if none follows
 const LINES = 60; // of the transcript
 const FATES = {
   on_time: ["on time", ""],
@@ -27,7 +27,7 @@ export class Captions {
     this.#transcript = transcript;
   }
 
-  /** Languages of the two lines, ISO 639-1; a change applies to what is yet to be shown. */
+  /** Set the languages of the two lines, ISO 639-1, for what has not been shown yet. */
   languages(spoken, dubbed) {
     this.language = spoken;
     this.dub = dubbed;
@@ -35,7 +35,7 @@ export class Captions {
     this.#dubbed.lang = dubbed;
   }
 
-  /** Take an event of the session. */
+  /** Add an event of the session. */
   add(event) {
     const utterance = this.#of(event);
     if (event.kind === "transcript") utterance.spoken = event.text;
@@ -63,7 +63,7 @@ export class Captions {
     this.#shown = current;
   }
 
-  /** Forget everything: another session begins. */
+  /** Forget everything: another session starts. */
   clear() {
     this.#utterances.clear();
     this.#transcript.replaceChildren();
@@ -81,7 +81,7 @@ export class Captions {
         this.#utterances.delete(this.#utterances.keys().next().value);
       }
     }
-    // Those of the dub itself are its own; captions go with the speaker.
+    // Dub events carry the dub's own times; captions follow the speaker.
     if (kind === "transcript") Object.assign(known, { start, end });
     return known;
   }
@@ -119,7 +119,7 @@ function element(name, text, properties = {}) {
   return Object.assign(document.createElement(name), { textContent: text, ...properties });
 }
 
-/** Screen readers read again whatever is written, so only changes are. */
+/** Write only changes, since screen readers read out whatever is written. */
 function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,4 +1,4 @@
-/** Cameras, microphones and screens, and how loud they are. */
+/** Cameras, microphones and screens, and their sound level. */
 
 const FLOOR = -60; // dBFS
 
@@ -7,12 +7,12 @@ const FLOOR = -60; // dBFS
  *
  * @param {"camera"|"microphone"|"screen"} source
  * @param {{camera: string, microphone: string}} devices ids; empty for the default.
- * @returns {Promise<MediaStream>} one sound track, and a picture unless it is a microphone.
- * @throws {Error} of one sentence.
+ * @returns {Promise<MediaStream>} one audio track, and a picture unless it is a microphone.
+ * @throws {Error} with one sentence.
  */
 export async function open(source, { camera, microphone }) {
   if (!navigator.mediaDevices) {
-    throw new Error("Browsers give out cameras and microphones over https or on localhost only.");
+    throw new Error("Browsers allow cameras and microphones over HTTPS or on localhost only.");
   }
   const audio = { deviceId: microphone || undefined };
   const picture = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { max: 30 } };
@@ -26,16 +26,16 @@ export async function open(source, { camera, microphone }) {
   }
 }
 
-/** End all tracks, so that the browser shows that nothing is recorded any more. */
+/** Stop all tracks, so that the browser stops showing that it is recording. */
 export function release(stream) {
   stream?.getTracks().forEach((track) => track.stop());
 }
 
 const REASONS = {
-  NotAllowedError: "The browser was not allowed to use the source: allow it and try again.",
+  NotAllowedError: "The browser has no permission to use the source: allow it and try again.",
   NotFoundError: "There is no such camera or microphone.",
-  NotReadableError: "The camera or microphone is used by another program.",
-  OverconstrainedError: "The chosen camera or microphone is not there any more.",
+  NotReadableError: "The camera or microphone is in use by another program.",
+  OverconstrainedError: "The chosen camera or microphone is no longer connected.",
 };
 
 async function screen(audio) {
@@ -61,7 +61,7 @@ export class Level {
     this.#context.resume();
   }
 
-  /** Peak of the last 40 ms or so in dBFS, -60 at least. */
+  /** Peak of about the last 40 ms in dBFS, at least -60. */
   get peak() {
     this.#analyser.getFloatTimeDomainData(this.#samples);
     let peak = 0;

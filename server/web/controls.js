@@ -2,7 +2,7 @@
 
 const names = new Intl.DisplayNames(["en"], { type: "language" });
 
-/** What a track is called. */
+/** A track's name for people. */
 export function trackName(track, language) {
   const shown = (code) => names.of(code) ?? code;
   return track === "original" ? `Original · ${shown(language)}` : shown(track);
@@ -39,12 +39,12 @@ export class Controls {
   toggleFull() {
     if (document.fullscreenElement) document.exitFullscreen();
     else if (this.watch.requestFullscreen) this.watch.requestFullscreen().catch(() => {});
-    else this.video.webkitEnterFullscreen?.(); // iPhones show nothing but the picture
+    else this.video.webkitEnterFullscreen?.(); // iPhones can only show the video element itself
   }
 
   /** Offer the tracks of a session. */
   offer(tracks, language, chosen) {
-    // Dubs first: they are what the page is for, and 1 is the first of them.
+    // Dubs first: they are what the page is for, so key 1 selects the first dub.
     const ordered = [...tracks.filter((t) => t !== "original"), "original"];
     if (ordered.join() !== this.#offered().join()) {
       this.tracks.replaceChildren(
@@ -91,7 +91,7 @@ export class Controls {
     const { target, key } = event;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (target.closest("input:not([type=range]), select, textarea")) return;
-    // Buttons, sliders and lists keep the keys that they are worked with.
+    // Buttons, sliders and lists keep the keys that operate them.
     if ([" ", "Enter"].includes(key) && target.closest("button, a, summary")) return;
     if (key.startsWith("Arrow") && target.closest("input, [tabindex]")) return;
     const act = this.#actions[key.toLowerCase()] ?? this.#track(key);

@@ -1,13 +1,13 @@
-/** What is said, and the server's media time, from the WebSocket of a session. */
+/** A session's events and the server's media time, from its WebSocket. */
 
 import { at, backoff, pause } from "./api.js";
 
 const TICK_RATE = 48_000;
-const LONGEST_GUESS = 3; // s without news of the time for which it is taken to go on
-const FOR_GOOD = new Set([4400, 4401, 4403, 4404]); // close codes that a new try would not change
+const LONGEST_GUESS = 3; // s for which the time is extrapolated without news
+const FINAL = new Set([4400, 4401, 4403, 4404]); // close codes after which retrying is pointless
 
 export class EventFeed {
-  /** Whether nothing will follow. */
+  /** Whether there will be no more events. */
   over = false;
   #feed = "";
   #newest = 0;
@@ -16,7 +16,7 @@ export class EventFeed {
   #abort = new AbortController();
 
   /** @param {{session: string, token: string, onEvent: (event: object) => void,
-   *   onRestart: () => void}} options `onRestart` is called when times begin anew. */
+   *   onRestart: () => void}} options `onRestart` is called when media time starts over. */
   constructor({ session, token, onEvent, onRestart }) {
     const url = new URL(at(session, "/listen"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
@@ -28,7 +28,7 @@ export class EventFeed {
     this.#run();
   }
 
-  /** Media time that the server is showing now, in ticks. */
+  /** The server's current media time, ticks. */
   get position() {
     const since = Math.min(LONGEST_GUESS, (performance.now() - this.#arrived) / 1000);
     return this.#newest + (this.#newest ? since * TICK_RATE : 0);
@@ -42,23 +42,23 @@ export class EventFeed {
 
   async #run() {
     for (let tries = 0; ; tries += 1) {
-      const { code, heard } = await this.#once();
-      this.over ||= FOR_GOOD.has(code);
+      const { code, received } = await this.#once();
+      this.over ||= FINAL.has(code);
       if (this.over) return;
-      if (heard) tries = 0;
+      if (received) tries = 0;
       await pause(backoff(tries), this.#abort.signal).catch(() => {});
     }
   }
 
   #once() {
     return new Promise((resolve) => {
-      let heard = false;
+      let received = false;
       const socket = (this.#socket = new WebSocket(this.url, "livedub.v1"));
       socket.onmessage = ({ data }) => {
-        heard = true;
+        received = true;
         this.#message(JSON.parse(data));
       };
-      socket.onclose = ({ code }) => resolve({ code, heard });
+      socket.onclose = ({ code }) => resolve({ code, received });
     });
   }
 

@@ -1,14 +1,14 @@
-/** The figures beside the picture. */
+/** The figures beside the player. */
 
 import { TICK_RATE, clock } from "./captions.js";
 
 /**
- * Write what is known of a session into a list.
+ * Write a session's figures into a list.
  *
  * @param {HTMLDListElement} list
  * @param {object} info the session as the server describes it.
  * @param {{label: string, buffer: number}|null} connection of the viewer.
- * @param {string} dub the language whose dub is counted.
+ * @param {string} dub language of the dub that the figures are of.
  * @param {HTMLVideoElement} video
  */
 export function showFigures(list, info, connection, dub, video) {
@@ -29,7 +29,7 @@ export function showFigures(list, info, connection, dub, video) {
   ]);
 }
 
-/** Write rows of name, value and whether the value is worth a look. */
+/** Write rows of name, value, and whether the value is to be highlighted. */
 export function put(list, rows) {
   while (list.children.length < rows.length) {
     const row = document.createElement("div");

@@ -1,10 +1,10 @@
-/** Watching by HLS: some seconds later, through everything that lets HTTP through. */
+/** Watching by HLS: some seconds later, through every network that allows HTTP. */
 
 import { ask, at, pause } from "./api.js";
 
 const TICK_RATE = 48_000;
-const FIRST_SEGMENT = 30; // tries, a second apart: a session that has just begun has none yet
-const STALLED = 8; // looks in a row that find the player where it was
+const ATTEMPTS = 30; // a second apart: a session that has just started has no segment yet
+const STALLED = 8; // checks in a row that find the player where it was
 
 export class HlsPlayer {
   kind = "hls";
@@ -27,7 +27,7 @@ export class HlsPlayer {
     this.lost = new Promise((resolve) => (this.#lose = resolve));
   }
 
-  /** Resolves when the playlist was read. */
+  /** Resolves once the playlist has been read. */
   async start(signal) {
     const url = at(this.session, "/hls/master.m3u8");
     const master = await this.#master(url, signal);
@@ -40,7 +40,7 @@ export class HlsPlayer {
     signal.throwIfAborted();
   }
 
-  /** Hear another track from now on; what is buffered of the old one is given up. */
+  /** Switch to another track; what is buffered of the old one is discarded. */
   async select(track) {
     this.track = track;
     if (this.#hls) {
@@ -55,7 +55,7 @@ export class HlsPlayer {
     }
   }
 
-  /** Media time on show in ticks. */
+  /** Media time being shown, ticks. */
   position(serverPosition) {
     const zero = this.#zeros.get(this.#continuity);
     if (zero !== undefined) return (this.video.currentTime + zero) * TICK_RATE;
@@ -83,7 +83,7 @@ export class HlsPlayer {
       try {
         return await (await ask(url, { token: this.token, signal })).text();
       } catch (error) {
-        if (error.status !== 404 || tries === FIRST_SEGMENT) throw error;
+        if (error.status !== 404 || tries === ATTEMPTS) throw error;
       }
       await pause(1_000, signal);
     }
@@ -93,7 +93,7 @@ export class HlsPlayer {
     const hls = (this.#hls = new Hls({
       liveSyncDurationCount: 2,
       backBufferLength: 30,
-      // Captions are drawn by the page, in two languages.
+      // The page draws captions itself, in two languages.
       subtitleStreamController: undefined,
       subtitleTrackController: undefined,
       timelineController: undefined,
@@ -145,7 +145,7 @@ export class HlsPlayer {
 
 let loading = null;
 
-/** hls.js, loaded by those who need it. */
+/** hls.js, loaded only where it is needed. */
 function library() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");

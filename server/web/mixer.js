@@ -1,20 +1,20 @@
-/** A dub's voice and the original, mixed as the viewer likes it, as one track to be played. */
+/** A dub's voice and the original, mixed to the viewer's taste into one track. */
 
 const GLIDE = 0.02; // s: time constant of a change of level, so that it does not click
-// The two may add up to more than full scale. Web Audio's compressor also makes loud what it has
-// made quiet, by 0.6 of what full scale loses (Web Audio 1.1, 1.19.4); that is taken back.
+// The two may add up to more than full scale. Web Audio's compressor adds make-up gain, 0.6 of what
+// full scale loses in dB (Web Audio 1.1, 1.19.4), which is undone here.
 const CEILING = { threshold: -3, knee: 0, ratio: 20, attack: 0.002, release: 0.1 };
 const MAKE_UP = 10 ** ((0.6 * CEILING.threshold * (1 - 1 / CEILING.ratio)) / 20);
 
 export class Mixer {
-  /** What is to be played. */
+  /** The mixed track. */
   track;
   #context = new AudioContext();
   #original;
   #taps;
 
   /**
-   * @param {MediaStreamTrack} voice heard as it is.
+   * @param {MediaStreamTrack} voice at its own level.
    * @param {MediaStreamTrack} original
    * @param {number} level of the original, 0 to 1.
    */
@@ -34,12 +34,12 @@ export class Mixer {
     this.wake();
   }
 
-  /** Change how loud the original is, 0 to 1. */
+  /** Set the level of the original, 0 to 1. */
   set level(level) {
     this.#original.gain.setTargetAtTime(level, this.#context.currentTime, GLIDE);
   }
 
-  /** Browsers may have kept it silent until the viewer did something. */
+  /** Resume: browsers may keep it silent until the viewer interacts with the page. */
   wake() {
     this.#context.resume();
   }
@@ -51,11 +51,11 @@ export class Mixer {
   }
 }
 
-/** Chrome lets the sound of a connection flow only while a media element plays it. */
+/** Chrome delivers the sound of a connection only while a media element plays it. */
 function pulled(stream) {
   const element = new Audio();
   element.muted = true;
   element.srcObject = stream;
-  element.play().catch(() => {}); // what ends it is the mixer's end
+  element.play().catch(() => {}); // interrupted when the mixer is closed
   return element;
 }

@@ -1,14 +1,14 @@
-/** Offer and answer over HTTP, as WHEP and WHIP have in common. */
+/** Offer and answer over HTTP, common to WHEP and WHIP. */
 
 import { ask } from "./api.js";
 
-const GATHERING = 2_000; // ms; what is found by then goes into the offer
+const GATHERING = 2_000; // ms; candidates found by then go into the offer
 const PARAMETER = /;\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))\s*/g;
 const LINK = new RegExp(`<([^>]*)>\\s*((?:${PARAMETER.source})*)`, "g"); // RFC 8288
 
 /**
- * The STUN and TURN servers that an endpoint tells those who may use it (RFC 9725, 4.6). Offers
- * hold all candidates, so they are needed before the first one.
+ * The STUN and TURN servers that an endpoint announces to authorised clients (RFC 9725, 4.6). Offers
+ * hold all candidates, so the servers must be known before the first offer.
  *
  * @param {string} url of the endpoint.
  * @param {{token: string, signal: AbortSignal}} options
@@ -29,7 +29,7 @@ export async function iceServers(url, { token, signal }) {
  * @param {RTCPeerConnection} connection with its transceivers.
  * @param {string} url of the endpoint.
  * @param {{token: string, signal: AbortSignal, amend: (sdp: string) => string}} options
- * @returns {Promise<string>} URL of what was made, to be deleted in the end.
+ * @returns {Promise<string>} URL of the created resource, to be deleted at the end.
  */
 export async function negotiate(connection, url, { token, signal, amend = (sdp) => sdp }) {
   const offer = await connection.createOffer();
@@ -47,7 +47,7 @@ export async function negotiate(connection, url, { token, signal, amend = (sdp) 
   return location;
 }
 
-/** End what was made, even while the page is being left. */
+/** Delete the created resource, even while the page is being closed. */
 export function release(location, token) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   fetch(location, { method: "DELETE", headers, keepalive: true }).catch(() => {});

@@ -75,7 +75,7 @@ function watch(session) {
   watcher.run();
 }
 
-/** Something plays: bring it to the viewer's ears, and have it captioned. */
+/** A player has started: unmute it and show captions. */
 function begin() {
   const { session } = watcher;
   if (events === null || events.over) {
@@ -91,7 +91,7 @@ function begin() {
   resume();
 }
 
-/** Browsers may want a click before they make a sound. */
+/** Browsers may require a click before they play sound. */
 async function resume() {
   try {
     await video.play();
@@ -123,7 +123,7 @@ async function mix(level) {
 
 /** Why the original's level cannot be set. */
 function unmixable({ player, track }) {
-  if (player?.canMix === false) return "HLS brings the finished mix: choose WebRTC to set this.";
+  if (player?.canMix === false) return "HLS delivers the finished mix: choose WebRTC to set this.";
   return track === "original" ? "This is the original itself: choose a dub to set this." : "";
 }
 
@@ -138,7 +138,7 @@ function look(measured) {
   showFigures($("figures"), info, figures, dub, video);
 }
 
-/** Show what the player is doing: always in the bar, and over the picture where there is none. */
+/** Show what the player is doing: in the bar, and in place of the picture if there is none. */
 function say(state, detail = "") {
   said = [state, detail];
   const playable = blocked && state === "live";
@@ -162,7 +162,7 @@ function remember(changes) {
   history.replaceState(null, "", `#${address}`);
 }
 
-/** Keep the choice of sessions up to date, and take one if none is chosen. */
+/** Keep the list of sessions up to date, and choose one if none is chosen. */
 async function list() {
   let sessions;
   try {

@@ -8,7 +8,7 @@ import { WhipPublisher } from "./whip_publisher.js";
 const LEVEL_EVERY = 100; // ms
 const FIGURES_EVERY = 2_000; // ms
 const LIST_EVERY = 5_000; // ms
-const SILENT = 50; // looks at the level after which silence is worth a word
+const SILENT = 50; // readings of the level after which a hint about silence is shown
 const STATES = {
   idle: "Not publishing",
   connecting: "Connecting",
@@ -37,7 +37,7 @@ async function preview() {
   level = new Level(stream);
   $("video").srcObject = stream;
   $("stage").dataset.picture = stream.getVideoTracks().length ? "yes" : "no";
-  // The user may end a shared screen, or pull a plug, at any time.
+  // The user may stop sharing the screen, or unplug a device, at any time.
   stream.getTracks().forEach((track) => track.addEventListener("ended", () => {
     stop();
     complain("The source has ended.");
@@ -115,11 +115,11 @@ function measure() {
   const { peak } = level;
   $("level").value = peak;
   silent = peak > -55 ? 0 : silent + 1;
-  const note = silent > SILENT ? "Nothing is heard: is the right microphone chosen, and unmuted?" : "";
+  const note = silent > SILENT ? "No sound: is the right microphone chosen, and unmuted?" : "";
   if ($("level-note").textContent !== note) $("level-note").textContent = note;
 }
 
-/** Names of devices are known once the user has allowed one of them. */
+/** Device names are known once the user has allowed access to one of them. */
 async function devices() {
   const found = await navigator.mediaDevices.enumerateDevices();
   for (const [id, kind] of [["camera", "videoinput"], ["microphone", "audioinput"]]) {

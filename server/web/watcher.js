@@ -1,16 +1,16 @@
-/** Keeps one session playing: waits for it, connects, falls back, and comes back when cut off. */
+/** Keeps one session playing: waits for it, connects, falls back to HLS, and reconnects. */
 
 import { Refusal, backoff, pause, showSession, tokens } from "./api.js";
 import { HlsPlayer } from "./hls_player.js";
 import { WhepPlayer } from "./whep_player.js";
 
-const LOOK = 2_000; // ms between looks at the session
-const FALL_BACK = 2; // failures of WebRTC in a row after which HLS is tried
+const POLL = 2_000; // ms between requests for the session's state
+const FALL_BACK = 2; // consecutive failures of WebRTC after which HLS is tried
 
 export class Watcher {
   /** The session as the server last described it. */
   info = null;
-  /** What plays now. */
+  /** The current player. */
   player = null;
   #failures = 0;
   #reached = false; // whether WebRTC has worked here
@@ -22,7 +22,7 @@ export class Watcher {
    *   video: HTMLVideoElement, onState: (state: string, detail?: string) => void, onLook: (figures: object) => void,
    *   onPlayer: (player: object) => void, position: () => number}} options `track` is empty for
    *   the first dub; `bed` is how loud the original is under it, 0 to 1, or `null` for as mixed;
-   *   `position` tells the server's media time in ticks.
+   *   `position` returns the server's media time in ticks.
    */
   constructor(options) {
     Object.assign(this, options);
@@ -41,18 +41,18 @@ export class Watcher {
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.stop();
-      this.onState("error", `The page has made a mistake: ${error.message}`);
+      this.onState("error", `The page has failed: ${error.message}`);
       throw error;
     }
   }
 
-  /** Hear another track; what does not play takes it when it does. */
+  /** Switch to another track, now or once something plays. */
   async select(track) {
     this.track = track;
     await this.player?.select(track);
   }
 
-  /** Hear the original at another level; see the constructor. */
+  /** Set the level of the original; see the constructor. */
   async setBed(level) {
     this.bed = level;
     if (this.player?.canMix) await this.player.setBed(level);
@@ -66,7 +66,7 @@ export class Watcher {
       signal.throwIfAborted();
       if (error.status === 404) this.onState("none", `There is no session “${this.session}”.`);
       else this.onState("reconnecting", error.message);
-      return pause(LOOK, signal);
+      return pause(POLL, signal);
     }
     this.onLook(null);
     const blocked = unwatchable(this.info);
@@ -77,7 +77,7 @@ export class Watcher {
     if (blocked) {
       this.#failures = 0;
       this.onState(...blocked);
-      return pause(LOOK / 2, signal);
+      return pause(POLL / 2, signal);
     }
     if (!this.info.tracks.includes(this.track)) this.track = this.info.tracks[1] ?? "original";
     this.onState(this.#failures ? "reconnecting" : "connecting");
@@ -104,15 +104,15 @@ export class Watcher {
     if (error instanceof Refusal && error.locked) return this.#locked(error.message);
     this.#failures += 1;
     this.onState("reconnecting", error.message);
-    // HLS is there for networks that WebRTC cannot cross, and for codecs that it does not have;
-    // where the server itself cannot be reached, neither helps.
+    // HLS is for networks that WebRTC cannot cross, and for codecs that it lacks; if the server
+    // cannot be reached at all, it does not help.
     const usable = error.status === 0 || (this.#reached && error.status !== 422);
     if (player.kind === "webrtc" && !usable) this.#unusable = true;
     const turn = player.kind === "webrtc" && !usable && this.mode === "auto" && this.info.hls;
     await pause(turn ? 0 : backoff(this.#failures), this.#abort.signal);
   }
 
-  /** Ends the run: with a token there will be a new one. */
+  /** End the run; a token starts a new one. */
   #locked(sentence) {
     this.onState("locked", sentence);
     return new Promise((_, reject) => {
@@ -133,10 +133,10 @@ export class Watcher {
     try {
       while (!lost) {
         this.#say(player);
-        await Promise.race([player.lost, pause(LOOK, signal)]);
+        await Promise.race([player.lost, pause(POLL, signal)]);
         await this.#look(player);
         if (over(this.info) && (player.kind === "webrtc" || this.video.ended)) return;
-        // Whoever came first may have had sound alone; the next may have a picture.
+        // The first publisher may have sent sound only; the next may send a picture.
         if (!player.hasPicture && this.info.connections !== connections) return;
       }
       this.#failures = performance.now() - begun > 10_000 ? 1 : this.#failures + 1;
@@ -148,7 +148,7 @@ export class Watcher {
     }
   }
 
-  /** A server that does not answer for once is no reason to stop what plays. */
+  /** One missed answer of the server does not stop playback. */
   async #look(player) {
     try {
       this.info = await showSession(this.session, this.#abort.signal);
@@ -166,7 +166,7 @@ export class Watcher {
   }
 }
 
-/** Why there is nothing to connect to, as state and sentence; `null` if there is. */
+/** Why there is nothing to connect to, as state and sentence; `null` if there is something. */
 function unwatchable(info) {
   if (info.state === "failed") return ["error", `The session has failed: ${info.error}.`];
   if (info.state === "ended") return ["ended", "The session has ended."];

@@ -1,4 +1,4 @@
-/** Watching by WebRTC: half a second of latency at most, tracks exchanged in place. */
+/** Watching by WebRTC: at most half a second of latency, tracks switched in place. */
 
 import { Alignment } from "./alignment.js";
 import { ask, at } from "./api.js";
@@ -6,11 +6,11 @@ import { Mixer } from "./mixer.js";
 import { connected, iceServers, negotiate, release, statistics } from "./negotiate.js";
 
 const CONNECTING = 8_000; // ms
-const RECOVERY = 5_000; // ms that an interrupted connection is given to come back by itself
-const STALLED = 3; // looks in a row that find nothing new
-// Chrome lets picture and sound drift 30 ms apart before it does something about it, and takes
-// seconds to agree on a delay of its own. With a delay given for both, they are together from the
-// first picture on; the picture gets what the sound still has to wait for the device. ms
+const RECOVERY = 5_000; // ms for which an interrupted connection may recover by itself
+const STALLED = 3; // checks in a row that find nothing new
+// Chrome lets picture and sound drift 30 ms apart before it corrects them, and takes seconds to
+// settle on a delay of its own. With a delay set for both, they are in sync from the first picture
+// on; the picture's includes what the audio device adds to the sound. ms
 const BUFFERED = { audio: 200, video: 230 };
 
 export class WhepPlayer {
@@ -20,8 +20,8 @@ export class WhepPlayer {
   #connection;
   #location = "";
   #stream = new MediaStream();
-  #sounds = []; // what receives them
-  #chosen = ""; // what the server was last asked to send
+  #sounds = []; // receivers of audio
+  #chosen = ""; // tracks last requested of the server, as a query
   #choosing = Promise.resolve();
   #mixer = null;
   #alignment = null;
@@ -55,7 +55,7 @@ export class WhepPlayer {
       bundlePolicy: "max-bundle",
       iceServers: servers,
     }));
-    // The second sound is silent until the viewer mixes.
+    // The second audio track is silent until the viewer mixes.
     const [picture, ...sounds] = ["video", "audio", "audio"].map((kind) =>
       connection.addTransceiver(kind, { direction: "recvonly" }),
     );
@@ -75,26 +75,26 @@ export class WhepPlayer {
     this.video.srcObject = this.#stream;
   }
 
-  /** Hear another track from now on. */
+  /** Switch to another track. */
   select(track) {
     this.track = track;
     return this.#choose();
   }
 
-  /** Hear the original at another level under the dub; see the constructor. */
+  /** Set the level of the original under the dub; see the constructor. */
   setBed(level) {
     this.bed = level;
     this.#mix();
     return this.#choose();
   }
 
-  /** Media time on show in ticks: what the server sends is shown at once, so it knows best. */
+  /** Media time being shown, ticks: what the server sends is shown at once. */
   position(serverPosition) {
     return serverPosition;
   }
 
   /**
-   * What there is to tell about the connection, measured since the last call.
+   * Figures of the connection, measured since the last call.
    *
    * @returns {Promise<{label: string, buffer: number}>} seconds in `buffer` from the server to
    *   the viewer.
@@ -126,13 +126,13 @@ export class WhepPlayer {
     return this.bed !== null && this.track !== "original";
   }
 
-  /** What the server is to send, as a query: a finished track, or what it is mixed of. */
+  /** The tracks to request, as a query: a finished one, or those that the page mixes. */
   #wanted() {
     const names = this.#mixes ? [`${this.track}.voice`, "original"] : [this.track];
     return new URLSearchParams(names.map((name) => ["track", name])).toString();
   }
 
-  /** Have the server send what is wanted, one change after another. */
+  /** Request the wanted tracks of the server, one change after another. */
   #choose() {
     this.#choosing = this.#choosing.catch(() => {}).then(async () => {
       const wanted = this.#wanted();
@@ -144,7 +144,7 @@ export class WhepPlayer {
     return this.#choosing;
   }
 
-  /** Play through the mixer from when it is first needed; what comes alone passes unchanged. */
+  /** Play through the mixer once it is first needed; a single track passes unchanged. */
   #mix() {
     if (!this.#mixer && this.#mixes && this.#sounds.length) {
       const [heard, original] = this.#sounds.map(({ track }) => track);
@@ -157,7 +157,7 @@ export class WhepPlayer {
     if (this.#mixer && this.bed !== null) this.#mixer.level = this.bed;
   }
 
-  /** Mean time in the jitter buffer since the last look, seconds. */
+  /** Mean time in the jitter buffer since the last call, seconds. */
   #delay(sound) {
     if (!sound) return 0;
     const [delay, count] = this.#buffer;

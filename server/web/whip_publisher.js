@@ -1,10 +1,10 @@
-/** Publishing by WebRTC: connects, and connects again when it is cut off. */
+/** Publishing by WebRTC: connects, and reconnects when it is cut off. */
 
 import { Refusal, at, backoff, pause } from "./api.js";
 import { connected, iceServers, negotiate, release, statistics } from "./negotiate.js";
 
 const CONNECTING = 8_000; // ms
-const RECOVERY = 5_000; // ms that an interrupted connection is given to come back by itself
+const RECOVERY = 5_000; // ms for which an interrupted connection may recover by itself
 
 export class WhipPublisher {
   #abort = new AbortController();
@@ -42,7 +42,7 @@ export class WhipPublisher {
           await this.#lost();
         } catch (error) {
           signal.throwIfAborted();
-          // A server that has not noticed yet that we were cut off says 409.
+          // A server that has not noticed the lost connection yet answers 409.
           const final = error instanceof Refusal && ![0, 409, 502, 503].includes(error.status);
           if (final || !published) throw error;
         } finally {
@@ -128,7 +128,7 @@ export class WhipPublisher {
   }
 }
 
-/** What every player can show, the server need not recode. */
+/** Prefer the codec that every player can show, so that the server need not transcode. */
 function preferH264(transceiver) {
   const codecs = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
   const h264 = ({ mimeType }) => mimeType === "video/H264";

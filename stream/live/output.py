@@ -10,16 +10,16 @@ OutputState = Literal["running", "retrying", "failed", "ended"]
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """One output at one moment; holds no secrets.
+    """The state of one output; holds no secrets.
 
     Attributes:
         kind: ``hls``, ``push`` or ``recording``.
         target: where it goes: a file's name, or scheme and host of a server.
-        state: ``retrying`` while a broken connection is opened again, ``failed`` if it ended for
-            good before its session, ``ended`` once it has finished.
+        state: ``retrying`` while it reconnects, ``failed`` if it ended for good before its
+            session, ``ended`` once it has finished.
         failure: why it is ``retrying`` or ``failed``, in one sentence.
         reconnects: times that a broken connection was re-established.
-        missed: ticks of the session's sound that it does not hold.
+        missed: ticks of the session's sound that it lacks.
         missed_pictures: pictures dropped because it was too slow.
     """
 
@@ -33,21 +33,21 @@ class OutputStatus:
 
 
 class Output(Protocol):
-    """Where a feed goes beside its viewers; made before the feed starts, in its event loop."""
+    """Where a feed goes beside its viewers; created before the feed starts, in its event loop."""
 
     async def run(self) -> None:
-        """Carry the feed until it ends or ``aclose``; a fault is told by ``status``."""
+        """Carry the feed until it ends or ``aclose``; ``status`` reports faults."""
 
     async def aclose(self) -> None:
         """Finish what was begun."""
 
     def status(self) -> OutputStatus:
-        """What it is doing and what it has lost so far."""
+        """What it is doing and what it has missed so far."""
         ...
 
 
 def why(error: Exception) -> str:
-    """Why a file cannot be written, without its path: that is the machine's own business."""
+    """Why a file cannot be written, without its path, which is not for the public."""
     for one in (error, error.__cause__):
         if strerror := getattr(one, "strerror", None):
             return str(strerror)

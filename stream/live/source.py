@@ -40,12 +40,11 @@ LiveBatch = Sequence[AudioChunk | PicturePacket]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """One connection at one moment.
+    """The state of one connection.
 
     Attributes:
-        transport: how its media comes, by the name of the protocol.
-        concealed: ticks of sound made up so far for packets that were lost (packet loss
-            concealment).
+        transport: how its media arrives, by the name of the protocol.
+        concealed: ticks of sound synthesised so far for lost packets (packet loss concealment).
     """
 
     transport: str
@@ -64,7 +63,7 @@ class Connection(Protocol):
         ...
 
     def status(self) -> ConnectionStatus:
-        """How its media comes, and what was lost on the way; also once it is over."""
+        """How its media arrives and what was lost on the way; may be called once it is over."""
         ...
 
 
@@ -99,12 +98,12 @@ class LiveSource:
 
     @property
     def transport(self) -> str | None:
-        """How media comes now, ``None`` while nobody is connected."""
+        """How media arrives now, ``None`` while nobody is connected."""
         return self._connection.status().transport if self._connection is not None else None
 
     @property
     def concealed(self) -> int:
-        """Ticks of sound made up for lost packets, on all connections so far."""
+        """Ticks of sound synthesised for lost packets, on all connections so far."""
         now = self._connection.status().concealed if self._connection is not None else 0
         return self._concealed + now
 
