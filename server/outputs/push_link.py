@@ -77,7 +77,7 @@ class PushLink:
             raise LinkError(f"the server took nothing for {STALLED_S:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
             assert self._reading is not None
-            await asyncio.wait([self._reading], timeout=1.0)
+            await asyncio.wait([self._reading], timeout=5.0)  # a busy machine exits slowly
             raise LinkError(self._reason()) from None
 
     async def finish(self) -> None:
