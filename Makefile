@@ -11,12 +11,16 @@ TORCH ?= torch==2.13.0
 PYTEST ?= -n 3
 QUIET ?= -n 2
 FILES := --dist loadfile --no-loadscope-reorder
-AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
+# Each process imports all the files it is given, so the second run is given only those it needs.
+QUIET_FILES = $(shell grep -rl --include='test_*.py' 'mark\.quiet' tests)
 
 # Without compiled modules on disk, every process compiles all that it imports, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo eval test lint clean
+# What pip and apt install comes at the same time.
+MAKEFLAGS += --jobs=2
+
+.PHONY: demo eval test system lint clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -58,17 +62,21 @@ eval: demo/set/manifest.yaml
 	$(BIN)/livedub eval demo/set/manifest.yaml --config espeak --set tts.engine=espeak \
 	  --clips lighthouse,monologue --delays 3,4,6 --out demo/eval-live
 
-test: $(VENV)/.dev
+system:
 	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null && command -v turnserver >/dev/null \
 	  && ls /usr/lib/nginx/modules/ngx_rtmp_module.so >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp coturn openssl chromium >/dev/null; \
 	else echo "Without ffmpeg, nginx's RTMP module, coturn and Chromium some tests will skip"; fi
-# On a busy machine a browser or a server may take longer than a test waits: what failed is given one
-# more chance, by itself.
-	$(BIN)/python -m pytest -q -m 'not quiet' $(PYTEST) $(FILES) || $(AGAIN) -m 'not quiet'
-	$(BIN)/python -m pytest -q -m quiet $(QUIET) $(FILES) || $(AGAIN) -m quiet
+
+# Models that share cores with other processes' models would spend half of their time spinning.
+test: export OMP_NUM_THREADS = 1
+test: export OMP_WAIT_POLICY = PASSIVE
+test: export KMP_BLOCKTIME = 0
+test: $(VENV)/.dev system
+	$(BIN)/python -m pytest -q -m 'not quiet' $(PYTEST) $(FILES)
+	$(BIN)/python -m pytest -q -m quiet $(QUIET) $(FILES) $(QUIET_FILES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

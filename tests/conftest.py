@@ -3,8 +3,12 @@
 import asyncio
 import inspect
 import os
+import pickle
+from pathlib import Path
+from typing import cast
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from benchmarks.demo_clip import Clip, Line, make_clip
@@ -14,24 +18,33 @@ from tests.helpers.virtual_time import run_virtual
 settings.register_profile("livedub", deadline=None)
 settings.load_profile("livedub")
 
+TESTS = Path(__file__).parent
+
 LONGEST = (
-    "test_pages.py",
-    "test_live.py",
-    "test_synthesisers.py",
-    "test_file.py",
-    "test_finetune.py",
-    "test_listen.py",
-    "test_evaluation.py",
-    "test_voices.py",
-    "test_whep.py",
-    "test_hls_browser.py",
-    "test_intelligibility.py",
-    "test_studio_preset.py",
-    "test_api_fuzz.py",
-    "test_hang.py",
-    "test_clients.py",
+    "stages/training/test_finetune.py",
+    "e2e/test_pages.py",
+    "stages/tts/test_synthesisers.py",
+    "stages/tts/xtts/test_engine.py",
+    "server/commands/test_listen.py",
+    "server/evaluation/test_evaluation.py",
+    "server/test_cli.py",
+    "stages/asr/test_whisper.py",
+    "stages/mt/test_translators.py",
+    "server/sessions/test_live.py",
+    "server/outputs/test_push.py",
+    "server/outputs/test_status.py",
+    "server/webrtc/test_whep.py",
+    "server/rtmp/test_ingest.py",
+    "e2e/test_hang.py",
+    "server/commands/test_voices.py",
+    "e2e/test_hls_browser.py",
+    "e2e/test_studio_preset.py",
+    "e2e/test_intelligibility.py",
+    "server/websocket/test_listen.py",
+    "stream/sound/test_tempo.py",
+    "e2e/test_clients.py",
 )
-"""Files that take longest."""
+"""Files that take longest, the longest first."""
 
 SHORT = (
     Line("Good morning, and welcome to the river ferry.", 0.9),
@@ -42,8 +55,8 @@ SHORT = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,8 +75,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    """Three spoken sentences under a test picture."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", script=SHORT, size="160x90")
+    """Three spoken sentences under a test picture, made once for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "clip"
+    folder.mkdir(exist_ok=True)
+    made = folder / "made.pickle"
+    with FileLock(folder / "lock"):
+        if not made.exists():
+            clip = make_clip(folder / "clip.mp4", script=SHORT, size="160x90")
+            made.write_bytes(pickle.dumps(clip))
+    return cast(Clip, pickle.loads(made.read_bytes()))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -155,7 +155,7 @@ async def test_what_clients_receive_is_in_sync(
             # The browser comes in the middle, when the beeps are near.
             await asyncio.sleep(beeps[0] + 1)
             await page.open(f"{daemon.url}docs")
-            recorded = await page.evaluate(f"{RECORD}(13)", within=60)
+            recorded = await page.evaluate(f"{RECORD}(13)", within=90)
         webm.write_bytes(base64.b64decode(recorded))
         await publishing
         ending = asyncio.create_task(asyncio.to_thread(daemon.end))

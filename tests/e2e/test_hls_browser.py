@@ -99,7 +99,7 @@ async def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: P
             running = asyncio.create_task(output.run())
             async with chromium() as page:
                 await page.open(url)
-                await page.until("seen.tracks.length == 1 && video.currentTime > 0", within=20)
+                await page.until("seen.tracks.length == 1 && video.currentTime > 0", within=90)
                 state = await look(page)
                 assert state["size"] == [160, 90]
                 assert state["names"] == ["Português", "English"]
@@ -153,9 +153,9 @@ async def test_chromium_plays_through_a_stall_and_another_coding(tmp_path: Path)
             await running
         async with served(folder) as url, chromium() as page:
             await page.open(url)
-            await page.until("video.currentTime > 0.5", within=20)
+            await page.until("video.currentTime > 0.5", within=90)
             assert (await look(page))["size"] == [160, 90]
-            await page.until("video.currentTime > 8.5 && video.videoWidth == 320", within=20)
+            await page.until("video.currentTime > 8.5 && video.videoWidth == 320", within=90)
             state = await look(page)
             assert not [error for error in state["errors"] if error.endswith("true")]
             # All pictures but those of the stall, and none that could not be decoded.

@@ -84,7 +84,7 @@ async def test_the_page_connects_with_the_servers_that_it_is_told_of() -> None:
         secret = {"username": "eve", "credential": r'p"a\ss,; rel="x'}
         assert await page.evaluate(stub) == [{"urls": "turns:[::1]:5349?transport=tcp", **secret}]
         await page.open(url)
-        await page.until("$('state').dataset.state === 'live'", within=40)
+        await page.until("$('state').dataset.state === 'live'", within=90)
         (told,) = await page.evaluate("configured")
         assert [server["urls"] for server in told] == [[f"stun:{host}:{port}"]]
     transport.close()

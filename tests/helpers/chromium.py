@@ -59,14 +59,14 @@ class Page:
         self.console: list[str] = []
         """What the page has logged, and exceptions that nobody caught."""
 
-    async def open(self, url: str, *, within: float = 20) -> None:
+    async def open(self, url: str, *, within: float = 60) -> None:
         """Go to an address and wait until the page has loaded."""
         self._loaded.clear()
         answer = await self.call("Page.navigate", url=url)
         assert "errorText" not in answer, answer["errorText"]
         await asyncio.wait_for(self._loaded.wait(), within)
 
-    async def evaluate(self, script: str, *, within: float = 20) -> Any:
+    async def evaluate(self, script: str, *, within: float = 60) -> Any:
         """The value of an expression; promises are awaited, exceptions fail the test."""
         answer = await self.call(
             "Runtime.evaluate",
@@ -81,7 +81,7 @@ class Page:
             raise AssertionError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    async def until(self, condition: str, *, within: float = 15) -> None:
+    async def until(self, condition: str, *, within: float = 60) -> None:
         """Wait for a JavaScript expression to come true."""
         try:
             async with asyncio.timeout(within):
@@ -95,7 +95,7 @@ class Page:
         answer = await self.call("Page.captureScreenshot", format="png")
         return base64.b64decode(answer["data"])
 
-    async def call(self, method: str, *, within: float = 20, **parameters: Any) -> Any:
+    async def call(self, method: str, *, within: float = 60, **parameters: Any) -> Any:
         """Call a method of the DevTools protocol."""
         number = next(self._numbers)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -160,7 +160,7 @@ async def chromium(*flags: str) -> AsyncIterator[Page]:
 async def _tab(profile: Path) -> str:
     """Address of the tab's DevTools socket; Chromium writes where it listens into its profile."""
     announced = profile / "DevToolsActivePort"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (announced.exists() and announced.read_text().count("\n")):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         port = announced.read_text().split("\n")[0]

@@ -158,7 +158,7 @@ def brightenings(codec: str, pictures: list[tuple[int, bytes]]) -> list[int]:
     return times
 
 
-async def until(condition: Callable[[], bool], within: float = 10) -> None:
+async def until(condition: Callable[[], bool], within: float = 60) -> None:
     """Wait for something that must come true."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110

@@ -196,9 +196,12 @@ async def test_a_reader_who_does_not_come_costs_bounded_memory(
         publisher = Publisher(feed)
         source = await publish(await publisher.offer())
         await publisher.accept(source.answer)
-        await asyncio.sleep(2)
+        await until(lambda: source._sound is not None and source._picture is not None)
         assert source._sound is not None and source._picture is not None
-        assert len(source._sound.order) == len(source._picture.order) == 25
+        orders = (source._sound.order, source._picture.order)
+        await until(lambda: all(len(order) == 25 for order in orders), 60)
+        await asyncio.sleep(0.5)
+        assert [len(order) for order in orders] == [25, 25]
         got = Received()
         reading = asyncio.create_task(got.read(source))
         await until(lambda: got.seconds() > 1 and len(got.pictures) > 5)
