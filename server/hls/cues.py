@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from stream.media.webvtt import Cue, arrange, escape, timestamp
 from stream.timeline import Interval
 
-KEPT = 256
-"""Cues that wait for their time, at most; events are seconds ahead of it, not hours."""
+MAX_WAITING = 256
+"""Cues that may wait for their time; events are seconds ahead of it, not hours."""
 
 _HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
 """Cue times are media times, as those of picture and sound are."""
@@ -16,7 +16,7 @@ _HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
 
 @dataclass(slots=True)
 class LiveCues:
-    """Collects the cues of one track; each segment shows what is to be seen during it.
+    """Collects the cues of one track; each segment holds those that show during it.
 
     A cue that outlasts its segment is repeated in the next one, word for word, so that players
     can tell that it is the same. Text that comes after its time is left out.
@@ -32,7 +32,7 @@ class LiveCues:
     def add(self, time: Interval, text: str) -> None:
         """Take the text of an utterance, or a better one in its place."""
         self._waiting = [cue for cue in self._waiting if cue.time.start != time.start]
-        if text.strip() and len(self._waiting) < KEPT:
+        if text.strip() and len(self._waiting) < MAX_WAITING:
             self._waiting.append(Cue(time, text))
 
     def segment(self, time: Interval) -> str:

@@ -1,8 +1,8 @@
-"""Where the segments of a live stream end: at key pictures, and at all events in time.
+"""Where the segments of a live stream end: at keyframes, but in any case in time.
 
 Players of HLS rely on segments that are no longer than was announced, and stop when picture or
-sound has a hole. So a segment ends with the first key picture after its intended length; without
-one it ends at any picture; and when no picture comes, the newest key picture is shown again.
+sound has a hole. So a segment ends with the first keyframe after its intended length; without
+one it ends at any picture; and when no picture arrives, the newest keyframe is repeated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stream.frames import PictureFormat, PicturePacket
 from stream.timeline import TICK_RATE, Interval, seconds
 
 LONGEST = 6 * TICK_RATE
-"""How long the first segment waits for a second key picture; it tells how long others may be."""
+"""How long the first segment waits for a second keyframe; it tells how long others may be."""
 
 PATIENCE = TICK_RATE
 """How far sound may be ahead before the picture counts as stalled."""
@@ -31,8 +31,8 @@ class Cut:
         time: media interval; the next segment starts at its end.
         pictures: in decoding order, ``None`` while there is no picture at all.
         until: decoding time of the picture that follows, ticks.
-        key: whether it begins with a key picture.
-        discontinuity: whether the coding of its pictures is another than before.
+        key: whether it begins with a keyframe.
+        discontinuity: whether its pictures are coded differently from those before.
     """
 
     time: Interval
@@ -52,10 +52,10 @@ class Cutter:
     def __init__(self, segment: int) -> None:
         self._segment = segment
         self._pictures: list[PicturePacket] = []
-        self._codings: dict[int, PictureFormat] = {}  # by decoding time, of the key pictures held
+        self._codings: dict[int, PictureFormat] = {}  # by decoding time, of the keyframes held
         self._coding: PictureFormat | None = None
         self._key: PicturePacket | None = None  # the newest that began or was in a segment
-        self._reorder = 0  # from decoding to showing, of the newest key picture
+        self._reorder = 0  # from decoding to showing, of the newest keyframe
         self._wait_for_key = True
         self._origin: int | None = None
         self._clock = 0
@@ -82,7 +82,7 @@ class Cutter:
         self._clock = max(self._clock, clock)
         if self.start is None:
             if self._pictures:
-                # What was heard before the first picture is left out: all begins together.
+                # Sound before the first picture is left out: all tracks begin together.
                 self.start = max(0, self._pictures[0].shown)
             elif clock >= self._origin + self._segment or self._ended:
                 self.start = self._origin
@@ -121,7 +121,7 @@ class Cutter:
         return self._cut(end, len(shown))
 
     def _key_ahead(self) -> int | None:
-        """Index of the key picture at which the segment should end."""
+        """Index of the keyframe at which the segment should end."""
         assert self.start is not None
         at = 0
         while at < len(self._pictures):

@@ -59,7 +59,7 @@ class RenditionFiles:
         return self._bits / self._seconds if self._seconds else 0.0
 
     def add_media(self, made: Fragment, entry: Segment, target: int) -> None:
-        """Write a fragment, and its init segment where that is another than before."""
+        """Write a fragment, and its init segment where it differs from the one before."""
         if made.init != self.init:
             self.init = made.init
             self._init_name = f"{self._name}-{self._next}.mp4"

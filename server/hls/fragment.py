@@ -1,4 +1,4 @@
-"""Fragments of fragmented MP4, for HLS: made one at a time, cut exactly where they are asked to be.
+"""Fragments of fragmented MP4, for HLS: made one at a time, cut exactly where asked.
 
 Every fragment is written by a muxer of its own into memory. FFmpeg's muxer gives the boxes; the
 base time is put in afterwards, since a muxer counts from its own first packet. One muxer for all
@@ -37,7 +37,7 @@ def picture_fragment(pictures: Sequence[PicturePacket], end: int, sequence: int)
     """Pictures in decoding order, the last of which is the newest until ``end``.
 
     Args:
-        pictures: at least one, all of one format. The first need not be a key picture.
+        pictures: at least one, all of one format. The first need not be a keyframe.
         end: decoding time of the picture that comes next, ticks.
         sequence: number of the fragment, counted from 1.
 
@@ -100,7 +100,7 @@ def _split(content: bytes, time: int) -> Fragment:
     boxes = list(_boxes(content, 0, len(content)))
     cut = next(start - 8 for kind, start, _ in boxes if kind == b"moof")
     stamped = bytearray(content)
-    # FFmpeg counts from the first sample, in one fragment for each key picture. Version 1 of the
+    # FFmpeg counts from the first sample, in one fragment for each keyframe. Version 1 of the
     # box, which it writes, has 64 bits of time after version and flags.
     stamps = [start + 4 for kind, start, _ in boxes if kind == b"tfdt"]
     first = struct.unpack_from(">Q", content, stamps[0])[0]

@@ -33,7 +33,7 @@ class HlsOutput:
     Args:
         feed: the session.
         folder: where the files go; ``master.m3u8`` is what players open.
-        segment: intended length of segments, seconds; they end at key pictures.
+        segment: intended length of segments, seconds; they end at keyframes.
         window: segments in a playlist.
         languages: ISO 639-1 code and label by track; by default the names of the tracks.
         program_date_time: whether playlists tell the wall time at which the viewer sees a segment,

@@ -100,7 +100,7 @@ class Packager:
             self._begin()
         for name, blocks in batch.sound.items():
             for block in blocks:
-                self._hear(self._sounds[name], block)
+                self._encode(self._sounds[name], block)
         self._cutter.advance(min(self._clock(sound) for sound in self._sounds.values()))
         self._begin()
         self._write()
@@ -117,7 +117,7 @@ class Packager:
         if self._number and self._cutter.target is not None:
             self._write_playlists(self._cutter.target, ended=True)
 
-    def _hear(self, sound: _Sound, block: AudioChunk) -> None:
+    def _encode(self, sound: _Sound, block: AudioChunk) -> None:
         start = self._cutter.start
         sound.end = block.end
         if start is None:
@@ -139,7 +139,7 @@ class Packager:
                 sound.encoder.begin(self._cutter.start)
             early, sound.early = sound.early, []
             for block in early:
-                self._hear(sound, block)
+                self._encode(sound, block)
 
     def _write(self) -> None:
         while (cut := self._cutter.next()) is not None:

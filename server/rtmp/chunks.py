@@ -17,7 +17,7 @@ SET_CHUNK_SIZE, ABORT = 1, 2
 AUDIO, VIDEO = 8, 9
 
 MAX_MEDIA = 4 << 20
-"""Bytes in one audio or video message: a key picture at 100 Mbit/s has less."""
+"""Bytes in one audio or video message: a keyframe at 100 Mbit/s has less."""
 
 MAX_OTHER = 64 << 10
 """Bytes in any other message."""

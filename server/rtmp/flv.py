@@ -8,13 +8,13 @@ AUDIO, VIDEO, SCRIPT = 8, 9, 18
 HEADER = b"FLV\x01\x05" + (9).to_bytes(4, "big") + bytes(4)
 """Start of a stream that may hold sound and picture, with the size of the tag before the first."""
 
-JUMP = 15_000
+JUMP_MS = 15_000
 """Ms from one body to the next, of either kind, that no pause explains: a clock that was set."""
 
-STEP = 20
+STEP_MS = 20
 """Ms that pass where a clock was set."""
 
-FIRST = 1000
+FIRST_MS = 1000
 """Ms at which a stream begins, so that bodies a little older than the first have a time too."""
 
 _WRAP = 1 << 32
@@ -30,7 +30,7 @@ class FlvWriter:
 
     def __init__(self) -> None:
         self._stamp = 0
-        self._time = FIRST
+        self._time = FIRST_MS
 
     def tag(self, kind: int, stamp: int, body: bytes) -> bytes:
         """One tag and the size that follows it.
@@ -50,8 +50,8 @@ class FlvWriter:
 
     def _advance(self, stamp: int) -> None:
         passed = (stamp - self._stamp + _WRAP // 2) % _WRAP - _WRAP // 2
-        if abs(passed) > JUMP:
-            passed = STEP
+        if abs(passed) > JUMP_MS:
+            passed = STEP_MS
         self._stamp = stamp
         self._time = max(0, self._time + passed) % _WRAP
 

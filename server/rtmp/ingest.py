@@ -15,13 +15,13 @@ from server.rtmp.chunks import RtmpError
 from server.rtmp.commands import End, Publish
 from server.rtmp.protocol import Event, Media, RtmpProtocol
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-READ = 16 << 10
+READ_BYTES = 16 << 10
 """Bytes taken from a connection at a time."""
 
-LINGER = 1.0
-"""Seconds that a publisher gets to read why it was turned away."""
+LINGER_S = 1.0
+"""Seconds that a publisher is given to read why it was refused."""
 
 
 class Publication(Protocol):
@@ -107,11 +107,11 @@ class RtmpIngest:
             OSError: if the address cannot be listened on.
         """
         self._server = await asyncio.start_server(
-            self._connected, self._host, self._port, limit=READ
+            self._connected, self._host, self._port, limit=READ_BYTES
         )
 
     async def aclose(self) -> None:
-        """Stop listening and disconnect everyone; every publication is ended."""
+        """Stop reading and disconnect everyone; every publication is ended."""
         if self._server is None:
             return
         self._closing = True
@@ -124,7 +124,7 @@ class RtmpIngest:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._closing or len(self._connections) >= self._options.connections:
-            LOG.warning("an RTMP connection was turned away: %d are open", len(self._connections))
+            _log.warning("an RTMP connection was turned away: %d are open", len(self._connections))
             writer.transport.abort()
             return
         task = asyncio.create_task(self._serve(_Wire(reader, writer)))
@@ -137,9 +137,9 @@ class RtmpIngest:
             await self._admit(wire, publish)
             await wire.finish()
         except (RtmpError, OSError) as error:
-            LOG.info("the RTMP connection from %s ended: %s", wire.peer, error)
+            _log.info("the RTMP connection from %s ended: %s", wire.peer, error)
         except Exception:
-            LOG.exception("the RTMP connection from %s failed", wire.peer)
+            _log.exception("the RTMP connection from %s failed", wire.peer)
         finally:
             wire.abort()
 
@@ -173,7 +173,7 @@ class RtmpIngest:
             if publication is None:
                 wire.refuse("There is no such stream, or the key is wrong.")
                 return
-            LOG.info("%s publishes to %s", wire.peer, publish.app)
+            _log.info("%s publishes to %s", wire.peer, publish.app)
             try:
                 await self._carry(publisher, publication)
             finally:
@@ -191,11 +191,11 @@ class RtmpIngest:
                 await publication.write(flv)
             if any(isinstance(event, End) for event in events):
                 return
-            publisher.listening = True
+            publisher.reading = True
             try:
                 events = await self._next_events(publisher.wire)
             finally:
-                publisher.listening = False
+                publisher.reading = False
 
     async def _next_events(self, wire: _Wire) -> list[Event]:
         try:
@@ -214,15 +214,15 @@ class _Wire:
         self._reader = reader
         self._writer = writer
         self.protocol = RtmpProtocol()
-        self.heard = asyncio.get_running_loop().time()
+        self.last_received = asyncio.get_running_loop().time()
         self.peer = writer.get_extra_info("peername")
 
     async def receive(self) -> list[Event]:
         """What follows from the next bytes; may be nothing."""
-        data = await self._reader.read(READ)
+        data = await self._reader.read(READ_BYTES)
         if not data:
             raise ConnectionResetError("the peer hung up")
-        self.heard = asyncio.get_running_loop().time()
+        self.last_received = asyncio.get_running_loop().time()
         self.protocol.receive_data(data)
         self._send()
         await self._writer.drain()
@@ -242,9 +242,9 @@ class _Wire:
     async def finish(self) -> None:
         """Close so that what was sent arrives: a peer that is still sending would lose it."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
+            async with asyncio.timeout(LINGER_S):
                 self._writer.write_eof()
-                while await self._reader.read(READ):
+                while await self._reader.read(READ_BYTES):
                     pass
 
     def abort(self) -> None:
@@ -262,11 +262,11 @@ class _Publisher:
 
     task: asyncio.Task[None]
     wire: _Wire
-    listening: bool = False
+    reading: bool = False
     ending: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def dead(self, silent: float) -> bool:
-        """Whether nothing was heard for ``silent`` seconds, though it was listened to."""
-        silence = asyncio.get_running_loop().time() - self.wire.heard
-        return self.listening and silence > silent
+        """Whether nothing arrived for ``silent`` seconds, though we were reading."""
+        silence = asyncio.get_running_loop().time() - self.wire.last_received
+        return self.reading and silence > silent

@@ -24,16 +24,16 @@ ACKNOWLEDGEMENT, AMF3_DATA, AMF3_COMMAND, AGGREGATE = 3, 15, 17, 22
 PING_REQUEST, PING_RESPONSE = 6, 7
 """User control events."""
 
-HANDSHAKE = 1536
+HANDSHAKE_BYTES = 1536
 """Bytes in each part of the handshake but the version."""
 
-PREAMBLE = 16 << 10
+PREAMBLE_BYTES = 16 << 10
 """Bytes before publishing; beside the handshake's three, encoders send about one kilobyte."""
 
 PREAMBLE_MESSAGES = 64
 """Messages before publishing; encoders send about ten."""
 
-PENDING = 256 << 10
+PENDING_BYTES = 256 << 10
 """Bytes held while the application decides."""
 
 
@@ -150,10 +150,10 @@ class RtmpProtocol:
         """Bound what is held for peers that were not accepted."""
         if self._finished or self._accepted:
             return
-        if self._deciding and len(self._data) > PENDING:
+        if self._deciding and len(self._data) > PENDING_BYTES:
             raise RtmpError("a publisher sends on without waiting for the answer")
-        if not self._deciding and self._received > PREAMBLE:
-            raise RtmpError(f"nothing was published in the first {PREAMBLE} bytes")
+        if not self._deciding and self._received > PREAMBLE_BYTES:
+            raise RtmpError(f"nothing was published in the first {PREAMBLE_BYTES} bytes")
 
     def _run(self) -> Steps[None]:
         yield from self._shake_hands()
@@ -174,11 +174,11 @@ class RtmpProtocol:
         version = yield from self._data.number(1)
         if version != 3:
             raise RtmpError("this is not RTMP")
-        asked = yield from self._data.take(HANDSHAKE)
+        asked = yield from self._data.take(HANDSHAKE_BYTES)
         # Four zero bytes after the time say that we do not know the handshake with digests:
         # clients that sent one then content themselves with this.
-        self._out += b"\x03" + bytes(8) + os.urandom(HANDSHAKE - 8) + asked
-        yield from self._data.take(HANDSHAKE)
+        self._out += b"\x03" + bytes(8) + os.urandom(HANDSHAKE_BYTES - 8) + asked
+        yield from self._data.take(HANDSHAKE_BYTES)
         self.handshaken = True
 
     def _handle(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""STUN and TURN servers: as they are configured, and as browsers are told of them."""
+"""STUN and TURN servers: read from the configuration, and announced to clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PRINTABLE = re.compile(r"[ -~]*")
 
 
 def ice_server(url: str) -> RTCIceServer:
-    """``stun:host``, or ``turn:user:password@host`` with its credentials taken out.
+    """``stun:host``, or ``turn:user:password@host`` with its credentials split off.
 
     The part behind the credentials is a URI as in RFC 7064 or 7065.
 
@@ -27,16 +27,18 @@ def ice_server(url: str) -> RTCIceServer:
     secret = bool(colon and user and password)
     if not _ADDRESS.fullmatch(address) or secret != scheme.startswith("turn") or bool(at) != secret:
         shown = address if at else url  # never a password
-        raise ValueError(f"'{shown}' is no ICE server: write stun:host or turn:user:password@host")
+        raise ValueError(
+            f"'{shown}' is not an ICE server: write stun:host or turn:user:password@host"
+        )
     if not _PRINTABLE.fullmatch(credentials):
-        raise ValueError(f"the credentials of '{address}' must be ASCII to be told in a header")
+        raise ValueError(f"the credentials of '{address}' must be ASCII to be sent in a header")
     if not secret:
         return RTCIceServer(address)
     return RTCIceServer(address, username=user, credential=password)
 
 
 def ice_links(servers: Collection[RTCIceServer]) -> dict[str, str]:
-    """The header that tells a WHIP or WHEP client of them (RFC 9725, section 4.6); or none."""
+    """The header that announces them to a WHIP or WHEP client (RFC 9725, section 4.6)."""
     links = [_link(server) for server in servers]
     return {"Link": ", ".join(links)} if links else {}
 

@@ -18,14 +18,14 @@ _relays: Relays[AudioChunk, OpusPacket] = Relays("opus", capacity=50)
 async def opus_packets(
     feed: Feed, track: str, *, capacity: int = 50
 ) -> AsyncIterator[Subscription[OpusPacket]]:
-    """Listen to a track in Opus: stereo, 96 kbit/s, 20 ms, with in-band error correction.
+    """Subscribe to a track in Opus: stereo, 96 kbit/s, 20 ms, with in-band error correction.
 
-    The encoder is shared by all listeners of the track; it runs from the first to the last.
+    All subscribers of a track share one encoder, which runs from the first to the last.
 
     Args:
-        feed: whose sound.
+        feed: the feed to subscribe to.
         track: name of one of its sounds.
-        capacity: packets of 20 ms that the listener may be behind before it loses the oldest.
+        capacity: how many 20 ms packets the subscriber may fall behind before it loses the oldest.
 
     Raises:
         KeyError: if there is no such track.

@@ -1,4 +1,4 @@
-"""One listener's way through a feed's sounds, changing between them without a gap."""
+"""One viewer's sound, switched between the tracks of a feed without a gap."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from stream.media.opus import OpusPacket
 class OpusListener:
     """Packets of whichever track is selected, each later than the one before.
 
-    The old track is heard until the new one has a packet for the same time: its encoder may
-    have to start first.
+    The old track goes on until the new one has a packet for the same time, since its encoder
+    may have to start first.
 
     Args:
-        feed: whose sound.
+        feed: the feed to subscribe to.
         name: of the track to begin with.
-        capacity: packets of 20 ms that the listener may be behind before it loses the oldest.
+        capacity: how many 20 ms packets the viewer may fall behind before it loses the oldest.
 
     Raises:
         KeyError: if there is no such track.
     """
 
     def __init__(self, feed: Feed, name: str, *, capacity: int = 50) -> None:
-        feed.sounds[name]  # an unknown name is an error now, not when it plays
+        feed.sounds[name]  # an unknown name fails now, not when it plays
         self.name = name
         """The track that is selected."""
         self._feed = feed
@@ -37,7 +37,7 @@ class OpusListener:
         self._time: int | None = None
 
     def select(self, name: str) -> None:
-        """Change to another track.
+        """Switch to another track.
 
         Raises:
             KeyError: if there is no such track.
@@ -56,7 +56,7 @@ class OpusListener:
         return packet
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """Unsubscribe."""
         opened, self._old, self._new = (self._old, self._new), None, None
         for one in opened:
             if one is not None:
@@ -88,8 +88,8 @@ class OpusListener:
 
     async def _open(self) -> _Opened:
         stack = contextlib.AsyncExitStack()
-        listening = opus_packets(self._feed, self.name, capacity=self._capacity)
-        return _Opened(self.name, stack, await stack.enter_async_context(listening))
+        subscribing = opus_packets(self._feed, self.name, capacity=self._capacity)
+        return _Opened(self.name, stack, await stack.enter_async_context(subscribing))
 
     async def _forget_new(self) -> None:
         new, self._new, self._first = self._new, None, None
@@ -98,7 +98,7 @@ class OpusListener:
 
 
 class _Opened:
-    """A track that is being listened to."""
+    """A subscription to one track."""
 
     def __init__(
         self, name: str, stack: contextlib.AsyncExitStack, packets: Subscription[OpusPacket]

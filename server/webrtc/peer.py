@@ -1,4 +1,4 @@
-"""One WebRTC peer: the offer checked, the answer made, and an end that leaves nothing behind."""
+"""One WebRTC peer: its offer checked and answered, and closed without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from aiortc.sdp import SessionDescription
 
 from server.problems import Problem
 
-MAX_SDP = 64 * 1024
-"""Bytes of the longest description that is read."""
+MAX_SDP_BYTES = 64 * 1024
+"""Size of the longest description that is accepted."""
 
-SILENCE = 15.0
-"""Seconds without a single packet from a peer after which it is taken for dead."""
+SILENCE_S = 15.0
+"""Seconds without a single packet after which a peer is considered dead."""
 
-LOOK = 2.5
-"""Seconds between looks at whether anything came."""
+CHECK_INTERVAL_S = 2.5
+"""Seconds between checks for new packets."""
 
-CLOSING = 5.0
+CLOSE_TIMEOUT_S = 5.0
 """Seconds that closing a connection may take."""
 
 
@@ -55,7 +55,7 @@ class UnsupportedOfferError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer that has been read.
+    """A parsed offer.
 
     Attributes:
         sdp: what is given to the connection.
@@ -82,7 +82,7 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
         OfferError: if it is malformed or too long.
         UnsupportedOfferError: if it is for more than so many sounds and one picture.
     """
-    if len(text) > MAX_SDP:
+    if len(text) > MAX_SDP_BYTES:
         raise OfferError("the offer is longer than 64 KiB")
     lines = text.splitlines()
     if not lines or lines[0].strip() != "v=0":
@@ -103,7 +103,7 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
         offer = _offer(sdp, parsed)
     except (OfferError, UnsupportedOfferError):
         raise
-    except Exception as error:  # whatever a parser stumbles over in a stranger's text
+    except Exception as error:  # whatever makes the parser fail on untrusted text
         raise OfferError("the offer is not a session description (SDP)") from error
     if not offer.codecs:
         raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
@@ -116,7 +116,7 @@ def _check_sections(parsed: SessionDescription, most: Mapping[str, int]) -> None
     for media in parsed.media:
         if media.kind not in most:
             raise UnsupportedOfferError(
-                f"the offer has a section '{media.kind}': there is sound and picture alone"
+                f"the offer has a section '{media.kind}': only audio and video are supported"
             )
         seen[media.kind] += 1
         if seen[media.kind] > most[media.kind]:
@@ -156,7 +156,7 @@ def _offer(sdp: str, parsed: SessionDescription) -> Offer:
 
 
 def prefer(transceiver: RTCRtpTransceiver, names: Sequence[str]) -> None:
-    """Let a transceiver agree on these codecs alone, first wish first."""
+    """Restrict a transceiver to these codecs, in order of preference."""
     known = RTCRtpSender.getCapabilities(transceiver.kind).codecs
 
     def called(name: str) -> list[RTCRtpCodecCapability]:
@@ -188,7 +188,7 @@ class Peer:
         self.connection.on("connectionstatechange", self._look_at_state)
 
     async def negotiate(self, offer: Offer) -> None:
-        """Answer the offer; from then on the peer looks after itself.
+        """Answer the offer; from then on the peer manages its own life.
 
         After an error the owner still has to close it.
 
@@ -219,7 +219,7 @@ class Peer:
         self._stop.set()
 
     async def released(self) -> None:
-        """What a kind of peer has to end besides its connection."""
+        """Release what a subclass holds besides the connection."""
 
     def _look_at_state(self) -> None:
         if self.connection.connectionState in ("failed", "closed"):
@@ -230,11 +230,11 @@ class Peer:
         try:
             while not self._stop.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), LOOK)
-                # Looks are counted, not seconds: while this process stood still, nobody listened.
+                    await asyncio.wait_for(self._stop.wait(), CHECK_INTERVAL_S)
+                # Checks are counted, not seconds: while this process stalls, nothing is received.
                 if (count := await self._received()) != heard:
                     heard, silent = count, 0
-                elif (silent := silent + 1) * LOOK > SILENCE:
+                elif (silent := silent + 1) * CHECK_INTERVAL_S > SILENCE_S:
                     break
         finally:
             await self._release()
@@ -245,11 +245,11 @@ class Peer:
         return sum(s.packetsReceived for s in stats.values() if s.type == "transport")
 
     async def _release(self) -> None:
-        async with contextlib.AsyncExitStack() as steps:  # each is taken, whatever fails
+        async with contextlib.AsyncExitStack() as steps:  # all run, whichever fails
             steps.callback(self.closed.set)
             steps.push_async_callback(self.released)
-            # A connection that hangs or breaks in closing must not keep its owner.
+            # A connection that hangs or fails while closing must not hold up its owner.
             try:
-                await asyncio.wait_for(self.connection.close(), CLOSING)
+                await asyncio.wait_for(self.connection.close(), CLOSE_TIMEOUT_S)
             except Exception as error:
                 _log.warning("a WebRTC connection did not close: %r", error)

@@ -1,4 +1,4 @@
-"""The WebRTC peers of a daemon: counted, found by name, forgotten when they end."""
+"""The WebRTC peers of a daemon: counted, found by name, forgotten when they close."""
 
 from __future__ import annotations
 

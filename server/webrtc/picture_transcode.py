@@ -1,4 +1,4 @@
-"""The picture for viewers who need H.264 without reordering, recoded only where it is not so."""
+"""Pictures for viewers who need H.264 without reordering, transcoded only where necessary."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from stream.frames import PictureFormat, PicturePacket
 from stream.live.feed import Feed
 from stream.timeline import TICK, TICK_RATE
 
-KEY_INTERVAL = 2 * TICK_RATE
-"""Ticks between key pictures: how long a viewer who joins may have to wait."""
+KEYFRAME_INTERVAL = 2 * TICK_RATE
+"""Ticks between keyframes, and so the longest wait of a viewer who joins."""
 
-WAITING = 60
-"""Pictures that may wait for the encoder; beyond it skips to the next key picture."""
+QUEUED_PICTURES = 60
+"""Pictures that may wait for the encoder; beyond that it skips to the next keyframe."""
 
 _OPTIONS = {
     "preset": "ultrafast",
@@ -33,19 +33,19 @@ _OPTIONS = {
 
 
 class PictureTranscoder:
-    """Any coded picture in, baseline H.264 in Annex B form out, in the order of showing."""
+    """Any coded picture in, baseline H.264 in Annex B form out, in presentation order."""
 
     def __init__(self) -> None:
         self._format: PictureFormat | None = None
         self._decoder: Any = None
         self._encoder: Any = None
         self._size: tuple[int, int] | None = None
-        self._next_key = 0
+        self._next_keyframe = 0
         self._last = -1
         self._waiting = True
 
     def convert(self, item: PicturePacket, lost: bool) -> list[PicturePacket]:
-        """Recode one picture; after a loss nothing until the next key picture."""
+        """Transcode one picture; after a loss, nothing until the next keyframe."""
         if lost or item.format != self._format:
             self._waiting = True
         if self._waiting:
@@ -81,9 +81,9 @@ class PictureTranscoder:
         if self._size != (width, height):
             self._start_encoder(width, height)
         frame.pict_type = PictureType.NONE
-        if shown >= self._next_key:
+        if shown >= self._next_keyframe:
             frame.pict_type = PictureType.I
-            self._next_key = shown + KEY_INTERVAL
+            self._next_keyframe = shown + KEYFRAME_INTERVAL
         coded = PictureFormat("h264", b"", width, height)
         return [
             PicturePacket(coded, p.pts or 0, p.pts or 0, p.is_keyframe, bytes(p))
@@ -95,25 +95,25 @@ class PictureTranscoder:
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
         encoder.time_base, encoder.framerate = TICK, 30
         encoder.profile = "Baseline"
-        encoder.gop_size = 600  # key pictures are placed by media time, not by count
+        encoder.gop_size = 600  # keyframes are placed by media time, not by count
         encoder.options = dict(_OPTIONS)
         self._encoder = encoder
         self._size = (width, height)
-        self._next_key = 0
+        self._next_keyframe = 0
 
 
-_relays: Relays[PicturePacket, PicturePacket] = Relays("picture", capacity=WAITING)
+_relays: Relays[PicturePacket, PicturePacket] = Relays("picture", capacity=QUEUED_PICTURES)
 
 
 @contextlib.asynccontextmanager
 async def transcoded(
     feed: Feed, *, capacity: int = 60
 ) -> AsyncIterator[Subscription[PicturePacket]]:
-    """The feed's picture as baseline H.264, recoded once for all its viewers.
+    """The feed's picture as baseline H.264, transcoded once for all viewers.
 
     Args:
-        feed: whose picture.
-        capacity: pictures that the viewer may be behind before it loses the oldest.
+        feed: the feed to subscribe to.
+        capacity: pictures that the viewer may fall behind before it loses the oldest.
     """
     async with _relays.read(feed.picture, PictureTranscoder, capacity) as pictures:
         yield pictures
@@ -122,7 +122,7 @@ async def transcoded(
 async def from_key(
     pictures: Subscription[PicturePacket],
 ) -> AsyncGenerator[PicturePacket, None]:
-    """Only what can be decoded: from a key picture on, and again after pictures were missed."""
+    """Only what can be decoded: from a keyframe on, and from the next one after a loss."""
     missed, waiting = pictures.missed, True
     async for packet in pictures:
         if pictures.missed != missed:

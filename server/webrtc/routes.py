@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from server.access import Admit, Authorise
 from server.problems import Problem
 from server.webrtc.ice_servers import ice_links
-from server.webrtc.peer import MAX_SDP, Peer
+from server.webrtc.peer import MAX_SDP_BYTES, Peer
 from server.webrtc.peers import Action, Peers
 from server.webrtc.whep import WhepPeer, watch
 from server.webrtc.whip import WhipSource, publish
@@ -147,7 +147,7 @@ async def _offer(request: Request) -> str:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_SDP:
+        if len(body) > MAX_SDP_BYTES:
             raise Problem(413, "the offer is longer than 64 KiB")
     try:
         return body.decode("utf-8")

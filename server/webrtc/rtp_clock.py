@@ -1,4 +1,4 @@
-"""RTP clocks: counters of 32 bits made whole, and two of them brought onto one timeline."""
+"""RTP clocks: 32-bit timestamps unwrapped, and two streams aligned on one timeline."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _HALF, _FULL = 1 << 31, 1 << 32
 SLEW = 0.05
 """Most by which the picture's time is stretched or squeezed to get in sync (5 %)."""
 
-HURRY = 0.25
-"""The same where it is off by more than ``FAR_OFF``: a plain error is not to be watched long."""
+FAST_SLEW = 0.25
+"""The same beyond ``FAR_OFF``: an error that anyone can see must not last long."""
 
 FAR_OFF = TICK_RATE // 5
 """Ticks (0.2 s)."""
 
 JUMP = 5 * TICK_RATE
-"""An error beyond this (5 s) is a clock that was set anew; it is corrected at once."""
+"""An error beyond this (5 s) is a clock that was reset; it is corrected at once."""
 
 ARRIVALS = 100
-"""Packets over which the quickest one is sought."""
+"""Packets among which the one with the least delay is sought."""
 
 
 class Unwrapper:
-    """Counts on where a 32-bit timestamp wraps around; small steps back are allowed."""
+    """Unwraps 32-bit timestamps; small steps back are allowed."""
 
     def __init__(self) -> None:
         self._last: int | None = None
 
     def __call__(self, timestamp: int) -> int:
-        """The timestamp, counted on from the first."""
+        """The timestamp without its wraparounds."""
         if self._last is None:
             self._last = timestamp
         full = self._last + (timestamp - self._last + _HALF) % _FULL - _HALF
@@ -55,15 +55,15 @@ class RtpClock:
         self._delays: deque[float] = deque(maxlen=ARRIVALS)
 
     def ticks(self, timestamp: int) -> int:
-        """A timestamp of this stream, made whole, in ticks."""
+        """A timestamp of this stream, unwrapped, in ticks."""
         return rescale(self.unwrap(timestamp), self.unit, TICK)
 
     def arrived(self, ticks: int, now: float) -> None:
-        """A packet of that time has come; ``now`` in seconds."""
+        """Note that a packet of that time has arrived; ``now`` in seconds."""
         self._delays.append(now - ticks / TICK_RATE)
 
     def reported(self, ntp: int, timestamp: int) -> None:
-        """A sender report says that ``timestamp`` was at ``ntp`` (64 bits)."""
+        """Note a sender report: ``timestamp`` was at ``ntp`` (64 bits)."""
         self.report = (ntp / (1 << 32), self.ticks(timestamp))
 
     @property
@@ -78,10 +78,10 @@ class RtpClock:
 
 
 class Alignment:
-    """Puts a picture's clock onto the timeline of the sound.
+    """Places pictures on the timeline of the sound.
 
-    The sound is never touched. Until both have reported, what arrives together belongs
-    together; then the reports decide, and the picture gets there gradually.
+    The sound is never moved. Until both streams have sent a report, what arrives together is
+    taken to belong together; then the reports decide, and the picture is shifted gradually.
 
     Args:
         sound, picture: the two clocks.
@@ -114,7 +114,7 @@ class Alignment:
             self._offset = target
         else:
             error = target - self._offset
-            rate = HURRY if abs(error) > FAR_OFF else SLEW
+            rate = FAST_SLEW if abs(error) > FAR_OFF else SLEW
             most = int(rate * max(0, ticks - self._last))
             self._offset += max(-most, min(most, error))
         self._last = ticks

@@ -1,7 +1,7 @@
-"""Packets of one RTP stream back in order, with a verdict on those that do not come.
+"""A jitter buffer for one RTP stream: packets in order, and word of those that are lost.
 
-A packet that is missing is waited for by the clock, not by how many others have come, so that
-one loss costs one packet and the delay never grows.
+It waits for a missing packet by the clock, not until so many others have arrived, so that one
+loss costs one packet and the delay never grows.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FAR = 2000
-"""A packet this many numbers behind is no late one: the sender has begun to count anew."""
+RESTART_GAP = 2000
+"""A packet this far behind is not late: the sender has restarted its numbering."""
 
 _HALF, _FULL = 1 << 15, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Packets that were given up; ``count`` of them in a row, 0 if nobody knows how many."""
+    """Packets that were given up: ``count`` of them in a row, 0 if their number is unknown."""
 
     count: int
 
 
 class Reorder(Generic[T]):
-    """Gives packets out by sequence number.
+    """Releases packets in the order of their sequence numbers.
 
     Args:
         wait: seconds that a missing packet may hold up those after it.
-        capacity: packets that are held at most, should nobody ask for them; then the oldest go.
+        capacity: packets held at most if nobody asks for them; beyond that the oldest are dropped.
     """
 
     def __init__(self, wait: float, capacity: int) -> None:
@@ -40,9 +40,9 @@ class Reorder(Generic[T]):
         self._next: int | None = None
         self._newest = 0
         self._broken = 0  # given up since the last packet that was given out
-        self._anew = False
+        self._restarted = False
         self.late = 0
-        """Packets that came after they had been given up, or twice."""
+        """Packets that arrived after they had been given up, or twice."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -53,15 +53,15 @@ class Reorder(Generic[T]):
         Args:
             number: its sequence number, 16 bits.
             packet: the packet.
-            now: when it came, seconds on the caller's clock.
+            now: when it arrived, seconds on the caller's clock.
         """
         if self._next is None:
             self._next = self._newest = number
         full = self._newest + (number - self._newest + _HALF) % _FULL - _HALF
-        if full < self._next - FAR:
+        if full < self._next - RESTART_GAP:
             self._held.clear()
             self._next = self._newest = full
-            self._anew = True
+            self._restarted = True
         if full < self._next or full in self._held:
             self.late += 1
             return
@@ -74,12 +74,12 @@ class Reorder(Generic[T]):
             self._next = oldest + 1
 
     def ready(self, now: float) -> Iterator[T | Lost]:
-        """What can be given out: packets in order, and the gaps that are given up."""
+        """What can be released now: packets in order, and the gaps that are given up."""
         while self._held:
             assert self._next is not None
-            if self._broken or self._anew:
-                lost = Lost(0 if self._anew else self._broken)
-                self._broken, self._anew = 0, False
+            if self._broken or self._restarted:
+                lost = Lost(0 if self._restarted else self._broken)
+                self._broken, self._restarted = 0, False
                 yield lost
             if self._next in self._held:
                 yield self._held.pop(self._next)[1]

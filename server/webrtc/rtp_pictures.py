@@ -1,4 +1,4 @@
-"""Coded pictures out of RTP packets, H.264 and VP8, without decoding them."""
+"""H.264 and VP8 pictures assembled from RTP packets, without decoding them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.webrtc.rtp_order import Lost
 from stream.media.annexb import IDR, SPS, split_units, unit_type
 
 MAX_PICTURE = 8 << 20
-"""Bytes of the largest coded picture that is put together."""
+"""Bytes of the largest coded picture that is assembled."""
 
 _FRAGMENT = 28
 """The H.264 payload type that carries a piece of a NAL unit."""
@@ -37,23 +37,23 @@ class CodedPicture:
 
 
 class PictureAssembler:
-    """Puts packets in order together to pictures; after a loss nothing until a key picture."""
+    """Assembles packets into pictures; after a loss, nothing until a keyframe."""
 
     def __init__(self) -> None:
         self.waiting = True
-        """Whether a key picture is needed before anything can be given out."""
+        """Whether a keyframe is needed before any picture can be released."""
         self._parts: list[bytes] = []
         self._size = 0
         self._timestamp: int | None = None
         self._whole = False
 
     def lost(self, gap: Lost) -> None:
-        """Packets are missing here."""
+        """Note that packets are missing here."""
         self.waiting = True
         self._drop()
 
     def add(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> CodedPicture | None:
-        """Take the next packet; gives the picture that it completes, if that can be shown."""
+        """Take the next packet; returns the picture that it completes, if it can be decoded."""
         if not packet.payload:
             return None  # padding that probes the network
         if packet.timestamp != self._timestamp:
@@ -106,7 +106,7 @@ def is_key(codec: str, data: bytes) -> bool:
 
 
 def vp8_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a VP8 key picture says it has, pixels."""
+    """Width and height that a VP8 keyframe says it has, pixels."""
     sizes = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
     return sizes[0] & 0x3FFF, sizes[1] & 0x3FFF  # the upper two bits ask for scaling
 

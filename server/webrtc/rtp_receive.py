@@ -35,11 +35,11 @@ from server.webrtc.aiortc_private import divert, negotiated_codecs, own_ssrc, se
 from server.webrtc.rtp_clock import RtpClock
 from server.webrtc.rtp_order import Reorder
 
-REPORT_INTERVAL = 1.0
+REPORT_INTERVAL_S = 1.0
 """Seconds between receiver reports."""
 
-NACK_MOST = 100
-"""Packets asked for again at once."""
+MAX_NACKED = 100
+"""Packets requested again in one NACK."""
 
 
 class Reception:
@@ -47,9 +47,9 @@ class Reception:
 
     Args:
         transceiver: negotiated; its receiver must not have started.
-        wait: seconds that a missing packet is waited for.
+        wait: seconds to wait for a missing packet.
         capacity: packets held at most.
-        changed: called when something has come.
+        changed: called when something has arrived.
     """
 
     def __init__(
@@ -75,31 +75,31 @@ class Reception:
         self._now = asyncio.get_running_loop().time
         self.order: Reorder[tuple[RtpPacket, RTCRtpCodecParameters]] = Reorder(wait, capacity)
         self.clock = RtpClock(codecs[0].clockRate)
-        self.came = 0
+        self.received = 0
         """Packets so far, repeats included."""
         self.said_goodbye = False
         divert(self._receiver, self._take, self._take_report)
 
     async def feedback(self) -> None:
-        """Ask again for what is missing, and report; to be called several times a second."""
+        """Request missing packets again, and report; to be called several times a second."""
         if self._ssrc is None:
             return
         if self._repeats and (missing := self.order.missing()):
             nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self._ssrc)
-            nack.lost = missing[:NACK_MOST]
+            nack.lost = missing[:MAX_NACKED]
             await send_rtcp(self._receiver, nack)
-        if self._now() - self._reported >= REPORT_INTERVAL:
+        if self._now() - self._reported >= REPORT_INTERVAL_S:
             self._reported = self._now()
             await self._send_report()
 
-    async def ask_for_key(self) -> None:
-        """Ask the sender for a key picture."""
+    async def request_keyframe(self) -> None:
+        """Ask the sender for a keyframe."""
         if self._ssrc is not None:
             pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, self._ssrc)
             await send_rtcp(self._receiver, pli)
 
     async def _take(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        self.came += 1
+        self.received += 1
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
             return
@@ -122,7 +122,7 @@ class Reception:
         gap = self.order.deadline()
         self.order.add(packet.sequence_number, (packet, codec), self._now())
         if self._repeats and gap is None and self.order.missing():
-            # At once: the sooner it is asked for, the sooner it is here.
+            # At once: the sooner it is requested, the sooner it is here.
             await self.feedback()
         self._changed()
 
@@ -137,7 +137,7 @@ class Reception:
             self._changed()
 
     async def _estimate(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        """Tell the sender how much gets through, or it would never dare to send more."""
+        """Tell the sender how much gets through: without an estimate it never sends more."""
         if self._bitrate is None or packet.extensions.abs_send_time is None:
             return
         estimate = self._bitrate.add(

@@ -1,11 +1,11 @@
-"""Sender reports that tell a receiver exactly which instants of sound and picture belong together.
+"""Sender reports that say exactly which instants of sound and picture belong together.
 
 aiortc reports the wall time at which a packet happened to be sent, so every hiccup of a busy
 machine would move the picture against the sound. Here both streams are reported by media time:
 whatever leaves late, the two agree to the tick. A first report follows the first packet at
 once, so that one who joins late is in sync from the start. Two sounds of one peer moreover have
-equal RTP timestamps for equal media times: browsers keep a sound in step with its picture by
-the reports, but not with another sound, and show pages nothing but timestamps to do so.
+equal RTP timestamps for equal media times: browsers synchronise a sound with its picture by the
+reports, but not with another sound, and give pages nothing but timestamps to do it with.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Browsers want two reports of a stream before they use them.
 """
 
 BURST = 16
-"""Packets that may leave in one go: a key picture of hundreds would overrun a socket's buffer."""
+"""Packets that may leave in one go: a keyframe of hundreds would overrun a socket's buffer."""
 
-BREATH = 0.004
+BURST_PAUSE_S = 0.004
 """Seconds between bursts: some 40 Mbit/s."""
 
 
@@ -45,7 +45,7 @@ def ntp_ticks(ticks: int) -> int:
 
 
 class ReportingTransport(TransportFilter):
-    """Stands between one sender and its transport, sets its timestamps and its reports right.
+    """Stands between one sender and its transport, and corrects its timestamps and reports.
 
     Args:
         transport: aiortc's, to which everything else is passed on.
@@ -98,7 +98,7 @@ class ReportingTransport(TransportFilter):
         self._burst = self._burst + 1 if now == self._newest else 1
         self._newest = now
         if self._burst % BURST == 0:
-            await asyncio.sleep(BREATH)
+            await asyncio.sleep(BURST_PAUSE_S)
         self._packets += 1
         self._octets += len(data) - 12
         if self._early and now - self._first >= self._early[0]:

@@ -36,11 +36,11 @@ class WhepPeer(Peer):
         return tuple(sound.name for sound in self._sounds if sound.name is not None)
 
     def select(self, sounds: Sequence[str]) -> None:
-        """Go on with other sounds of the feed, from their next packets; nothing in what is left.
+        """Switch to other sounds of the feed, from their next packets; unused sections fall silent.
 
         Raises:
             KeyError: if there is no such sound; nothing is changed then.
-            UnsupportedOfferError: if there are more than audio sections in the offer.
+            UnsupportedOfferError: if they are more than the offer has audio sections.
         """
         for name in sounds:
             self._feed.sounds[name]
@@ -109,14 +109,14 @@ async def watch(
 
     Args:
         feed: what is shown.
-        sounds: those of the feed to begin with, one for each audio section of the offer or less.
+        sounds: those of the feed to begin with, at most one for each audio section of the offer.
         offer_sdp: with or without candidates; the answer has all of ours.
         ice_servers: STUN or TURN servers, if the viewer is not to be reached directly.
 
     Raises:
         KeyError: if the feed has no such sound.
         OfferError: if the offer is malformed.
-        UnsupportedOfferError: if it wants something else than to watch, or cannot play what
+        UnsupportedOfferError: if it asks for anything but to watch, or cannot play what
             there is.
     """
     peer = WhepPeer(feed, ice_servers)

@@ -1,4 +1,4 @@
-"""What WebRTC senders read from: a feed's sound and picture, coded, one packet after another."""
+"""The tracks that WebRTC senders read: a feed's sound and picture, one coded packet at a time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from stream.timeline import TICK, TICK_RATE, rescale
 PICTURE_RATE = 90_000
 """RTP's clock for pictures, Hz."""
 
-BEHIND = 50
-"""Packets of each kind that a viewer may be behind before it loses some."""
+MAX_BEHIND = 50
+"""Packets of each kind that a viewer may fall behind before it loses some."""
 
 _PICTURE_UNIT = Fraction(1, PICTURE_RATE)
 
 
 class FeedTrack(MediaStreamTrack):
-    """What a sender reads from, one coded packet after another."""
+    """What a sender reads, one coded packet at a time."""
 
     rate = TICK_RATE
     """Of the RTP clock, Hz."""
@@ -42,14 +42,14 @@ class FeedTrack(MediaStreamTrack):
         return self._time
 
     async def aclose(self) -> None:
-        """Let go of the feed."""
+        """Unsubscribe from the feed."""
 
 
 class SoundTrack(FeedTrack):
-    """One of the feed's sounds in Opus, exchangeable while it runs; or nothing.
+    """One of the feed's sounds in Opus, which can be switched while it runs; or nothing.
 
     Args:
-        feed: whose sound.
+        feed: the feed to subscribe to.
         name: of the sound to begin with; ``None`` for nothing.
         on_end: called when the feed has ended.
 
@@ -61,7 +61,7 @@ class SoundTrack(FeedTrack):
 
     def __init__(self, feed: Feed, name: str | None, on_end: Callable[[], None]) -> None:
         super().__init__()
-        self._listener = OpusListener(feed, name or ORIGINAL, capacity=BEHIND)
+        self._listener = OpusListener(feed, name or ORIGINAL, capacity=MAX_BEHIND)
         self._wanted = asyncio.Event()
         self._on_end = on_end
         self.select(name)
@@ -72,7 +72,7 @@ class SoundTrack(FeedTrack):
         return self._listener.name if self._wanted.is_set() else None
 
     def select(self, name: str | None) -> None:
-        """Go on with another sound from its next packet, or with nothing.
+        """Switch to another sound from its next packet, or to nothing.
 
         Raises:
             KeyError: if there is no such sound.
@@ -99,15 +99,15 @@ class SoundTrack(FeedTrack):
         return coded
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """Unsubscribe from the feed."""
         await self._listener.aclose()
 
 
 class PictureTrack(FeedTrack):
-    """The feed's picture as the viewer can play it, from a key picture on.
+    """The feed's picture as the viewer can play it, from a keyframe on.
 
     Args:
-        feed: whose picture.
+        feed: the feed to subscribe to.
         codec: ``H264`` or ``VP8``, as agreed with the viewer.
         on_end: called when there is no more.
     """
@@ -134,18 +134,18 @@ class PictureTrack(FeedTrack):
         return coded
 
     async def aclose(self) -> None:
-        """Stop looking."""
+        """Unsubscribe from the feed."""
         await self._pictures.aclose()
 
 
 async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None]:
-    """Pictures that a browser can play: untouched as long as they are, then recoded.
+    """Pictures that a browser can play: untouched as long as possible, then transcoded.
 
     Args:
-        feed: whose picture.
+        feed: the feed to subscribe to.
         codec: ``H264`` or ``VP8``.
     """
-    pictures = feed.picture.subscribe(BEHIND)
+    pictures = feed.picture.subscribe(MAX_BEHIND)
     format_ = None
     try:
         async with contextlib.aclosing(from_key(pictures)) as packets:
@@ -160,9 +160,9 @@ async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None
     finally:
         pictures.close()
     if codec != "H264":
-        return  # what was agreed on can no longer be had; the viewer may come again
+        return  # the codec agreed on is no longer available; the viewer may connect again
     async with (
-        transcoded(feed, capacity=BEHIND) as recoded,
+        transcoded(feed, capacity=MAX_BEHIND) as recoded,
         contextlib.aclosing(from_key(recoded)) as packets,
     ):
         async for packet in packets:

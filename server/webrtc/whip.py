@@ -23,30 +23,30 @@ from stream.media.annexb import AnnexB
 from stream.media.pictures import coded_size
 from stream.timeline import TICK_RATE
 
-SOUND_WAIT = 0.12
-"""Seconds that a missing packet of sound may still come; it is not asked for again."""
+SOUND_WAIT_S = 0.12
+"""Seconds to wait for a missing packet of sound, which is not requested again."""
 
-PICTURE_WAIT = 0.5
-"""Seconds that a missing packet of picture may still come; it is asked for again."""
+PICTURE_WAIT_S = 0.5
+"""Seconds to wait for a missing packet of picture, which is requested again."""
 
 SOUND_HELD, PICTURE_HELD = 1000, 8192
-"""Packets held for a reader who does not come: some 20 s of sound, 10 MB of picture."""
+"""Packets held while nobody reads: some 20 s of sound, 10 MB of picture."""
 
-REPORTS_WAIT = 1.0
-"""Seconds that the first pictures wait for reports, rather than be placed by arrival."""
+REPORTS_WAIT_S = 1.0
+"""Seconds that the first pictures wait for sender reports before they are placed by arrival."""
 
-FEEDBACK = 0.1
-"""Seconds between looks at what is to be asked for."""
+FEEDBACK_INTERVAL_S = 0.1
+"""Seconds between checks for what to request."""
 
-QUIET = 5
-"""Passes of the event loop without a packet after which none waits in a socket: from there to here
-it takes three."""
+QUIET_PASSES = 5
+"""Event-loop passes without a packet after which none is left in a socket; the way from there to
+here takes three."""
 
-PILE = 1000
-"""More packets than the sockets' buffers hold: those that come after them had not come before."""
+MAX_BACKLOG = 1000
+"""More packets than the sockets' buffers hold: any beyond them arrived later."""
 
-KEY_AGAIN = 0.5
-"""Seconds between requests for a key picture."""
+KEYFRAME_REQUEST_INTERVAL_S = 0.5
+"""Seconds between requests for a keyframe."""
 
 
 class WhipSource(Peer):
@@ -55,7 +55,7 @@ class WhipSource(Peer):
     def __init__(self, ice_servers: Collection[RTCIceServer]) -> None:
         super().__init__(ice_servers)
         self.ended = asyncio.Event()
-        """Set when the publisher has gone; what has come can still be read."""
+        """Set when the publisher has gone; what it sent can still be read."""
         self._changed = asyncio.Event()
         self._sound: Reception | None = None
         self._picture: Reception | None = None
@@ -75,7 +75,7 @@ class WhipSource(Peer):
 
     @property
     def concealed(self) -> int:
-        """Ticks of sound so far that were made up for what was lost."""
+        """Ticks of sound concealed so far for lost packets."""
         return self._decoder.concealed
 
     async def start(self, offer_sdp: str) -> None:
@@ -100,11 +100,11 @@ class WhipSource(Peer):
             prefer(video, ("H264", "VP8"))
         await self.negotiate(offer)
         self._sound = Reception(
-            audio, wait=SOUND_WAIT, capacity=SOUND_HELD, changed=self._changed.set
+            audio, wait=SOUND_WAIT_S, capacity=SOUND_HELD, changed=self._changed.set
         )
         if video is not None:
             self._picture = Reception(
-                video, wait=PICTURE_WAIT, capacity=PICTURE_HELD, changed=self._changed.set
+                video, wait=PICTURE_WAIT_S, capacity=PICTURE_HELD, changed=self._changed.set
             )
             self._align = Alignment(self._sound.clock, self._picture.clock)
         self._feedback = asyncio.create_task(self._give_feedback())
@@ -118,10 +118,10 @@ class WhipSource(Peer):
         self._changed.set()
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """What the publisher sends, as it comes; ends when the publisher has gone.
+        """What the publisher sends, as it arrives; ends when the publisher has gone.
 
         Sound is stereo at 48 kHz, contiguous from 0. Pictures are coded as they were sent and
-        on the sound's timeline, beginning with a key picture; each kind is in order. To be
+        on the sound's timeline, beginning with a keyframe; each kind is in order. To be
         iterated once.
         """
         try:
@@ -149,25 +149,25 @@ class WhipSource(Peer):
         return min((time for time in deadlines if time is not None), default=None)
 
     async def _caught_up(self) -> float:
-        """The time now; where a gap is to be given up, what came until then has been taken.
+        """The time now; before a gap is given up, everything that has arrived is taken first.
 
         A pass of the event loop reads one datagram and runs every timer that is due: after this
-        process stood still, packets that came in time would be behind the timer.
+        process has stalled, packets that arrived in time would be behind the timer.
         """
-        now, quiet, most = self._now(), 0, self._came + PILE
-        while quiet < QUIET and self._came < most:
+        now, quiet, most = self._now(), 0, self._arrived + MAX_BACKLOG
+        while quiet < QUIET_PASSES and self._arrived < most:
             deadline = self._deadline()
             if deadline is None or deadline > now:
                 break
-            came = self._came
+            before = self._arrived
             await asyncio.sleep(0)
-            quiet = quiet + 1 if self._came == came else 0
+            quiet = quiet + 1 if self._arrived == before else 0
         return now
 
     @property
-    def _came(self) -> int:
+    def _arrived(self) -> int:
         """Packets so far."""
-        return sum(stream.came for stream in (self._sound, self._picture) if stream is not None)
+        return sum(stream.received for stream in (self._sound, self._picture) if stream is not None)
 
     async def _decoded(self, now: float) -> list[AudioChunk | PicturePacket]:
         if self._sound is None:
@@ -202,7 +202,7 @@ class WhipSource(Peer):
             return False
         if self._began is None:
             self._began = self._now()
-        return self._align.aligned or self._now() - self._began > REPORTS_WAIT
+        return self._align.aligned or self._now() - self._began > REPORTS_WAIT_S
 
     async def _placed(self, picture: CodedPicture) -> PicturePacket | None:
         """The picture on the sound's timeline, unless there is no sound yet."""
@@ -224,7 +224,7 @@ class WhipSource(Peer):
         return PicturePacket(self._format, self._last, self._last, picture.key, data)
 
     async def _look(self, codec: str, keyframe: bytes) -> None:
-        """Find out how a keyframe is coded, and its size where that may have changed."""
+        """Note how a keyframe is coded, and decode its size where that may have changed."""
         if codec == "vp8":
             self._format = PictureFormat("vp8", b"", *vp8_size(keyframe))
             return
@@ -236,16 +236,16 @@ class WhipSource(Peer):
             self._format = PictureFormat(codec, sets, *size)
 
     async def _give_feedback(self) -> None:
-        asked = -KEY_AGAIN
+        asked = -KEYFRAME_REQUEST_INTERVAL_S
         while True:
-            await asyncio.sleep(FEEDBACK)
+            await asyncio.sleep(FEEDBACK_INTERVAL_S)
             for stream in (self._sound, self._picture):
                 if stream is not None:
                     await stream.feedback()
-            due = self._assembler.waiting and self._now() - asked >= KEY_AGAIN
+            due = self._assembler.waiting and self._now() - asked >= KEYFRAME_REQUEST_INTERVAL_S
             if self._picture is not None and due:
                 asked = self._now()
-                await self._picture.ask_for_key()
+                await self._picture.request_keyframe()
             if self._sound is not None and self._sound.said_goodbye:
                 self.end()
 

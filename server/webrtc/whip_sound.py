@@ -1,8 +1,8 @@
-"""A publisher's Opus as contiguous samples: the decoder itself makes up for what is lost.
+"""A publisher's Opus as contiguous samples, with losses concealed by the decoder itself.
 
 A packet whose frame has no bytes stands for one that did not come, and every decoder conceals it
 (RFC 6716, 3.2.1; RFC 7845, 4.1 fills gaps so). libopus goes on with the last pitch periods, fades
-within some 200 ms, and crosses over into what comes next, so nothing clicks. The repair data that
+within some 200 ms, and cross-fades into what follows, so nothing clicks. The repair data that
 packets may hold of the one before (LBRR) cannot be asked for through FFmpeg.
 """
 
@@ -19,13 +19,13 @@ from stream.frames import AudioChunk, Samples
 from stream.timeline import TICK_RATE
 
 CHANNELS = 2
-"""Always stereo; a mono publisher is heard in both."""
+"""Always stereo; a mono publisher is on both channels."""
 
-FORGOTTEN = 10 * TICK_RATE
-"""A longer gap (10 s) is not filled: the sender's clock has begun anew."""
+LONGEST_CONCEALED = 10 * TICK_RATE
+"""A longer gap (10 s) is not filled: the sender's clock has restarted."""
 
 _ONE_FRAME = 0xFC
-"""Leaves of a packet's first byte the coding and length of its frames, of which there is one."""
+"""Masks all but the mode and frame length in a packet's first byte: a packet of one frame."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class SoundDecoder:
         self.origin: int | None = None
         """Time on the sender's clock, ticks, of media time 0."""
         self._out = 0
-        self._missing = b""  # a packet without a frame, of the kind that came last
+        self._empty_packet = b""  # a packet without a frame, of the kind that came last
         self.concealed = 0
-        """Ticks of sound made up for what was lost."""
+        """Ticks of sound concealed so far."""
 
     def decode(self, packets: list[tuple[int, bytes]]) -> list[AudioChunk]:
         """Decode packets, each with its time on the sender's clock in ticks."""
@@ -54,7 +54,7 @@ class SoundDecoder:
         if self.origin is None:
             self.origin = time
         gap = time - self.origin - self._out
-        if not -TICK_RATE < gap <= FORGOTTEN:
+        if not -TICK_RATE < gap <= LONGEST_CONCEALED:
             _log.warning("a publisher's clock has jumped by %.1f s", gap / TICK_RATE)
             self.origin += gap
             gap = 0
@@ -63,15 +63,15 @@ class SoundDecoder:
             # Before the packet: a decoder knows only its past.
             self.concealed += gap
             chunks.append(self._give(self._conceal(gap)))
-        # One that cannot be decoded is a gap when the next one comes.
+        # One that cannot be decoded is a gap by the time the next one arrives.
         chunks.append(self._give(self._samples(data)[max(0, -gap) :]))
-        self._missing = bytes([data[0] & _ONE_FRAME])
+        self._empty_packet = bytes([data[0] & _ONE_FRAME])
         return chunks
 
     def _conceal(self, gap: int) -> Samples:
-        """``gap`` ticks of what the decoder makes of nothing; silence if it makes nothing."""
+        """``gap`` ticks of concealment from the decoder; silence where it gives none."""
         sound, at = np.zeros((gap, CHANNELS), np.float32), 0
-        while at < gap and len(made := self._samples(self._missing)):
+        while at < gap and len(made := self._samples(self._empty_packet)):
             sound[at : at + len(made)] = made[: gap - at]
             at += len(made)
         return sound

@@ -1,4 +1,4 @@
-"""A listener's side of the WebSocket protocol, which comes back to its place when cut off."""
+"""The listener's side of the WebSocket protocol; it reconnects and resumes where it was cut off."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from server.websocket.requests import parse_message
 from stream.errors import UserError
 from stream.timeline import TICK_RATE
 
-FIRST_DELAY = 0.25
-"""Seconds before the first attempt to come back; each further one waits twice as long."""
+FIRST_DELAY_S = 0.25
+"""Seconds before the first attempt to reconnect; each further one waits twice as long."""
 
-LONGEST_DELAY = 5.0
+LONGEST_DELAY_S = 5.0
 
 LOST = "the connection was lost"
 
 FINAL = {BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN}
-"""Close codes after which coming back is of no use."""
+"""Close codes after which reconnecting is pointless."""
 
 
 class ListenError(UserError):
@@ -79,9 +79,9 @@ class ListenClient:
 
     Args:
         url: of the endpoint, ``ws://host/sessions/ID/listen``.
-        query: what to ask for, beside the place to go on from.
+        query: what to ask for, besides the position to resume from.
         token: sent as a bearer token.
-        patience: seconds for which coming back is tried.
+        patience: seconds during which it tries to reconnect.
         tell: called with a sentence when the connection is lost and when it is back.
 
     Raises:
@@ -108,7 +108,7 @@ class ListenClient:
         self._hello: Hello | None = None
         self._at: int | None = None
         self._ended = False
-        self._delay = FIRST_DELAY
+        self._delay = FIRST_DELAY_S
 
     async def messages(self) -> AsyncGenerator[Received, None]:
         """Yield everything received; a ``Hello`` again after every reconnection.
@@ -138,12 +138,12 @@ class ListenClient:
             now = loop.time()
             if lost is None:
                 lost = now
-                self._tell(f"Coming back to {self._host}: {reason}.")
+                self._tell(f"Reconnecting to {self._host}: {reason}.")
             if now - lost > self._patience:
-                raise ListenError(f"{self._host} has stayed away: {reason}")
-            # Listeners who were cut off together must not come back together.
+                raise ListenError(f"{self._host} could not be reached again: {reason}")
+            # Listeners who were cut off together must not reconnect together.
             await asyncio.sleep(self._delay * random.uniform(0.5, 1))
-            self._delay = min(2 * self._delay, LONGEST_DELAY)
+            self._delay = min(2 * self._delay, LONGEST_DELAY_S)
 
     def _final(self, error: Exception) -> str | None:
         """What to say of an error after which coming back is of no use."""
@@ -168,12 +168,12 @@ class ListenClient:
             ping_timeout=10,
             close_timeout=1,
         ) as socket:
-            # recv, not iteration: a server that goes away is no end either.
+            # recv, not iteration: a server that goes away (1001) has not ended the feed.
             before = self._hello
             self._hello = hello = _hello(await socket.recv(), before)
             if before is None or before.feed != hello.feed:
                 self._at = hello.position  # should the line be cut before the first frame
-            self._delay = FIRST_DELAY
+            self._delay = FIRST_DELAY_S
             yield hello
             while True:
                 try:

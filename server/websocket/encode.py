@@ -1,4 +1,4 @@
-"""Sound of a feed, made into the frames that listeners receive: once for all of them."""
+"""A feed's sound encoded into frames, once for all listeners."""
 
 from __future__ import annotations
 

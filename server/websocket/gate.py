@@ -26,7 +26,7 @@ from server.websocket.frames import (
 
 _log = logging.getLogger(__name__)
 
-CLOSING = 2.0
+CLOSE_TIMEOUT_S = 2.0
 """Seconds that a peer is given to take the message that closes the connection."""
 
 
@@ -104,7 +104,7 @@ async def close(websocket: WebSocket, code: int, reason: str) -> None:
     # 123 bytes of reason is what a close frame holds.
     short = reason.encode(errors="replace")[:123].decode(errors="ignore")
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
-        async with asyncio.timeout(CLOSING):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await websocket.close(code, short)
 
 

@@ -29,17 +29,17 @@ from stream.timeline import TICK_RATE
 
 _T = TypeVar("_T")
 
-STUCK = 10.0
-"""Seconds without any progress after which a listener is given up."""
+STUCK_S = 10.0
+"""Seconds without any progress after which a listener is dropped."""
 
-TIME_EVERY = 1.0
+TIME_INTERVAL_S = 1.0
 """Seconds after which those who receive no frames are told the time."""
 
 AHEAD = TICK_RATE
 """Ticks by which a listener may have been sent more than is due by the clock."""
 
 
-def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK) -> APIRouter:
+def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK_S) -> APIRouter:
     """The endpoint that sends sound and events to listeners.
 
     Args:
@@ -85,7 +85,7 @@ class _Listener:
         self.at: int | None = None
         comparable = request.feed in (None, programme.id)
         if request.start is not None and comparable:
-            # Times that are to come are nobody's place.
+            # Nobody can have stopped at a time that is still to come.
             ahead = request.start - programme.position
             self.at = request.start if ahead <= AHEAD else None
         self._websocket = websocket
@@ -108,7 +108,7 @@ class _Listener:
             WebSocketDisconnect: if it has gone.
         """
         encoding = self._encoding
-        # First what can be refused.
+        # What can be refused comes first.
         if encoding is None:
             self._programme.check(self._track)
             await self._hello({"format": NO_SOUND})
@@ -154,7 +154,7 @@ class _Listener:
         ended = self._programme.ended
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), TIME_EVERY)
+                await asyncio.wait_for(ended.wait(), TIME_INTERVAL_S)
                 break
             await self.say("time", position=self._programme.position)
         self.at = self._programme.position
@@ -249,7 +249,7 @@ class _Listener:
         self._since = self._loop.time()
 
     async def _watch(self) -> None:
-        """Give the listener up when it takes nothing; cheaper than a timeout for every frame."""
+        """Drop a listener that takes nothing; cheaper than a timeout for every frame."""
         while True:
             await asyncio.sleep(self._stuck / 4)
             if self._sending and self._loop.time() - self._since > self._stuck:

@@ -18,7 +18,7 @@ from stream.timeline import TICK_RATE
 MAX_RENDITIONS = 24
 """Encodings of one feed at the same time; each has a thread of its own."""
 
-EVENTS = 256
+KEPT_EVENTS = 256
 """Events kept for those who join, and events that wait for one listener."""
 
 
@@ -38,10 +38,10 @@ class Programme:
         self.events = Broadcast[str]()
         self.ended = asyncio.Event()
         self._history = history
-        self._past: deque[tuple[Event, str]] = deque(maxlen=EVENTS)
+        self._past: deque[tuple[Event, str]] = deque(maxlen=KEPT_EVENTS)
         self._renditions: dict[tuple[str, Encoding], Rendition] = {}
         self._encoding: set[asyncio.Task[None]] = set()
-        self._source = feed.events.subscribe(EVENTS)
+        self._source = feed.events.subscribe(KEPT_EVENTS)
 
     @property
     def position(self) -> int:
@@ -90,7 +90,7 @@ class Programme:
     def join_events(self, start: int) -> tuple[list[str], Subscription[str]]:
         """What is known about utterances that end after ``start``, and what follows."""
         past = [shown for event, shown in self._past if event.end > start]
-        return past, self.events.subscribe(EVENTS)
+        return past, self.events.subscribe(KEPT_EVENTS)
 
     async def run(self) -> None:
         """Pass events on until the feed ends; then keep the history for late returners."""

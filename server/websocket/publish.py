@@ -24,7 +24,7 @@ from server.websocket.requests import EndCommand, PublishRequest, message, parse
 from server.websocket.source import WebSocketSource
 from stream.timeline import TICK_RATE
 
-ACK_EVERY = TICK_RATE
+ACK_INTERVAL = TICK_RATE
 """Ticks of sound between two acknowledgements."""
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ async def _receive(websocket: WebSocket, request: PublishRequest, source: WebSoc
                 return
             if not await source.push(read(received, request.encoding)):
                 return
-            if request.ack and source.position - acknowledged >= ACK_EVERY:
+            if request.ack and source.position - acknowledged >= ACK_INTERVAL:
                 acknowledged = source.position
                 await websocket.send_text(message("ack", position=acknowledged))
     except ProtocolError as error:

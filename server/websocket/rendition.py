@@ -1,4 +1,4 @@
-"""One track in one encoding for all its listeners, with a short history for those who return."""
+"""One track in one encoding for all its listeners, with a short history for those who reconnect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTENER_FRAMES = 100
 
 
 class Rendition:
-    """One track in one encoding, made while anybody listens and a while after.
+    """One track in one encoding, encoded while anybody subscribes, and a while after.
 
     Attributes:
         track: name of the sound.
@@ -57,7 +57,7 @@ class Rendition:
         self._blocks = feed.sounds[track].subscribe(BACKLOG)
 
     def join(self, start: int | None) -> tuple[list[SentFrame], Subscription[SentFrame]]:
-        """Begin to listen.
+        """Subscribe.
 
         Args:
             start: media time from which sound is wanted, ticks; ``None`` for what comes next.
@@ -75,7 +75,7 @@ class Rendition:
         """End a subscription; the last to leave stops the encoder in a while."""
         subscription.close()
         if not self.frames.readers and self._timer is None and not self._closed:
-            # Whoever lost the connection comes back within the history, or not at all.
+            # Whoever lost the connection returns within the history, or not at all.
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._linger, self._stop, self)
 

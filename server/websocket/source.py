@@ -20,7 +20,7 @@ from stream.media.repair import TimestampRepair
 from stream.media.source import ContiguousTrack
 from stream.timeline import TICK, TICK_RATE, rescale
 
-WAITING = 64
+QUEUED_FRAMES = 64
 """Frames that wait to be taken; then the publisher is held back."""
 
 
@@ -40,7 +40,7 @@ class WebSocketSource:
     def __init__(self, encoding: Encoding) -> None:
         self.ended = asyncio.Event()
         self.position = self.repaired = self.corrupt = 0
-        self._frames = Channel[Frame](WAITING)
+        self._frames = Channel[Frame](QUEUED_FRAMES)
         self._sound = _PublishedSound(encoding)
 
     async def push(self, frame: Frame) -> bool:

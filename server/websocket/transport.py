@@ -8,7 +8,7 @@ from asyncio.transports import BaseTransport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-STUCK = 15.0
+STUCK_S = 15.0
 """Seconds without any progress after which a connection is cut."""
 
 WRITE_BUFFER = 64 * 1024
@@ -22,10 +22,10 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
     """For ``uvicorn.Config(ws=LiveWebSocketProtocol)``.
 
     Closing a connection waits until all that was written has been read. A peer that has
-    stopped reading would so keep it, its memory, and the server's shutdown, for ever.
+    stopped reading would hold it, its memory and the server's shutdown for ever.
     """
 
-    stuck = STUCK
+    stuck = STUCK_S
     _timer: asyncio.TimerHandle | None = None
     _cut: asyncio.TimerHandle | None = None
     _waiting = 0

@@ -1,4 +1,4 @@
-"""A live source: whoever delivers it may stall, leave and come back; its timeline goes on."""
+"""A live source: its publisher may stall, leave and return; its timeline goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYOUT = "stereo"
 SPAN = TICK_RATE // 25
 """Ticks of media handed on at a time, about."""
 
-PAUSE = 0.02
+BURST_PAUSE_S = 0.02
 """Seconds without media that end what a new connection delivers at once."""
 
 LONGEST_BURST = 5 * TICK_RATE
@@ -52,7 +52,7 @@ class ConnectionStatus:
 
 
 class Connection(Protocol):
-    """One publisher's stay."""
+    """One publisher's stay, or a pulled source from opening to end."""
 
     def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """Stereo sound and picture on a timeline of its own that begins near 0."""
@@ -135,7 +135,7 @@ class LiveSource:
                 await connection.aclose()
 
     async def _burst(self, media: AsyncGenerator[LiveBatch, None]) -> list[LiveBatch]:
-        """What a connection delivers at once at its beginning: its last moment is now."""
+        """What a connection delivers at once when it begins; the end of it is now."""
         head: list[LiveBatch] = []
         if self.connections == 1:
             return head
@@ -147,7 +147,7 @@ class LiveSource:
                 break
             head.append(batch)
             length = max((item.end for item in batch), default=length)
-            if len(head) > 1 and asyncio.get_running_loop().time() - began > PAUSE:
+            if len(head) > 1 and asyncio.get_running_loop().time() - began > BURST_PAUSE_S:
                 break
         return head
 

@@ -29,7 +29,7 @@ class Batch:
 
     Attributes:
         sound: blocks by track.
-        pictures: in decoding order; after a loss they go on with a key picture.
+        pictures: in decoding order; after a loss they go on with a keyframe.
         events: what became known.
     """
 

@@ -75,7 +75,7 @@ class Muxer:
         coded: Any = av.Packet(data)
         coded.stream = self._picture
         coded.time_base = TICK
-        # Before a source's first key picture is shown its decoding time may be negative, which
+        # Before a source's first keyframe is shown its decoding time may be negative, which
         # containers cannot hold: it is decoded a little later, and shown when it was to be.
         coded.dts = self._last = max(packet.time - self._zero, self._last + 1)
         coded.pts = max(packet.shown - self._zero, coded.dts)

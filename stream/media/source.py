@@ -24,7 +24,7 @@ GAP = TICK_RATE // 25
 
 
 class Readable(Protocol):
-    """A source of bytes that is no file: a pipe, say."""
+    """A source of bytes that is not a file, such as a pipe."""
 
     def read(self, size: int, /) -> bytes:
         """The next bytes, at least one and at most ``size``; none at the end."""

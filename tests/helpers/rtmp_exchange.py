@@ -6,7 +6,7 @@ from server.rtmp.chunks import (
     MAX_UNFINISHED,
 )
 from server.rtmp.commands import Publish
-from server.rtmp.flv import FIRST
+from server.rtmp.flv import FIRST_MS
 from server.rtmp.protocol import (
     Event,
     Media,
@@ -60,7 +60,7 @@ def tags(flv: bytes) -> list[tuple[int, int, bytes]]:
     while flv:
         size = int.from_bytes(flv[1:4], "big")
         time = int.from_bytes(flv[7:8] + flv[4:7], "big")
-        found.append((flv[0], time - FIRST, flv[11 : 11 + size]))
+        found.append((flv[0], time - FIRST_MS, flv[11 : 11 + size]))
         assert flv[8:11] == bytes(3)
         assert int.from_bytes(flv[11 + size : 15 + size], "big") == 11 + size
         flv = flv[15 + size :]

@@ -9,5 +9,5 @@ from tests.helpers.streams import (
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """6 s, a key picture every second, B-frames."""
+    """6 s, a keyframe every second, B-frames."""
     return small_source(tmp_path_factory.mktemp("source") / "source.mp4")

@@ -52,10 +52,10 @@ def lengths(cuts: list[Cut]) -> list[float]:
     return [round(seconds(cut.time.duration), 3) for cut in cuts]
 
 
-def test_segments_end_with_the_first_key_picture_after_their_length() -> None:
+def test_segments_end_with_the_first_keyframe_after_their_length() -> None:
     assert lengths(cuts_of(even(10, 25), 10 * TICK_RATE)) == [2, 2, 2, 2, 2]
     assert lengths(cuts_of(even(12, 75), 12 * TICK_RATE)) == [3, 3, 3, 3]
-    # A key picture that comes a moment early is taken: the next one would be far away.
+    # A keyframe that comes a moment early is taken: the next one would be far away.
     assert lengths(cuts_of(even(8, 48), 8 * TICK_RATE))[:3] == [1.92, 1.92, 1.92]
 
 
@@ -76,7 +76,7 @@ def test_less_than_a_segment_is_one() -> None:
 
 
 def test_pictures_that_come_seldom_are_held_and_not_broken() -> None:
-    """A shared screen that shows a new picture every 1.3 s, none of them a key picture."""
+    """A shared screen that shows a new picture every 1.3 s, none of them a keyframe."""
     seldom = [picture(n * 62_400, key=n == 0) for n in range(12)]
     cuts = cuts_of(seldom, 15 * TICK_RATE)
     shown = [one for cut in cuts for one in cut.pictures or ()]

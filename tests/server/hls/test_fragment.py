@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg i
 
 
 @pytest.mark.parametrize("every", [1, 7, 250])
-def test_every_picture_keeps_its_time_however_many_are_key_pictures(
+def test_every_picture_keeps_its_time_however_many_are_keyframes(
     every: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "source.mp4"

@@ -135,7 +135,7 @@ def test_another_coding_is_a_discontinuity(source: Path, tmp_path: Path) -> None
     assert sizes == [160, 320]
 
 
-def test_rare_key_pictures_do_not_make_long_segments(tmp_path: Path) -> None:
+def test_rare_keyframes_do_not_make_long_segments(tmp_path: Path) -> None:
     source = small_source(tmp_path / "rare.mp4", length=12, gop=1000)
     presented(tmp_path / "hls", pictures_of(source), 12.0)
     durations = [duration for duration, _ in entries(tmp_path / "hls" / "video.m3u8")]

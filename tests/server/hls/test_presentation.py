@@ -64,7 +64,7 @@ def test_the_dub_is_the_default_and_each_track_is_its_own(source: Path, presenta
     assert len(default) == 1 and 'LANGUAGE="pt"' in default[0] and "TYPE=AUDIO" in default[0]
 
 
-def test_segments_begin_with_key_pictures_and_follow_each_other(presentation: Path) -> None:
+def test_segments_begin_with_keyframes_and_follow_each_other(presentation: Path) -> None:
     segments = entries(presentation / "video.m3u8")
     assert [duration for duration, _ in segments] == pytest.approx([1.0] * 6)
     keys = [packet["pts_time"] for packet in packets(presentation / "video.m3u8", "v:0")

@@ -18,8 +18,8 @@ from server.rtmp.chunks import (
     RtmpError,
 )
 from server.rtmp.protocol import (
-    PENDING,
-    PREAMBLE,
+    PENDING_BYTES,
+    PREAMBLE_BYTES,
     PREAMBLE_MESSAGES,
     RtmpProtocol,
 )
@@ -100,7 +100,7 @@ def test_only_so_much_is_read_before_somebody_publishes() -> None:
     protocol.receive_data(HELLO)
     long = b"".join(Chunker().chunks(Sent(3, 20, 0, 0, bytes(MAX_OTHER))))
     with pytest.raises(RtmpError, match="nothing was published in the first"):
-        for start in range(0, PREAMBLE, 1000):
+        for start in range(0, PREAMBLE_BYTES, 1000):
             protocol.receive_data(long[start : start + 1000])
 
 
@@ -108,9 +108,9 @@ def test_only_so_much_is_held_while_the_application_decides() -> None:
     protocol = RtmpProtocol()
     protocol.receive_data(HELLO + Chunker().bytes(*introduction()))
     with pytest.raises(RtmpError, match="without waiting"):
-        for _ in range(PENDING // 1000 + 2):
+        for _ in range(PENDING_BYTES // 1000 + 2):
             protocol.receive_data(bytes(1000))
-            assert protocol.buffered <= PENDING + 1000
+            assert protocol.buffered <= PENDING_BYTES + 1000
 
 
 def test_unfinished_messages_cannot_pile_up() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from server.rtmp import amf0
 from server.rtmp.commands import End, Publish
-from server.rtmp.flv import FIRST
+from server.rtmp.flv import FIRST_MS
 from server.rtmp.protocol import (
     Media,
     RtmpProtocol,
@@ -101,7 +101,7 @@ def test_obs_is_understood() -> None:
     )
     found = tags(media(events))
     assert [(kind, time) for kind, time, _ in found] == [
-        (DATA, -FIRST), (AUDIO, 0), (VIDEO, 0), (AUDIO, 21), (VIDEO, 33), (AUDIO, 42),
+        (DATA, -FIRST_MS), (AUDIO, 0), (VIDEO, 0), (AUDIO, 21), (VIDEO, 33), (AUDIO, 42),
     ]  # fmt: skip
     assert found[0][2] == amf0.encode(["onMetaData", {"width": 160.0}])
     assert found[4][2] == b"\x17\x01" + bytes(9000)
@@ -183,7 +183,7 @@ def test_descriptions_sent_again_with_time_zero_do_not_set_the_clock() -> None:
         Sent(6, VIDEO, 1, 600_040, b"\x17\x01picture"),
     ]
     found = [time for _, time, _ in tags(media(feed(protocol, chunker.bytes(*sent))))]
-    assert found == [20, -FIRST, 20, 20, 20, 60]
+    assert found == [20, -FIRST_MS, 20, 20, 20, 60]
 
 
 def test_what_is_a_little_older_than_the_first_keeps_its_time() -> None:
@@ -213,7 +213,7 @@ def test_commands_and_metadata_in_amf3_are_understood() -> None:
     assert Publish("live", "KEY", "") in events
     data = b"\0" + amf0.encode(["@setDataFrame", "onMetaData", {}])
     found = tags(media(feed(protocol, chunker.bytes(Sent(6, 15, 1, 0, data)))))
-    assert found == [(DATA, -FIRST, amf0.encode(["onMetaData", {}]))]
+    assert found == [(DATA, -FIRST_MS, amf0.encode(["onMetaData", {}]))]
 
 
 def test_an_aborted_message_is_forgotten() -> None:

@@ -74,7 +74,7 @@ def test_every_codec_becomes_baseline_in_time(tmp_path: Path, extra: tuple[str, 
 
 
 @needs_ffmpeg
-def test_after_a_loss_it_goes_on_with_a_key_picture(tmp_path: Path) -> None:
+def test_after_a_loss_it_goes_on_with_a_keyframe(tmp_path: Path) -> None:
     source = pictures(flashes(tmp_path / "a.mkv", length=3))
     transcoder = PictureTranscoder()
     assert transcoder.convert(source[1], False) == []
@@ -111,7 +111,7 @@ async def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> 
     await run()
 
 
-async def test_who_falls_behind_starts_again_at_a_key_picture() -> None:
+async def test_who_falls_behind_starts_again_at_a_keyframe() -> None:
     format_ = PictureFormat("h264", b"", 2, 2)
     source = Broadcast[PicturePacket]()
     reader = source.subscribe(10)

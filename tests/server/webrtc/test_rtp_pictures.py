@@ -25,7 +25,7 @@ CODECS = {
 def packets(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, list[RtpPacket]]:
-    """75 pictures in several packets each, three of them key pictures."""
+    """75 pictures in several packets each, three of them keyframes."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not installed")
     name: str = request.param

@@ -149,8 +149,8 @@ async def test_a_voice_and_the_original_come_in_one_connection_on_one_clock(clip
 async def test_a_viewer_who_vanishes_is_dropped(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webrtc_peer, "SILENCE", 2.5)
-    monkeypatch.setattr(webrtc_peer, "LOOK", 0.25)
+    monkeypatch.setattr(webrtc_peer, "SILENCE_S", 2.5)
+    monkeypatch.setattr(webrtc_peer, "CHECK_INTERVAL_S", 0.25)
 
     async with file_feed(clip) as feed:
         viewer, other = Viewer(), Viewer()
@@ -176,8 +176,8 @@ async def test_a_viewer_who_vanishes_is_dropped(
 async def test_a_viewer_who_never_comes_is_dropped(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webrtc_peer, "SILENCE", 0.5)
-    monkeypatch.setattr(webrtc_peer, "LOOK", 0.1)
+    monkeypatch.setattr(webrtc_peer, "SILENCE_S", 0.5)
+    monkeypatch.setattr(webrtc_peer, "CHECK_INTERVAL_S", 0.1)
 
     async with file_feed(clip) as feed:
         viewer = Viewer()

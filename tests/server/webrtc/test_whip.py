@@ -153,8 +153,8 @@ async def test_a_process_that_stood_still_gives_up_nothing_that_came(
 async def test_a_publisher_who_vanishes_is_noticed(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webrtc_peer, "SILENCE", 1.0)
-    monkeypatch.setattr(webrtc_peer, "LOOK", 0.25)
+    monkeypatch.setattr(webrtc_peer, "SILENCE_S", 1.0)
+    monkeypatch.setattr(webrtc_peer, "CHECK_INTERVAL_S", 0.25)
 
     async with file_feed(clip) as feed:
         publisher = Publisher(feed)
