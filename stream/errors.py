@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def message(error: BaseException) -> str:
+    """What an exception says; its type where it says nothing, as timeouts do."""
+    return str(error) or type(error).__name__
+
+
 class LivedubError(Exception):
     """Something that livedub looks out for went wrong; its caller knows what to do about it."""
 

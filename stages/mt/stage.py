@@ -12,6 +12,7 @@ from stages.mt.continuation import Context, InContext
 from stages.mt.glossary import Glossary
 from stages.options import MtConfig
 from stream.dub.job import Heard, StageFault, Translated
+from stream.errors import message
 
 log = logging.getLogger(__name__)
 
@@ -89,5 +90,5 @@ async def _alternatives(
         async with asyncio.timeout_at(None if until is None else (now + until) / 2):
             return await translator.alternatives(text, count)
     except Exception as error:
-        log.warning("no other translations: %s", error or type(error).__name__)
+        log.warning("no other translations: %s", message(error))
         return []

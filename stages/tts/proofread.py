@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from stages.base import Recogniser, Synthesiser
+from stream.errors import message
 from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples, letters
 from stream.sound.resample import resample
 
@@ -118,7 +119,7 @@ class Proofread:
             audio = resample(sound, self.sample_rate, SPEECH_RATE)[:_LONGEST_SAMPLES]
             recognised = (await self._recogniser.recognise(audio)).text
         except Exception as error:
-            log.warning("the dub was not proofread: %s", error or type(error).__name__)
+            log.warning("the dub was not proofread: %s", message(error))
             return 1.0
         self._recognition_s = time.monotonic() - began
         found = likeness(text, recognised)

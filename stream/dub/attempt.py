@@ -11,6 +11,7 @@ from stream.clock.due import DUE
 from stream.clock.pacing import Pacing
 from stream.dub.job import DubJob, Stage
 from stream.dub.lateness import Lateness
+from stream.errors import message
 from stream.frames import Fate
 
 log = logging.getLogger(__name__)
@@ -90,16 +91,16 @@ class Attempts:
         worth = self.lateness.worth(left)
         limit = min(deadline, worth)
         try:
-            if limit <= 0:
-                raise TimeoutError
             async with asyncio.timeout(limit) as timeout:
-                await work(timeout)
-        except TimeoutError:
+                if limit > 0:
+                    await work(timeout)
+        except Exception as error:
+            if not timeout.expired():  # an engine's own timeouts are its faults
+                reason = f"{stage}: {message(error)}"
+                log.warning("utterance %d: %s", job.id, reason)
+                job.give_up(Fate.FAILED, reason)
+        if limit <= 0 or timeout.expired():
             fate = Fate.DROPPED if limit == worth else Fate.FAILED
             job.give_up(fate, f"{stage}: nothing within {max(limit, 0):.1f} s")
-        except Exception as error:
-            reason = f"{stage}: {error or type(error).__name__}"
-            log.warning("utterance %d: %s", job.id, reason)
-            job.give_up(Fate.FAILED, reason)
         job.latency[stage] = clock() - began
         self.watch(StageDone(job, track, stage))

@@ -28,7 +28,7 @@ from stream.dub.mirrored_pauses import (
 from stream.dub.playout import Playout
 from stream.dub.shape import cut_between_words, lead, levelled, spoken
 from stream.dub.voice import Reader, Reading, Voice
-from stream.errors import LivedubError
+from stream.errors import LivedubError, message
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Utterance
 from stream.sound.loudness import integrated_loudness
@@ -60,6 +60,7 @@ class _Take:
     utterance: Utterance
     reading: Reading
     limit: asyncio.Timeout
+    until: float = math.inf
     pieces: list[Samples] = field(default_factory=list)
     length: int = 0
     placed: _Placed | None = None
@@ -152,11 +153,11 @@ class Delivery:
         try:
             await self._speak(take)
         except TooLate as late:
-            return take.record(str(late))
+            return take.record(f"tts: {late}")
         except Exception as error:
             if take.placed is None:
                 raise
-            fault = f"tts: {error or type(error).__name__}"
+            fault = f"tts: {message(error)}"
             log.warning("utterance %d: %s", utterance.id, fault)
             return take.record(fault)
         finally:
@@ -223,6 +224,8 @@ class Delivery:
             if take.placed is not None and not making.done():
                 dry = take.placed.placement.interval.start + take.scheduled
                 patience = max(self._pacing.time_left(dry), 0.0) + self._lateness.patience
+                if math.isinf(patience):  # nobody watches: what holds is the stage's deadline
+                    patience = take.until - asyncio.get_running_loop().time()
                 await asyncio.wait({making}, timeout=patience)
                 if not making.done():
                     raise LivedubError("speech broke off in the middle")
@@ -256,6 +259,7 @@ class Delivery:
             return theirs, *levelled(sound, theirs)
 
         theirs, gain, ours = await self.worker.run(level)
+        take.until = take.limit.when() or math.inf
         take.limit.reschedule(None)  # from here on patience with each piece is the limit
         available = self._pacing.since(slot.start)
         take.placed = _Placed(placement, quiet, gain, (theirs, ours), available, phrases)

@@ -27,6 +27,11 @@ class _Dub:
     last_played: int = 0
     starved: int = 0
 
+    @property
+    def reach(self) -> int:
+        """Where what is there of it ends, if it is played without a gap, ticks."""
+        return max(self.start, self.last_played) + sum(map(len, self.pieces))
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -98,8 +103,8 @@ class JitterBuffer:
         return bool(self._dubs)
 
     def incomplete_before(self, time: int) -> bool:
-        """Whether a dub that starts before ``time`` still lacks pieces and has none to play."""
-        return any(d.start < time and not d.complete and not d.pieces for d in self._dubs)
+        """Whether a dub still lacks pieces and those that are there end before ``time``."""
+        return any(not dub.complete and dub.reach < time for dub in self._dubs)
 
     def pull(self, length: int) -> Samples:
         """The next ``length`` ticks of dub, silence where there is none, shape ``(length,)``."""

@@ -74,7 +74,7 @@ class Mixdown:
 
     def flush(self) -> Samples:
         """What the limiter still holds, shape ``(n, channels)``."""
-        return self._limiter.flush()
+        return self._limiter.flush()[self._priming :]
 
     def silence(self) -> Samples:
         """No sound at all, shape ``(0, channels)``."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from stream.clock.due import DUE
 from stream.dub.attempt import Attempts, StageDone
 from stream.dub.job import DubJob, Stage
+from stream.errors import message
 from stream.flow.channel import Channel, Closed
 from stream.frames import (
     TICKS_PER_SAMPLE,
@@ -186,7 +187,7 @@ class Recognition:
             async with asyncio.timeout(self._recogniser.words_deadline):
                 heard = await self._recogniser.words(draft.audio)
         except Exception as error:
-            log.warning("speech under way was not recognised: %s", error or type(error).__name__)
+            log.warning("speech under way was not recognised: %s", message(error))
             return Answer(None, clock() - began)
         return Answer(self._hearing.own(heard), clock() - began)
 
@@ -231,7 +232,7 @@ async def _voice(job: DubJob, speakers: Speakers) -> Embedding | None:
         async with asyncio.timeout(speakers.deadline):
             return await speakers.embed(job.utterance.audio)
     except Exception as error:
-        log.warning("utterance %d: speaker: %s", job.id, error or type(error).__name__)
+        log.warning("utterance %d: speaker: %s", job.id, message(error))
         return None
     finally:
         job.latency[Stage.DIARISATION] = clock() - began

@@ -15,6 +15,7 @@ from stream.dub.job import DubJob, Spoken
 from stream.dub.playout import Playout
 from stream.dub.shape import levelled
 from stream.dub.voice import Reading
+from stream.errors import message
 from stream.frames import Samples
 from stream.sound.tempo import change_tempo
 from stream.timeline import TICK_RATE, Interval, seconds
@@ -81,7 +82,7 @@ class Rewording:
                     sound = np.concatenate([piece async for piece in pieces])
                 spoken = await self._replace(job, reading, sound)
         except Exception as error:
-            log.warning("a dub stays as it was: %s", error or type(error).__name__)
+            log.warning("a dub stays as it was: %s", message(error))
             return False
         if spoken is None:
             return False

@@ -33,7 +33,7 @@ class Slots:
         """An utterance was found, while playout is at ``position``."""
         self._open[id_] = slot
         self._onsets.append(slot.start)
-        while self._onsets[0] < position - self._memory:
+        while self._onsets and self._onsets[0] < position - self._memory:
             self._onsets.popleft()
 
     def resolve(self, id_: int) -> None:

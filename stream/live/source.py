@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from stream.clock.playout_clock import PlayoutClock
+from stream.errors import message
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
 from stream.media.pictures import SoundAndPicture
@@ -128,7 +129,7 @@ class LiveSource:
                         if moved := self._moved(batch_, shift):
                             yield moved
             except Exception as error:
-                log.warning("the source broke off: %s", error or type(error).__name__)
+                log.warning("the source broke off: %s", message(error))
             finally:
                 self._connection = None
                 self._concealed += connection.status().concealed

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stream.errors import message
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
 from stream.sound.resample import Resampler
 from stream.timeline import TICK_RATE
@@ -103,7 +104,7 @@ class Detection:
                 async with asyncio.timeout(self._detector.deadline):
                     probabilities = await self._detector.probabilities(audio)
             except Exception as error:
-                log.warning("voice activity detection failed: %s", error or type(error).__name__)
+                log.warning("voice activity detection failed: %s", message(error))
                 self.skipped += count
                 if self._live and isinstance(error, TimeoutError):
                     # Media keeps coming: it cannot wait for a detector that hangs.
