@@ -124,7 +124,8 @@ class LiveSource:
                     head = await self._burst(media)
                     shift = self._shift(head)
                     for batch in head:
-                        yield self._moved(batch, shift)
+                        if moved := self._moved(batch, shift):
+                            yield moved
                     while (batch_ := await self._or_end(anext(media, None))) is not None:
                         if moved := self._moved(batch_, shift):
                             yield moved
