@@ -3,26 +3,23 @@
 import asyncio
 import subprocess
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import server.engines.shared
 from benchmarks.demo_clip import Clip
-from server.config import load
 from server.sessions.live import LiveSession
 from stream.clock.due import DUE
-from stream.clock.playout_clock import PlayoutClock
 from stream.frames import PLAIN, AudioChunk, Fate, Manner, PicturePacket, Samples, Transcript
-from stream.live.feed import ORIGINAL, Event, voice_of
-from stream.live.source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
+from stream.live.feed import ORIGINAL, voice_of
+from stream.live.source import LAYOUT, Connection, MediaConnection
 from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
+from tests.helpers.live_sessions import DELAY, Seen, Stalling, at_once, from_file, joining, watch
 from tests.helpers.scripted import (
     HangingSynthesiser,
     Hindsight,
@@ -34,117 +31,6 @@ from tests.helpers.scripted import (
 from tests.helpers.virtual_time import run_virtual
 
 pytestmark = pytest.mark.virtual_time
-
-DELAY = 4.0
-
-
-@dataclass
-class Seen:
-    """What a viewer got."""
-
-    sound: dict[str, list[AudioChunk]]
-    pictures: list[PicturePacket] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    session: LiveSession | None = None
-    lateness: list[float] = field(default_factory=list)
-
-    def track(self, name: str) -> Samples:
-        return np.concatenate([block.samples for block in self.sound[name]])
-
-    def fates(self) -> list[str | None]:
-        return [event.fate for event in self.events if event.kind == "fate"]
-
-
-class Stalling:
-    """A connection whose network stands still once, and then delivers what it kept."""
-
-    def __init__(self, inner: Connection, at: float, length: float) -> None:
-        self._inner, self._at, self._length = inner, at, length
-        self.aclose = inner.aclose
-        self.status = inner.status
-
-    async def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        kept: asyncio.Queue[LiveBatch | None] = asyncio.Queue()
-
-        async def read() -> None:
-            async for batch in self._inner.batches():
-                kept.put_nowait(batch)
-            kept.put_nowait(None)
-
-        reading = asyncio.create_task(read())
-        stalled = False
-        try:
-            while (batch := await kept.get()) is not None:
-                yield batch
-                if not stalled and batch and batch[-1].end / TICK_RATE > self._at:
-                    stalled = True
-                    await asyncio.sleep(self._length)
-        finally:
-            reading.cancel()
-
-
-def _file(clip: Clip) -> MediaConnection:
-    return MediaConnection(lambda: MediaSource(str(clip.path), layout=LAYOUT), paced=True)
-
-
-async def _watch(
-    connections: list[Callable[[], Coroutine[Any, Any, Connection]]],
-    *,
-    pool: ScriptedPool | None = None,
-    settings: tuple[str, ...] = (),
-    targets: tuple[str, ...] = ("pt",),
-    meanwhile: Callable[[LiveSession], Coroutine[Any, Any, None]] | None = None,
-    delay: float = DELAY,
-) -> Seen:
-    """Run a session over connections one after another and note everything it shows."""
-    config = load(assignments=(f"playout.delay={delay}", *settings), environment={})
-    clock = PlayoutClock(delay)
-    waiting = list(connections)
-
-    async def connect() -> Connection | None:
-        return await waiting.pop(0)() if waiting else None
-
-    session = LiveSession(
-        "test", config, targets, LiveSource(connect, clock), clock, pool or ScriptedPool()
-    )
-    seen = Seen({name: [] for name in session.feed.sounds}, session=session)
-    loop = asyncio.get_running_loop()
-
-    async def hear(name: str) -> None:
-        async for block in session.feed.sounds[name].subscribe(100):
-            seen.sound[name].append(block)
-            seen.lateness.append(loop.time() - session.feed.due(block.start))
-
-    async def see() -> None:
-        async for packet in session.feed.picture.subscribe(500):
-            seen.pictures.append(packet)
-
-    async def note() -> None:
-        async for event in session.feed.events.subscribe(100):
-            seen.events.append(event)
-
-    tasks = [asyncio.create_task(hear(name)) for name in session.feed.sounds]
-    tasks += [asyncio.create_task(see()), asyncio.create_task(note())]
-    if meanwhile is not None:
-        tasks.append(asyncio.create_task(meanwhile(session)))
-    await session.run()
-    await asyncio.gather(*tasks)
-    return seen
-
-
-def _now(connection: Connection) -> Callable[[], Coroutine[Any, Any, Connection]]:
-    async def connect() -> Connection:
-        return connection
-
-    return connect
-
-
-def _after(seconds: float, clip: Clip) -> Callable[[], Coroutine[Any, Any, Connection]]:
-    async def connect() -> Connection:
-        await asyncio.sleep(seconds)
-        return _file(clip)
-
-    return connect
 
 
 def _buzz(sound: Samples) -> Samples:
@@ -164,7 +50,7 @@ def _contiguous(blocks: list[AudioChunk]) -> bool:
 @pytest.fixture(scope="module")
 def watched(clip: Clip) -> Seen:
     """A session of one publisher and two languages, of which nothing else is asked."""
-    return run_virtual(_watch([_now(_file(clip))], targets=("pt", "es")))
+    return run_virtual(watch([at_once(from_file(clip))], targets=("pt", "es")))
 
 
 def test_dub_picture_and_original_keep_the_sources_time(clip: Clip, watched: Seen) -> None:
@@ -205,7 +91,7 @@ def test_dub_picture_and_original_keep_the_sources_time(clip: Clip, watched: See
 
 async def test_a_stall_freezes_nobody_and_shifts_nothing(clip: Clip) -> None:
     """6 s of stall with 4 s of delay: two seconds are lost, the rest is where it belongs."""
-    seen = await _watch([_now(Stalling(_file(clip), at=3.0, length=6.0))])
+    seen = await watch([at_once(Stalling(from_file(clip), at=3.0, length=6.0))])
     assert _contiguous(seen.sound["pt"])
     original, whole = seen.track(ORIGINAL), MediaSource(str(clip.path), layout=LAYOUT)
     sound = np.concatenate([i.samples for i in whole if hasattr(i, "samples")])
@@ -222,7 +108,7 @@ async def test_a_stall_freezes_nobody_and_shifts_nothing(clip: Clip) -> None:
 
 
 async def test_a_publisher_who_returns_meets_the_same_viewers_in_sync(clip: Clip) -> None:
-    seen = await _watch([_now(_file(clip)), _after(2.0, clip)])
+    seen = await watch([at_once(from_file(clip)), joining(2.0, clip)])
     assert seen.session is not None and seen.session.source.connections == 2
     assert _contiguous(seen.sound["pt"])
     times = [packet.time for packet in seen.pictures]
@@ -252,7 +138,7 @@ async def test_a_voice_that_hangs_gives_the_original_back_and_is_restarted(
     monkeypatch.setattr(server.engines.shared, "create", create)
     restarted: list[str] = []
     pool = ScriptedPool(synthesiser=HangingSynthesiser(), on_restart=restarted.append)
-    seen = await _watch([_now(_file(clip)), _after(0.5, clip)], pool=pool)
+    seen = await watch([at_once(from_file(clip)), joining(0.5, clip)], pool=pool)
     assert restarted == ["tts"] and made == ["tts"]
     assert seen.fates()[-2:] == ["on_time"] * 2  # heard again
     # Utterance 0 broke off half way: from a second after it, its original is at full level.
@@ -268,7 +154,7 @@ async def test_what_has_come_is_dubbed_before_a_drained_session_ends(clip: Clip)
         await asyncio.sleep(3.2)
         await session.drain()
 
-    seen = await _watch([_now(_file(clip))], meanwhile=drain)
+    seen = await watch([at_once(from_file(clip))], meanwhile=drain)
     assert len(seen.track("pt")) / TICK_RATE == pytest.approx(3.2, abs=0.1)
     assert seen.fates() == ["on_time"]
 
@@ -279,7 +165,7 @@ async def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
         await session.stop()
 
     async def run() -> None:
-        await _watch([_now(_file(clip))], meanwhile=stop)
+        await watch([at_once(from_file(clip))], meanwhile=stop)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     before = threading.active_count()
@@ -297,8 +183,8 @@ async def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:
             await asyncio.sleep(3600)
             yield np.zeros(0, np.float32)
 
-    seen = await _watch(
-        [_now(_file(clip))],
+    seen = await watch(
+        [at_once(from_file(clip))],
         pool=ScriptedPool(synthesiser=Mute()),
         settings=("playout.bed=mute",),
     )
@@ -318,7 +204,7 @@ def test_counts_tell_what_became_of_the_utterances(watched: Seen) -> None:
 
 
 async def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) -> None:
-    seen = await _watch([_now(_file(clip))], settings=("speakers.engine=ge2e",))
+    seen = await watch([at_once(from_file(clip))], settings=("speakers.engine=ge2e",))
     said = [event for event in seen.events if event.kind == "transcript"]
     assert len(said) == 3
     assert said[0].speaker == "S1" and all(event.as_json()["speaker"] for event in said)
@@ -343,7 +229,7 @@ async def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     async def again() -> Connection:
         return MediaConnection(lambda: MediaSource(str(other), layout=LAYOUT), paced=True)
 
-    seen = await _watch([_now(_file(clip)), again])
+    seen = await watch([at_once(from_file(clip)), again])
     assert seen.fates() == ["on_time"] * 6
     assert _contiguous(seen.sound["pt"])
     sizes = list(dict.fromkeys((p.format.width, p.format.height) for p in seen.pictures))
@@ -364,7 +250,7 @@ class Halves(Recogniser):
 async def test_viewers_are_told_the_better_words_before_they_hear_them(clip: Clip) -> None:
     pool = ScriptedPool(recogniser=Halves(), translator=Hindsight())
     mode = "asr.mode=utterance"
-    seen = await _watch([_now(_file(clip))], pool=pool, settings=(mode,), delay=8.0)
+    seen = await watch([at_once(from_file(clip))], pool=pool, settings=(mode,), delay=8.0)
     first = [e for e in seen.events if e.utterance == 0 and e.track == "pt"]
     assert [e.kind for e in first] == ["translation", "dub", "translation", "dub", "fate"]
     assert [e.text for e in first if e.kind == "translation"] == ["WE GO UP", "WE CLIMB UP"]
@@ -391,7 +277,9 @@ async def test_recognition_while_people_speak_serves_every_language(clip: Clip) 
             return await super().translate(text)
 
     pool = ScriptedPool(recogniser=HurriedRecogniser(), translator=HurriedTranslator())
-    seen = await _watch([_now(_file(clip))], pool=pool, settings=settings, targets=("pt", "es"))
+    seen = await watch(
+        [at_once(from_file(clip))], pool=pool, settings=settings, targets=("pt", "es")
+    )
     # Engines that sessions share know when the viewer sees what they work at.
     assert all(0 < time < DELAY for stage in left.values() for time in stage)
     assert len(left["mt"]) == 2 * len(clip.sentences)
