@@ -78,6 +78,12 @@ test: $(VENV)/.dev system
 	$(BIN)/python -m pytest -q -m 'not quiet' $(PYTEST) $(FILES)
 	$(BIN)/python -m pytest -q -m quiet $(QUIET) $(FILES) $(QUIET_FILES)
 
+# How much of the dub itself its own tests reach, without a model, a socket or a file.
+HEART := stream/dub stream/speech
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -q $(addprefix tests/,$(HEART)) tests/stream/flow $(addprefix --cov=,$(HEART)) \
+	  --cov-report=term-missing:skip-covered --cov-fail-under=95
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -48,6 +48,8 @@ def lead(speech: Samples) -> int:
     """Ticks before speech is loud enough to be noticed: within 30 dB of its loudest 5 ms."""
     frame = TICK_RATE // 200
     frames = speech[: len(speech) // frame * frame].reshape(-1, frame)
+    if not len(frames):
+        return 0
     power = np.einsum("nk,nk->n", frames, frames)
     return min(int(np.argmax(power > power.max(initial=0) / 1000)) * frame, LONGEST_LEAD)
 

@@ -3,7 +3,6 @@ import asyncio
 import pytest
 
 from stream.flow.broadcast import Broadcast
-from tests.helpers.feeds import file_feed
 
 pytestmark = pytest.mark.virtual_time
 
@@ -53,16 +52,3 @@ async def test_joining_after_the_end_ends_at_once() -> None:
 def test_a_subscription_must_hold_something() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Broadcast[int]().subscribe(0)
-
-
-async def test_a_file_played_as_a_feed_keeps_its_clock(clip) -> None:  # type: ignore[no-untyped-def]
-    loop = asyncio.get_running_loop()
-    async with file_feed(clip.path, speed=4.0) as feed:
-        sound = feed.tracks["pt"].subscribe(1000)
-        picture = feed.picture.subscribe(1000)
-        async for block in sound:
-            late = loop.time() - feed.due(block.start)
-            assert abs(late) < 1e-6
-        times = [packet.time async for packet in picture]
-        assert times == sorted(times)
-        assert len(times) > 50
