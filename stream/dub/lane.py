@@ -168,6 +168,14 @@ class Lane:
             await self.playout.run(blocks.send)
             blocks.close()
 
+    def settle(self) -> None:
+        """The source has been played out: dubs that are still under way will not be heard."""
+        for job in self.jobs.values():
+            if job.fate is None:
+                stage = Stage.TRANSLATION if job.translated is None else Stage.SYNTHESIS
+                job.give_up(Fate.DROPPED, f"{stage}: nothing before the source's end")
+                self._watch(Settled(job, self.name))
+
     async def aclose(self) -> None:
         """End the worker thread."""
         await self._delivery.aclose()
@@ -215,7 +223,7 @@ class Lane:
         if spoken is not None and spoken.placement is not None:
             broke_off = spoken.fault is not None
             self.playout.finish(job.id, job.slot, spoken.interval, broke_off=broke_off)
-        elif job.fate is not None:
+        else:
             self.playout.give_up(job.id, job.slot)
             self._watch(Settled(job, self.name))
 

@@ -75,6 +75,9 @@ class Pipeline:
             await asyncio.wait(playing)
             for task in working:
                 task.cancel()
+        if not self._stopping:
+            for lane in self.lanes:
+                lane.settle()
 
     @property
     def unrecognised(self) -> int:

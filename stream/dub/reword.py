@@ -71,8 +71,6 @@ class Rewording:
             following: slot of the utterance that will be spoken next.
         """
         delivery = self._delivery
-        if not self.possible(job):
-            return False
         reading = delivery.reader.reading(text, job.slot, job.utterance.speaker)
         if not self._in_time_for_both(seconds(reading.expected), job.slot, following):
             return False

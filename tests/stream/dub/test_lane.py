@@ -11,7 +11,8 @@ from stream.dub.attempt import Reworded, Settled, StageDone
 from stream.dub.job import DubJob, Heard, Stage, Translated
 from stream.frames import Fate, Transcript, Utterance
 from stream.timeline import Interval, ticks
-from tests.helpers.dubbing import Booth, Said, Tones, since_start
+from tests.helpers.booth import Booth, Said
+from tests.helpers.dubbing import Tones, since_start
 
 pytestmark = pytest.mark.virtual_time
 
@@ -165,8 +166,9 @@ async def test_nothing_is_reworded_that_is_unknown_settled_or_longer_than_its_pl
     assert second.answer is False
 
 
-async def test_a_dub_that_broke_off_is_not_spoken_again() -> None:
-    second = Second(after=4.8)
+@pytest.mark.parametrize("asked", [6.0, 7.8])
+async def test_a_dub_that_is_being_spoken_or_broke_off_is_not_spoken_again(asked: float) -> None:
+    second = Second(after=asked - 3.0)
     voice = Tones(takes=0.5, pieces=2, hangs={"a" * 20: 1})
     booth = Booth(voice, RealTime(4.0), translate=second)
     await second.run(booth, Said(2, 4, at=3.0), Said(6, 7, at=3.0))

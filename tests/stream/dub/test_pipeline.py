@@ -7,35 +7,26 @@ speech 0.7 s.
 
 import asyncio
 import threading
-from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from stream.clock.pacing import Offline, Pacing, RealTime
-from stream.dub.attempt import Settled, StageDone
-from stream.dub.job import DubJob, Stage
+from stream.clock.pacing import Offline, RealTime
+from stream.dub.attempt import StageDone
+from stream.dub.job import DubJob, Heard, Stage, Translated
 from stream.frames import Fate, Samples
 from stream.sound.mix import MixOptions
 from stream.timeline import TICK_RATE, Interval, seconds
-from tests.helpers.dubbing import (
-    SPAN,
-    Station,
-    Tones,
-    Whole,
-    by_level,
-    live,
-    picture,
-    since_start,
-)
-from tests.helpers.virtual_time import run_virtual
+from tests.helpers.dubbing import SPAN, Tones, live, picture, since_start
+from tests.helpers.station import Station, Whole, by_level
 
 pytestmark = pytest.mark.virtual_time
+
 DELAY = 4.0
+
 FOUND = 17 * SPAN / TICK_RATE
 """Seconds from the end of speech until it is known to have ended."""
+
 SPEECH = [(30, 62), (100, 150), (190, 220)]
 """Windows of speech; none lasts a round number of letters."""
 
@@ -88,7 +79,7 @@ async def test_offline_nothing_waits_but_for_the_engines() -> None:
 
 
 async def test_every_lane_has_dubs_of_its_own_and_the_first_the_picture() -> None:
-    pictures = [picture(0.04 * n) for n in range(100)]
+    pictures = [picture(0.04 * n) for n in range(250)]  # beyond the sound
     slow = Tones(takes=3.0)
     station = Station(SPEECH, 300, RealTime(DELAY), voices=[Tones(), slow], pictures=pictures)
     await station.run()
@@ -181,11 +172,57 @@ async def test_stop_in_the_middle_ends_at_once_and_leaves_nothing(running: bool)
     assert fates(station.jobs)[0] is Fate.ON_TIME
 
 
+async def test_offline_nothing_is_read_any_more_after_stop() -> None:
+    station = Station(SPEECH, 300, Offline(), voices=[Tones(takes=5.0)], capacity=5.0)
+    task = asyncio.create_task(station.run())
+    await asyncio.sleep(1.0)  # the first dub is being made, and the source is held back
+    read = len(station.read)
+    assert read < 299
+    station.pipeline.stop()
+    await task
+    assert len(station.read) <= read + 1 and station.closed
+    assert len(station.viewers[0].sound) < 30 * SPAN
+    quiet()
+
+
 async def test_the_source_may_end_with_recognition_and_speech_under_way() -> None:
     station = Station([(30, 62), (80, 100)], 100, RealTime(DELAY), whole=Whole(takes=1.0))
     await station.run()
     assert [job.utterance.ended_by for job in station.jobs] == ["pause", "end"]
     assert fates(station.jobs) == [Fate.ON_TIME] * 2
+    quiet()
+
+
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_what_is_still_under_way_when_the_source_was_played_out_is_dropped(
+    running: bool, stopped: bool
+) -> None:
+    async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
+        await asyncio.sleep(0.2 if heard.id == 0 else 3.0)
+        return Translated(heard.transcript.text)
+
+    pacing = live(2.0) if running else RealTime(2.0)
+    speech = [(30, 62), (80, 100)]
+    station = Station(speech, 118, pacing, voices=[Tones(takes=9.0)], translate=translate)
+    task = asyncio.create_task(station.run())
+    # The first is spoken and the second translated when the viewer has seen all.
+    await asyncio.sleep(4.2)
+    assert station.voices[0].speaking == 1
+    if stopped:
+        station.pipeline.stop()
+    await task
+    first, second = station.jobs[0], station.jobs[-1]
+    if stopped:
+        assert fates(station.jobs) == [None] * len(station.jobs)
+        assert station.viewers[0].settled == []
+    else:
+        assert (first.fate, first.fault) == (Fate.DROPPED, "tts: nothing within 1.5 s")
+        assert (second.fate, second.fault) == (
+            Fate.DROPPED,
+            "mt: nothing before the source's end",
+        )
+        assert station.viewers[0].settled == [("lane 0", 0), ("lane 0", 1)]
     quiet()
 
 
@@ -236,71 +273,3 @@ async def test_cancellation_at_any_moment_leaves_no_task_and_no_thread(
     quiet()
     assert station.voices[0].speaking == 0
     assert station.closed or not station.read
-
-
-CUTS = st.lists(st.integers(1, 200 * SPAN - 1), max_size=15).map(lambda cuts: sorted(set(cuts)))
-
-
-@settings(max_examples=12)
-@given(CUTS)
-def test_offline_any_division_of_the_source_gives_the_same(cuts: list[int]) -> None:
-    speech = [(20, 50), (80, 120), (150, 170)]
-
-    def dubbed(cuts: list[int] | None) -> Station:
-        station = Station(speech, 200, Offline(), cuts=cuts)
-        run_virtual(station.run())
-        return station
-
-    whole, divided = dubbed([]), dubbed(cuts)
-    assert [job.dub for job in whole.jobs] == [job.dub for job in divided.jobs]
-    assert [job.text for job in whole.jobs] == [job.text for job in divided.jobs]
-    assert np.array_equal(whole.viewers[0].dub, divided.viewers[0].dub)
-    assert np.allclose(whole.viewers[0].sound, divided.viewers[0].sound, atol=1e-6)
-
-
-@settings(max_examples=12)
-@given(
-    st.lists(st.tuples(st.integers(17, 40), st.integers(9, 60)), min_size=1, max_size=5),
-    st.integers(0, 25),
-    st.integers(0, 20),
-    st.sampled_from(["offline", "real time", "live"]),
-    st.sets(st.integers(0, 4)),
-    st.sets(st.integers(0, 4)),
-)
-def test_every_utterance_is_settled_once_whatever_happens(
-    parts: list[tuple[int, int]],
-    voice_takes: int,
-    recogniser_takes: int,
-    kind: str,
-    deaf: set[int],
-    silent: set[int],
-) -> None:
-    speech, at = [], 0
-    for silence, length in parts:
-        speech.append((at + silence, at + silence + length))
-        at += silence + length
-    pacings: dict[str, Pacing] = {
-        "offline": Offline(),
-        "real time": RealTime(DELAY),
-        "live": live(DELAY),
-    }
-    whole = Whole(recogniser_takes / 10, {n: RuntimeError("deaf") for n in deaf}, frozenset(silent))
-    # Playout goes on until whatever is found last is no longer worth it.
-    station = Station(
-        speech, at + 17 + 60, pacings[kind], whole=whole, voices=[Tones(voice_takes / 10)]
-    )
-    run_virtual(station.run())
-    settled = [n.job for n in station.viewers[0].notices if isinstance(n, Settled)]
-    assert Counter(job.id for job in settled) == {n: 1 for n in range(len(speech))}
-    assert sum(Counter(fates(station.jobs)).values()) == len(speech)
-    assert None not in fates(station.jobs)
-    reached = 0
-    for job in station.jobs:
-        if job.played is not None:
-            assert job.spoken is not None
-            assert job.played.interval.start >= max(job.slot.start - job.spoken.lead, reached)
-            reached = job.played.interval.end
-    for n in range(len(speech)):
-        expected = Fate.FAILED if n in deaf else Fate.EMPTY if n in silent else None
-        if expected is not None and station.jobs[n].fate is not Fate.DROPPED:
-            assert station.jobs[n].fate is expected

@@ -22,7 +22,8 @@ from stream.speech.incremental import Found, Incremental, Outlook, Verdict
 from stream.speech.lengths import SegmentOptions
 from stream.speech.segment import Segmenter
 from stream.timeline import Interval, ticks
-from tests.helpers.dubbing import SPAN, WINDOW, Whole, no_words, since_start
+from tests.helpers.dubbing import SPAN, WINDOW, since_start
+from tests.helpers.station import Whole, no_words
 
 pytestmark = pytest.mark.virtual_time
 OPTIONS = SegmentOptions(soft_length=2.5, max_length=4.0)

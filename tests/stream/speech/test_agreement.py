@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,11 @@ def test_a_single_hypothesis_is_trusted_but_for_its_end() -> None:
     words = said("one two three four")
     agreement.push(words, 1.1)
     assert agreement.stable == sum(word.end <= 1.1 - GUARD_S for word in words) == 2
+
+
+def test_no_hypothesis_at_all_agrees_on_nothing() -> None:
+    with pytest.raises(ValueError, match="at least one hypothesis must agree, not 0"):
+        LocalAgreement(0)
 
 
 def test_the_next_utterance_begins_afresh() -> None:

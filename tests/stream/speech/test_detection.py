@@ -4,13 +4,14 @@ import asyncio
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
 from stream.speech.detection import REST_S, Detection, VoiceActivity, Windows
 from stream.timeline import TICK_RATE
-from tests.helpers.dubbing import SPAN, WINDOW, by_level, since_start, tone
+from tests.helpers.dubbing import SPAN, WINDOW, since_start, tone
+from tests.helpers.station import by_level
 from tests.helpers.virtual_time import run_virtual
 
 pytestmark = pytest.mark.virtual_time
@@ -139,6 +140,7 @@ def test_windows_one_by_one() -> None:
     ]
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 30 * SPAN - 1), max_size=12))
 def test_any_division_of_the_source_gives_the_same_windows(cuts: list[int]) -> None:
     sound = np.zeros((30 * SPAN, 1), np.float32)

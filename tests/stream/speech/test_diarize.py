@@ -74,5 +74,14 @@ def test_an_unknown_voice_is_the_last_speakers() -> None:
     assert diarizer.assign(nothing * np.nan, 3.0) == "S2"
 
 
+def test_how_near_a_voice_is_to_its_speaker() -> None:
+    diarizer = Diarizer(SpeakerOptions(THRESHOLD, 8))
+    one, other = np.eye(SIZE, dtype=np.float32)[:2]
+    diarizer.assign(one, SHORTEST_S / 2)  # too short to found anybody
+    assert diarizer.nearness("S1", one) == 0.0
+    diarizer.assign(one, 3.0)
+    assert (diarizer.nearness("S1", one), diarizer.nearness("S1", other)) == (1.0, 0.0)
+
+
 def test_when_the_house_is_full_the_nearest_has_it() -> None:
     assert label([(0, 1), (1, 2), (2, 3), (0, 4)], maximum=2)[-1] == "S1"

@@ -324,6 +324,21 @@ def test_ends_of_sentences_and_clauses() -> None:
     assert sentence_ends(said("Does it?")) == [2]
 
 
+def test_text_without_times_is_a_word_as_long_as_the_speech() -> None:
+    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
+    policy = Units(OPTIONS, "en", live=True)
+    incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
+    segmenter.push(np.zeros(50 * WINDOW, np.float32), np.float32([0.9] * 42 + [0.02] * 8))
+    draft = incremental.due()
+    assert draft is not None
+    incremental.recognised(draft, Transcript("all of it", "en"))
+    (ended,) = segmenter.push(np.zeros(20 * WINDOW, np.float32), np.full(20, 0.02, np.float32))
+    found = incremental.known(ended)
+    assert found.transcript is not None and found.transcript.text == "all of it"
+    (word,) = found.transcript.words
+    assert (word.start, word.end) == (0.0, 42 * WINDOW / SPEECH_RATE)
+
+
 def test_no_words_no_verdict() -> None:
     outlook = Outlook([], 0, True, 0.0, 5.0, 2.0)
     verdict = Units(OPTIONS, "en", live=True).decide(outlook)

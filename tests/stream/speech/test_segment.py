@@ -37,6 +37,14 @@ def _speech(*spans: tuple[int, int], length: int = 200) -> list[float]:
     return [0.9 if any(a <= i < b for a, b in spans) else 0.05 for i in range(length)]
 
 
+def test_every_window_must_have_its_sound() -> None:
+    options = SegmentOptions(pause=1.0)
+    segmenter = Segmenter(options)
+    assert segmenter.options is options
+    with pytest.raises(ValueError, match="exactly the windows"):
+        segmenter.push(np.zeros(WINDOW + 1, np.float32), np.float32([0.9]))
+
+
 def test_slots_begin_and_end_with_the_speech() -> None:
     first, second = _run(_speech((10, 50), (80, 120)))
     assert (first.slot.start, first.slot.end) == (10 * TICKS_A_WINDOW, 50 * TICKS_A_WINDOW)
