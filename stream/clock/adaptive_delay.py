@@ -1,4 +1,4 @@
-"""The delay that fits: longer when dubs come late, shorter when they long come early."""
+"""An adaptive delay: longer when dubs are late, shorter once they have been early for a while."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_S = 0.25
 
 
 class AdaptiveDelay:
-    """Moves a clock's delay between two bounds; the clock turns moves into a slow change of pace.
+    """Moves a clock's delay between two bounds; the clock makes each a slow change of pace.
 
     Args:
         clock: whose ``delay`` is set.

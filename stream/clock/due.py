@@ -1,4 +1,4 @@
-"""When the viewer sees what is being worked at, known to all that the work calls."""
+"""When the viewer sees what is being worked on, known to everything that the work calls."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The playout clock of a live source: when the viewer sees each media time.
 
-A live source keeps its own clock, and the network shakes it. The clock watches when media
+A live source keeps its own clock, and the network adds jitter. The clock watches when media
 arrives, takes the promptest arrivals as the source's true pace, and puts the viewer a fixed
 delay behind that. It follows drift, and a changed delay, by running a little faster or slower,
 never by a jump: media times stay as they are, only their moment moves. The one exception is

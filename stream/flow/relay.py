@@ -1,6 +1,6 @@
 """Turns what a broadcast publishes into something else, once for all who want it.
 
-Coding a sound track or a picture is too dear to do for every viewer and wasted when nobody
+Encoding audio or video is too expensive to do for every viewer, and wasted when nobody
 looks, so a relay begins with its first reader and ends with its last.
 """
 
@@ -103,7 +103,7 @@ class _Relay(Generic[S, T]):
                     self.out.publish(converted)
         except Exception:
             # Its readers see an end; what else the feed delivers goes on.
-            _log.exception("coding for the viewers of one track or picture has failed")
+            _log.exception("encoding a track or a picture for its viewers has failed")
         finally:
             self._incoming.close()
             self.out.close()

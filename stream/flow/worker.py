@@ -1,4 +1,4 @@
-"""A thread of one's own for blocking work: off the event loop, cancellable between steps."""
+"""A dedicated thread for blocking work: off the event loop, cancellable between steps."""
 
 from __future__ import annotations
 

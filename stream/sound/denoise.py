@@ -1,4 +1,4 @@
-"""Steady noise suppressed by FFmpeg's filters, without moving the sound."""
+"""Suppression of steady noise by FFmpeg's filters, without shifting the sound in time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RNN_RATE = 48_000
 
 
 def afftdn(samples: Samples, rate: int) -> Samples:
-    """Spectral subtraction; the noise is what the quietest tenth of the sound is like.
+    """Spectral subtraction; the noise is estimated from the quietest tenth of the sound.
 
     Args:
         samples: mono, shape ``(n,)``.

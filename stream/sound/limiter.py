@@ -73,7 +73,7 @@ class Limiter:
         return np.concatenate(frames) if frames else block
 
     def flush(self) -> Samples:
-        """The last ``latency`` samples of the stream; the limiter is then as new."""
+        """The last ``latency`` samples of the stream; the limiter is then reset."""
         tail = self.process(np.zeros((self.latency, self._delayed.shape[1]), np.float32))
         self._delayed[:] = 0
         self._needed[:] = 0
