@@ -185,6 +185,7 @@ def test_what_cannot_be_pushed_to_is_refused_when_a_session_is_made(url: str) ->
         assert operator.http.get("/sessions").json() == []
 
 
+@pytest.mark.quiet  # what comes too late is made up as well
 async def test_sound_made_up_for_lost_packets_is_counted(source: Path) -> None:
     async def publish(operator: Operator) -> int:
         async with file_feed(source, tracks=()) as feed, httpx.AsyncClient() as client:

@@ -82,6 +82,7 @@ async def test_picture_and_sound_align_by_their_reports(
         await viewer.close()
 
 
+@pytest.mark.quiet
 async def test_changing_the_track_leaves_no_gap(clip: Path) -> None:
     async with file_feed(clip) as feed:
         viewer = Viewer(("audio",))

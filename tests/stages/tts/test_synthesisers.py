@@ -123,12 +123,11 @@ def test_pieces_are_sound_and_the_same_every_time(
     assert all(np.array_equal(one, two) for one, two in zip(spoken, again, strict=True))
 
 
-def test_rate_changes_the_duration(engine: tuple[Synthesiser, str]) -> None:
+def test_rate_changes_the_duration(engine: tuple[Synthesiser, str], spoken: list[Samples]) -> None:
     voice, text = engine
     # What is fixed, such as the silence around speech, weighs little in three sentences.
-    slow, own, fast = (
-        sum(map(len, speak(voice, text, rate))) for rate in (voice.rate_range[0], 1.0, 99.0)
-    )
+    slow, fast = (sum(map(len, speak(voice, text, rate))) for rate in (voice.rate_range[0], 99.0))
+    own = sum(map(len, spoken))
     assert slow / own == pytest.approx(1 / voice.rate_range[0], rel=0.1)
     assert fast / own == pytest.approx(1 / voice.rate_range[1], rel=0.1)
 
