@@ -88,6 +88,7 @@ async def served(folder: Path) -> AsyncIterator[str]:
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 @needs_chromium
+@pytest.mark.quiet
 async def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: Path) -> None:
     source = small_source(tmp_path / "source.mp4", length=40)
 
