@@ -151,17 +151,11 @@ async def _all(
     first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], third: Coroutine[Any, Any, C]
 ) -> tuple[A, B, C]:
     """The results of all three, or the first fault once none is under way any more."""
-    a, b, c = (
-        asyncio.ensure_future(first),
-        asyncio.ensure_future(second),
-        asyncio.ensure_future(third),
-    )
-    try:
-        await asyncio.wait((a, b, c))
-    except asyncio.CancelledError:
-        for task in (a, b, c):
-            task.cancel()
-        raise
-    for task in (a, b, c):
-        task.exception()  # asyncio logs what nobody has looked at, with a traceback
-    return a.result(), b.result(), c.result()
+    a, b, c = await asyncio.gather(first, second, third, return_exceptions=True)
+    return _given(a), _given(b), _given(c)
+
+
+def _given(result: A | BaseException) -> A:
+    if isinstance(result, BaseException):
+        raise result
+    return result

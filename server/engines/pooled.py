@@ -82,7 +82,6 @@ class PooledSynthesiser:
         self.sample_rate = engine.sample_rate
         self.rate_range = engine.rate_range
         self.characters_per_second = engine.characters_per_second
-        self.pace = shared.pace
 
     @property
     def clones(self) -> bool:

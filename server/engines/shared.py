@@ -17,19 +17,15 @@ log = logging.getLogger(__name__)
 FAULTS = 2
 """Failed calls in a row after which an engine is reloaded."""
 
-
 HUNG_S = 1.5
 """Seconds that a cancelled call must have taken to count as failed: word times are given up after
 one, on a busy machine too, where reloading a model would only make things worse."""
 
-
 SLOW_FACTOR = 3.0
 """Multiple of the usual time that a cancelled call may take: the machine is just busy."""
 
-
 LONGEST_S = 4.0
 """Seconds after which a cancelled call counts as failed in any case."""
-
 
 NEWEST_WEIGHT = 0.25
 """Weight of the newest call in the usual time."""

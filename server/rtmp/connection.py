@@ -14,7 +14,6 @@ from stream.media.source import MediaSource
 SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 """What suffices to find out what a publication holds: a second of it."""
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -14,7 +14,7 @@ from server.sessions.casting import Casting
 from server.sessions.lane import make_lane
 from stages.asr.stage import behind_denoiser
 from stream.clock.adaptive_delay import AdaptiveDelay
-from stream.clock.pacing import Live
+from stream.clock.pacing import Live, Pacing
 from stream.clock.playout_clock import PlayoutClock
 from stream.dub.attempt import Notice, Reworded, Settled, StageDone
 from stream.dub.job import DubJob, Stage
@@ -136,7 +136,7 @@ class LiveSession:
         for target in self.targets:
             lane_config = for_target(config, target)
             lane_engines = await self._pool.lane(lane_config, self.name)
-            lane = self._lane(lane_config, lane_engines, target, casting)
+            lane = self._lane(lane_config, lane_engines, target, casting, pacing)
             stack.push_async_callback(lane.aclose)
             lanes.append(lane)
             pace = max(pace, lane_engines.pace)
@@ -162,14 +162,16 @@ class LiveSession:
         if self._pipeline is not None:
             self._pipeline.stop()
 
-    def _lane(self, config: Config, engines: LaneEngines, target: str, casting: Casting) -> Lane:
+    def _lane(
+        self, config: Config, engines: LaneEngines, target: str, casting: Casting, pacing: Pacing
+    ) -> Lane:
         first = target == self.targets[0]
         publisher = LanePublisher(self.feed, target, carries_picture=first, clock=self.clock)
         return make_lane(
             config,
             engines,
             casting,
-            Live(self.clock),
+            pacing,
             publisher.emit,
             channels=CHANNELS,
             centre=None,

@@ -16,7 +16,6 @@ from stream.errors import message
 
 log = logging.getLogger(__name__)
 
-
 Reword = Callable[[int, str, Heard], Awaitable[bool]]
 """Has the dub of an utterance spoken in other words, before the one that is being translated."""
 

@@ -86,10 +86,7 @@ class Lane:
         mixdown = Mixdown(options.channels, options.centre, options.mix)
         self.playout = Playout(options.channels, mixdown, pacing, self._played, options.capacity)
         self._options = options
-        self._pacing = pacing
-        self._lateness = lateness
         self._emit = emit
-        self._watch = watch
         self._attempts = Attempts(pacing, lateness, watch)
         self._delivery = Delivery(voice, self.playout, pacing, options.fit, lateness)
         self._rewording = Rewording(self._delivery, self.playout, pacing)
@@ -115,12 +112,12 @@ class Lane:
             Whether it will be spoken; otherwise all is as it was.
         """
         job = self.jobs.get(before)
-        if job is None or job.fate is not None or not self._pacing.live:
+        if job is None or job.fate is not None or not self._attempts.pacing.live:
             return False
         if job.id > self._delivery.begun:
             assert job.translated is not None
             job.translated = replace(job.translated, text=text, reworded=True)
-            self._watch(Reworded(job, self.name))
+            self._attempts.watch(Reworded(job, self.name))
             return True
         if not self._rewording.possible(job) or self._translated is None:
             return False
@@ -174,7 +171,7 @@ class Lane:
             if job.fate is None:
                 stage = Stage.TRANSLATION if job.translated is None else Stage.SYNTHESIS
                 job.give_up(Fate.DROPPED, f"{stage}: nothing before the source's end")
-                self._watch(Settled(job, self.name))
+                self._attempts.watch(Settled(job, self.name))
 
     async def aclose(self) -> None:
         """End the worker thread."""
@@ -225,12 +222,12 @@ class Lane:
             self.playout.finish(job.id, job.slot, spoken.interval, broke_off=broke_off)
         else:
             self.playout.give_up(job.id, job.slot)
-            self._watch(Settled(job, self.name))
+            self._attempts.watch(Settled(job, self.name))
 
     async def _answer(self, message: Reword) -> None:
         reworded = await self._rewording.reword(message.job, message.text, message.following)
         if reworded:
-            self._watch(Reworded(message.job, self.name))
+            self._attempts.watch(Reworded(message.job, self.name))
         if not message.reply.done():  # nobody waits any more where translation was given up
             message.reply.set_result(reworded)
 
@@ -240,5 +237,5 @@ class Lane:
             return
         job.played = dub
         assert job.dub is not None
-        job.fate = self._lateness.fate(job.dub.start - job.slot.start)
-        self._watch(Settled(job, self.name))
+        job.fate = self._attempts.lateness.fate(job.dub.start - job.slot.start)
+        self._attempts.watch(Settled(job, self.name))

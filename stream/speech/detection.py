@@ -40,21 +40,17 @@ class Windows:
     """Whole VAD windows in order.
 
     Attributes:
-        audio: mono at ``SPEECH_RATE``, shape ``(n * size,)``.
+        audio: mono at ``SPEECH_RATE``, shape ``(n * window,)``.
         probabilities: of speech, shape ``(n,)``.
-        size: samples a window.
     """
 
     audio: Samples
     probabilities: Samples
-    size: int
 
     def each(self) -> list[Windows]:
         """One by one."""
         parts = np.split(self.audio, len(self.probabilities))
-        return [
-            Windows(part, self.probabilities[i : i + 1], self.size) for i, part in enumerate(parts)
-        ]
+        return [Windows(part, self.probabilities[i : i + 1]) for i, part in enumerate(parts)]
 
 
 class Detection:
@@ -111,7 +107,7 @@ class Detection:
                     self._resting_until = loop.time() + REST_S
         if not self._live:
             self.probabilities.append(probabilities)
-        return Windows(audio, probabilities, window)
+        return Windows(audio, probabilities)
 
 
 def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:

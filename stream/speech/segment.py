@@ -25,7 +25,6 @@ SLIP_S = 0.2
 SILENCE_S = 0.09
 """Such a silence lasts at least this long."""
 
-
 NEAR_S = 1.0
 """After a longer silence what was said before is no context."""
 

@@ -100,7 +100,7 @@ class Desk:
         for index, voiced in enumerate(speech):
             await self.pacing.source((index + 1) * SPAN)
             audio = np.full(WINDOW, 0.1 if voiced else 0, np.float32)
-            await inbox.send(Windows(audio, np.float32([0.9 if voiced else 0.02]), WINDOW))
+            await inbox.send(Windows(audio, np.float32([0.9 if voiced else 0.02])))
         inbox.close()
 
     async def _recognise(self, outbox: Channel[Pending]) -> None:

@@ -132,8 +132,8 @@ async def test_models_hear_the_front_pair_and_the_centre(centre: int | None) -> 
 
 
 def test_windows_one_by_one() -> None:
-    windows = Windows(np.arange(6, dtype=np.float32), np.float32([0.1, 0.2, 0.3]), 2)
-    assert [(w.audio.tolist(), len(w.probabilities), w.size) for w in windows.each()] == [
+    windows = Windows(np.arange(6, dtype=np.float32), np.float32([0.1, 0.2, 0.3]))
+    assert [(w.audio.tolist(), len(w.probabilities), len(w.audio)) for w in windows.each()] == [
         ([0, 1], 1, 2),
         ([2, 3], 1, 2),
         ([4, 5], 1, 2),
