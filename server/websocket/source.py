@@ -16,8 +16,8 @@ from stream.flow.channel import Channel, Closed
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
 from stream.live.source import CHANNELS, ConnectionStatus, LiveBatch
+from stream.media.contiguous import ContiguousTrack
 from stream.media.repair import TimestampRepair
-from stream.media.source import ContiguousTrack
 from stream.timeline import TICK, TICK_RATE, rescale
 
 QUEUED_FRAMES = 64

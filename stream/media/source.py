@@ -9,18 +9,15 @@ from typing import Any, Protocol
 
 import av
 import av.error
-import numpy as np
 
 from stream.errors import UserError
-from stream.frames import AudioChunk, CopiedPacket, Samples
+from stream.frames import AudioChunk, CopiedPacket
+from stream.media.contiguous import ContiguousTrack
 from stream.media.repair import TimestampRepair
-from stream.timeline import TICK, TICK_RATE, rescale
+from stream.timeline import TICK, rescale
 
 KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)", "7.1")
 """Channel layouts that every encoder we use can write; others are mixed down to stereo."""
-
-GAP = TICK_RATE // 25
-"""Audio this far (40 ms) from where the sample count says it is has lost or repeated samples."""
 
 
 class Readable(Protocol):
@@ -208,76 +205,6 @@ class MediaSource:
     def _duration(self) -> int | None:
         duration = self._container.duration
         return None if duration is None else rescale(duration, Fraction(1, av.time_base), TICK)
-
-
-class ContiguousTrack:
-    """Decoded frames in, contiguous 48 kHz chunks of one layout out."""
-
-    def __init__(self, layout: av.AudioLayout) -> None:
-        self._layout = layout
-        self._format: tuple[int, str, str] | None = None
-        self._swr: av.AudioResampler | None = None
-        self._out = 0  # media time just after what was given out
-        self._anchor: int | None = None  # media time from which samples are counted
-        self._count = 0  # samples at the source's rate since the anchor
-        self._skip = 0
-        self.repairs = 0
-
-    def add(self, frame: av.AudioFrame, offset: int) -> Iterator[AudioChunk]:
-        """Convert one decoded frame; ``offset`` brings its timestamp to media time."""
-        due = self._due()
-        start = self._out if due is None else due
-        if frame.pts is not None and frame.time_base:
-            start = rescale(frame.pts, frame.time_base, TICK) + offset
-        lost_sync = due is None or abs(start - due) > GAP
-        format_ = (frame.sample_rate, frame.layout.name, frame.format.name)
-        if format_ != self._format or lost_sync:
-            yield from self.flush()
-            self.repairs += due is not None and lost_sync
-            if lost_sync:
-                # A gap becomes silence of its length; a repeat is cut as it comes out.
-                yield from self._silence(start - self._out)
-                self._skip = max(0, self._out - start)
-            self._anchor = start if lost_sync else due
-            self._count = 0
-            self._format = format_
-            self._swr = av.AudioResampler("fltp", self._layout, TICK_RATE)
-        assert self._swr is not None
-        self._count += frame.samples
-        frame.pts = None
-        for converted in self._swr.resample(frame):
-            yield from self._give(converted)
-
-    def flush(self) -> Iterator[AudioChunk]:
-        """What the converter still holds."""
-        if self._swr is not None:
-            for converted in self._swr.resample(None):
-                yield from self._give(converted)
-            self._swr = None
-
-    def _due(self) -> int | None:
-        """Media time of the sample after those counted; from the count, so nothing adds up."""
-        if self._anchor is None or self._format is None:
-            return None
-        return self._anchor + rescale(self._count, Fraction(1, self._format[0]), TICK)
-
-    def _give(self, converted: av.AudioFrame) -> Iterator[AudioChunk]:
-        samples: Samples = np.ascontiguousarray(converted.to_ndarray().T, np.float32)
-        if self._skip:
-            cut = min(self._skip, len(samples))
-            self._skip -= cut
-            samples = samples[cut:]
-        if len(samples):
-            yield AudioChunk(self._out, np.nan_to_num(samples, copy=False))
-            self._out += len(samples)
-
-    def _silence(self, length: int) -> Iterator[AudioChunk]:
-        while length > 0:
-            block = min(length, TICK_RATE)
-            zeros = np.zeros((block, self._layout.nb_channels), np.float32)
-            yield AudioChunk(self._out, zeros)
-            self._out += block
-            length -= block
 
 
 def _moved(packet: Any, offset: int, time: int) -> CopiedPacket:
