@@ -32,10 +32,13 @@ class AudioChunk:
     Attributes:
         start: media time of the first sample, ticks.
         samples: shape ``(n, channels)``.
+        absent: whether it is silence that stands for what did not come, and so says nothing about
+            when its source delivers.
     """
 
     start: int
     samples: Samples
+    absent: bool = False
 
     @property
     def end(self) -> int:

@@ -95,8 +95,9 @@ class Pipeline:
             async for items in self._media:
                 if self._stopping:
                     return
-                await self._pacing.source(max(item.end for item in items))
                 sound = [item for item in items if isinstance(item, AudioChunk)]
+                if not all(item.absent for item in sound) or len(sound) < len(items):
+                    await self._pacing.source(max(item.end for item in items))
                 for lane in self.lanes:
                     await lane.playout.feed(items if lane is self.lanes[0] else sound)
                 if sound:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,12 @@ BURST_PAUSE_S = 0.02
 """Seconds without media that end what a new connection delivers at once."""
 
 LONGEST_BURST = 5 * TICK_RATE
+
+HOPE = 2 * TICK_RATE
+"""How long after the viewer has passed it sound may still come, before silence stands for it."""
+
+ABSENCE_S = 1.0
+"""Seconds of such silence given out at a time."""
 
 _T = TypeVar("_T")
 
@@ -72,7 +78,9 @@ class LiveSource:
     """Joins one connection after another to one timeline.
 
     A publisher that returns goes on at the media time that it is by then; the time between is
-    silence without picture. Timestamps that a new connection begins with mean nothing.
+    silence without picture, and is given out as it passes, so that whatever follows the source
+    stays near its end however long nothing comes. Timestamps that a new connection begins with
+    mean nothing.
 
     Args:
         connect: waits for the next connection; ``None`` when there will be no more.
@@ -116,25 +124,61 @@ class LiveSource:
 
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """The media of all connections in order."""
-        while (connection := await self._or_end(self._connect())) is not None:
+        while True:
+            async with self._wait(self._connect()) as connecting:
+                async for silence in self._absence(connecting):
+                    yield silence
+                connection = await connecting.result()
+            if connection is None:
+                return
             self.connections += 1
             self._connection = connection
             try:
-                async with contextlib.aclosing(connection.batches()) as media:
-                    head = await self._burst(media)
-                    shift = self._shift(head)
-                    for batch in head:
-                        if moved := self._moved(batch, shift):
-                            yield moved
-                    while (batch_ := await self._or_end(anext(media, None))) is not None:
-                        if moved := self._moved(batch_, shift):
-                            yield moved
+                async with contextlib.aclosing(self._stay(connection)) as media:
+                    async for batch in media:
+                        yield batch
             except Exception as error:
                 log.warning("the source broke off: %s", message(error))
             finally:
                 self._connection = None
                 self._concealed += connection.status().concealed
                 await connection.aclose()
+
+    async def _stay(self, connection: Connection) -> AsyncGenerator[LiveBatch, None]:
+        """The media of one connection, on the source's timeline."""
+        async with contextlib.aclosing(connection.batches()) as media:
+            head = await self._burst(media)
+            shift = self._shift(head)
+            for batch in head:
+                if moved := self._moved(batch, shift):
+                    yield moved
+            while True:
+                async with self._wait(anext(media, None)) as coming:
+                    async for silence in self._absence(coming):
+                        yield silence
+                    batch_ = await coming.result()
+                if batch_ is None:
+                    return
+                if moved := self._moved(batch_, shift):
+                    yield moved
+
+    async def _absence(self, awaited: _Awaited[Any]) -> AsyncGenerator[LiveBatch, None]:
+        """Silence for what the viewer has passed meanwhile without any sound coming."""
+        while not await awaited.within(ABSENCE_S):
+            if silence := list(self._silence(self._passed())):
+                yield silence
+
+    def _passed(self) -> int:
+        """Media time of which nobody will hear anything that still comes, ticks."""
+        now = self._clock.arriving(asyncio.get_running_loop().time())
+        return now - round(self._clock.behind * TICK_RATE) - HOPE
+
+    def _silence(self, until: int) -> Iterator[AudioChunk]:
+        """Silence from the end of the sound to ``until``, in pieces."""
+        while self._sound_end < until:
+            length = min(until - self._sound_end, TICK_RATE)
+            yield AudioChunk(self._sound_end, np.zeros((length, CHANNELS), np.float32), absent=True)
+            self._sound_end += length
 
     async def _burst(self, media: AsyncGenerator[LiveBatch, None]) -> list[LiveBatch]:
         """What a connection delivers at once when it begins; the end of it is now."""
@@ -144,7 +188,8 @@ class LiveSource:
         length = 0
         while length < LONGEST_BURST:
             began = asyncio.get_running_loop().time()
-            batch = await self._or_end(anext(media, None))
+            async with self._wait(anext(media, None)) as coming:
+                batch = await coming.result()
             if batch is None:
                 break
             head.append(batch)
@@ -170,29 +215,44 @@ class LiveSource:
                 self._picture_end = time + 1
                 continue
             start = item.start + shift
-            while start > self._sound_end:
-                length = min(start - self._sound_end, TICK_RATE)
-                silence = np.zeros((length, CHANNELS), np.float32)
-                moved.append(AudioChunk(self._sound_end, silence))
-                self._sound_end += length
+            moved.extend(self._silence(start))
             samples = item.samples[self._sound_end - start :]
             if len(samples):
                 moved.append(AudioChunk(self._sound_end, samples))
                 self._sound_end += len(samples)
+        moved.extend(self._silence(self._passed()))
         return moved
 
-    async def _or_end(self, awaitable: Awaitable[_T | None]) -> _T | None:
-        """What ``awaitable`` gives, or ``None`` as soon as the source was ended."""
+    @contextlib.asynccontextmanager
+    async def _wait(self, awaitable: Awaitable[_T | None]) -> AsyncIterator[_Awaited[_T]]:
         waiting = asyncio.ensure_future(awaitable)
         ended = asyncio.ensure_future(self._ended.wait())
         try:
-            await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
+            yield _Awaited(waiting, ended)
         finally:
             for future in (waiting, ended):
                 if not future.done():
                     future.cancel()
             await asyncio.gather(waiting, ended, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited(Generic[_T]):
+    """Something that is waited for, in one go or several, as long as the source goes on."""
+
+    waiting: asyncio.Future[_T | None]
+    ended: asyncio.Future[Any]
+
+    async def within(self, seconds: float | None) -> bool:
+        """Wait so long at most; whether it is there, or will never be."""
+        both = {self.waiting, self.ended}
+        done, _ = await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
+    async def result(self) -> _T | None:
+        """What it gives, or ``None`` as soon as the source was ended."""
+        await self.within(None)
+        return self.waiting.result() if self.waiting.done() else None
 
 
 class MediaConnection:
