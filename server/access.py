@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -33,10 +33,11 @@ class Denied(Problem):
 Authorise = Callable[[HTTPConnection, str, Right], None]
 """Lets a client do something in the session of that name; raises ``Denied`` if it may not."""
 
-Admit = Callable[[str, Connection], Awaitable[bool]]
-"""Lets a publisher into the session of that name, if it waits for one; else it is refused.
+Admit = Callable[[str, Connection], Awaitable[None]]
+"""Lets a publisher into the session of that name.
 
-Raises ``KeyError`` if there is no such session.
+Raises ``Problem`` with the reason if it takes none now, and ``KeyError`` if there is no such
+session.
 """
 
 
@@ -79,3 +80,11 @@ def check(
     if given is None:
         raise Denied(401, f"this needs a bearer token for the right to {right}")
     raise Denied(403, f"the token does not give the right to {right}")
+
+
+def peer_name(address: Any) -> str:
+    """A socket's other end as people write it: ``host:port``, a host of IPv6 in brackets."""
+    if not isinstance(address, tuple) or len(address) < 2:
+        return "an unknown host"
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -72,7 +72,11 @@ class HttpServer(uvicorn.Server):
 async def _serve(config: Config, console: Console) -> int:
     serve = config.serve
     listening = _listen(serve.host, serve.port)
-    daemon = Daemon(config, outputs)
+    try:
+        daemon = Daemon(config, outputs)
+    except UserError:
+        listening.close()
+        raise
     try:
         doors = Doors(daemon)
     except ValueError as error:

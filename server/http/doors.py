@@ -54,6 +54,8 @@ class Doors:
     def _authorise(self, connection: HTTPConnection, name: str, right: Right) -> None:
         session = self._daemon.sessions.get(name)
         check(connection, right, session, self._daemon.config.serve.token)
+        if session is not None:
+            session.check()
 
     def _feed(self, name: str) -> Feed:
         return self._daemon.sessions[name].feed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class Recording:
 
     The file gets its name at the end; until then, and if the process is killed, it is
     ``.NAME.part.SUFFIX`` beside it. If the picture's codec parameters change, or a picture joins
-    what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on. A failing disk
+    what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on, and so does a new
+    run: what was recorded before is never overwritten. A failing disk
     ends the recording with one sentence in the log; what was written until then gets its name.
 
     Args:
@@ -160,6 +162,8 @@ class _Writer:
     def make_folder(self) -> None:
         """Create the folder, so that a bad one is noticed now and not with the first picture."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self._path.parent):
+            pass  # a folder that exists may be of another user, or on a medium that is read only
 
     def add(self, batch: Batch) -> None:
         """Write a batch."""
@@ -195,6 +199,8 @@ class _Writer:
 
     def _begin_file(self, coded: PictureFormat | None, zero: int) -> None:
         self._count += 1
+        while self._named().exists() or self._part().exists():
+            self._count += 1  # of an earlier run, perhaps one that was killed
         container = CONTAINERS[self._path.suffix.lower()]
         tracks = list(self._sounds.values())
         options = _OPTIONS[container]

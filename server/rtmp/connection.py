@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from server.access import Admit
+from server.problems import Problem
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
 from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
@@ -13,8 +13,6 @@ from stream.media.source import MediaSource
 
 SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 """What suffices to find out what a publication holds: a second of it."""
-
-_log = logging.getLogger(__name__)
 
 
 def publications(app: str, find: Callable[[str], str | None], admit: Admit) -> Authorise:
@@ -26,14 +24,16 @@ def publications(app: str, find: Callable[[str], str | None], admit: Admit) -> A
         admit: lets a publisher in.
     """
 
-    async def authorise(given: str, key: str) -> BytePipe | None:
+    async def authorise(given: str, key: str) -> BytePipe:
         session = find(key)
         if session is None or given != app:
-            return None
+            raise Problem(404, "there is no such stream, or the key is wrong")
         connection = FlvConnection(f"RTMP to session {session}")
-        if not await admit(session, connection):
-            return None
-        _log.info("session %s: a publisher came by RTMP", session)
+        try:
+            await admit(session, connection)
+        except BaseException:
+            await connection.aclose()
+            raise
         return connection.pipe
 
     return authorise

@@ -11,6 +11,8 @@ from typing import Annotated, Protocol
 
 import annotated_types as at
 
+from server.access import peer_name
+from server.problems import Problem
 from server.rtmp.chunks import RtmpError
 from server.rtmp.commands import End, Publish
 from server.rtmp.protocol import Event, Media, RtmpProtocol
@@ -40,8 +42,8 @@ class Publication(Protocol):
 
 Patience = Annotated[float, at.Gt(0), at.Le(600)]
 
-Authorise = Callable[[str, str], Awaitable[Publication | None]]
-"""Who may publish: from app and key to where the stream goes, or ``None`` to refuse it."""
+Authorise = Callable[[str, str], Awaitable[Publication]]
+"""Who may publish: from app and key to where the stream goes; raises ``Problem`` to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +164,19 @@ class RtmpIngest:
             if earlier.dead(self._options.silent):
                 earlier.task.cancel()
             elif not earlier.ending:
-                wire.refuse("This stream is being published already.")
+                self._refuse(wire, "this stream is being published already")
                 return
             await earlier.gone.wait()
         task = asyncio.current_task()
         assert task is not None
         publisher = self._publishers[name] = _Publisher(task, wire)
         try:
-            publication = await self._authorise(*name)
-            if publication is None:
-                wire.refuse("There is no such stream, or the key is wrong.")
+            try:
+                publication = await self._authorise(*name)
+            except Problem as problem:
+                self._refuse(wire, problem.detail)
                 return
-            _log.info("%s publishes to %s", wire.peer, publish.app)
+            _log.info("a publisher came by RTMP from %s", wire.peer)
             try:
                 await self._carry(publisher, publication)
             finally:
@@ -182,6 +185,10 @@ class RtmpIngest:
         finally:
             del self._publishers[name]
             publisher.gone.set()
+
+    def _refuse(self, wire: _Wire, reason: str) -> None:
+        _log.warning("the RTMP publisher %s was refused: %s", wire.peer, reason)
+        wire.refuse(f"{reason[0].upper()}{reason[1:]}.")
 
     async def _carry(self, publisher: _Publisher, publication: Publication) -> None:
         events = publisher.wire.accept()
@@ -215,7 +222,7 @@ class _Wire:
         self._writer = writer
         self.protocol = RtmpProtocol()
         self.last_received = asyncio.get_running_loop().time()
-        self.peer = writer.get_extra_info("peername")
+        self.peer = peer_name(writer.get_extra_info("peername"))
 
     async def receive(self) -> list[Event]:
         """What follows from the next bytes; may be nothing."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,14 +15,24 @@ from server.engines.pool import EnginePool
 from server.rtmp.connection import publications
 from server.rtmp.ingest import RtmpIngest
 from server.sessions.gauges import gauges
+from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
 from server.sessions.running import OutputMaker, RunningSession
-from server.sessions.spec import PUBLISH, SessionSpec
-from stream.errors import UserError
+from server.sessions.spec import SessionSpec, SpecError, reads_file
+from stream.errors import UserError, cause
 from stream.live.source import Connection
 
 APP = "live"
 """The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
+
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+"""Wait before a session that failed starts again, doubled by every failure, up to the latter."""
+
+STEADY_S = 120.0
+"""A session that ran for so long has left its earlier failures behind."""
+
+log = logging.getLogger(__name__)
 
 
 class Taken(UserError):
@@ -33,6 +45,9 @@ class Daemon:
     Args:
         config: checked.
         outputs: creates a session's outputs.
+
+    Raises:
+        UserError: if there is no place for temporary files.
     """
 
     def __init__(self, config: Config, outputs: OutputMaker = lambda *_: ()) -> None:
@@ -45,7 +60,12 @@ class Daemon:
         self.rtmp: RtmpIngest | None = None
         self._outputs = outputs
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="livedub-")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="livedub-")
+        except OSError:
+            raise UserError(
+                "there is no temporary folder for the files of HLS: set TMPDIR to a writable one"
+            ) from None
         self.metrics.watch(lambda: gauges(self.sessions.values(), self.pool.waiting))
 
     async def start(self) -> None:
@@ -93,13 +113,50 @@ class Daemon:
         if self.find(spec.key) is not None:
             raise Taken("another session has that key already: choose another")
         config = spec.configured(self.config)
-        folder = Path(self._folder.name) / spec.id
-        folder.mkdir(exist_ok=True)
-        session = RunningSession(spec, config, self.pool, self.metrics, folder, self._outputs)
-        self.sessions[spec.id] = session
-        task = asyncio.create_task(session.run(), name=f"session {spec.id}")
+        session = self._made(spec, config)
+        task = asyncio.create_task(self._keep(session, config), name=f"session {spec.id}")
         self._tasks[spec.id] = task
         return session
+
+    def _made(self, spec: SessionSpec, config: Config, restarts: int = 0) -> RunningSession:
+        folder = Path(self._folder.name) / spec.id
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise SpecError(f"the session's HLS cannot be written: {cause(error)}") from None
+        session = self.sessions[spec.id] = RunningSession(
+            spec, config, self.pool, self.metrics, folder, self._outputs, restarts=restarts
+        )
+        return session
+
+    async def _keep(self, session: RunningSession, config: Config) -> None:
+        """Run a session, and again after every failure, until it ends or is ended.
+
+        A file is read once, as it was asked for: what is left of it is not known.
+        """
+        spec, pause = session.spec, FIRST_PAUSE_S
+        now = asyncio.get_running_loop().time
+        while True:
+            began = now()
+            await session.run()
+            if session.error is None or session.dismissed.is_set() or reads_file(spec.source):
+                return
+            if now() - began > STEADY_S:
+                pause = FIRST_PAUSE_S
+            session.restart_at = now() + pause
+            log.warning("session %s starts again in %.0f s", spec.id, pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(session.dismissed.wait(), pause)
+                session.restart_at = None
+                return
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+            try:
+                session = self._made(spec, config, session.restarts + 1)
+            except Exception as error:
+                session.error, session.restart_at = cause(error), None
+                log.exception("session %s cannot be started again", spec.id)
+                return
 
     async def remove(self, id_: str, *, drain: bool = True) -> None:
         """End a session and forget it.
@@ -124,11 +181,11 @@ class Daemon:
     @property
     def running(self) -> int:
         """Sessions that have not ended."""
-        return sum(not session.ended.is_set() for session in self.sessions.values())
+        return sum(not task.done() for task in self._tasks.values())
 
     async def forget(self, most: int) -> None:
         """Keep the newest ``most`` of the sessions that have ended."""
-        over = [id_ for id_, session in self.sessions.items() if session.ended.is_set()]
+        over = [id_ for id_, task in self._tasks.items() if task.done()]
         for id_ in over[: max(0, len(over) - most)]:
             await self.remove(id_, drain=False)
 
@@ -140,13 +197,13 @@ class Daemon:
                 found = session.id
         return found
 
-    async def admit(self, name: str, connection: Connection) -> bool:
+    async def admit(self, name: str, connection: Connection) -> None:
         """Let a publisher in, if the session waits for one.
 
         Raises:
             KeyError: if there is no session of that name.
+            Problem: with the reason, if it takes none now.
         """
         session = self.sessions[name]
-        if session.spec.source != PUBLISH or session.state not in ("waiting", "starting", "live"):
-            return False
-        return await session.points.offer(connection)
+        SESSION.set(name)  # for what else is logged of the publisher
+        await session.admit(connection)

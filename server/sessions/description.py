@@ -45,6 +45,13 @@ class SessionDescription(BaseModel):
     id: str
     state: SessionState
     error: str | None = Field(description="Why it has failed, in one sentence.")
+    source_failure: str | None = Field(
+        default=None, description="Why a pulled source could not be connected when last tried."
+    )
+    restarts: int = Field(default=0, description="Times it was started again after a failure.")
+    restart_in_s: float | None = Field(
+        default=None, description="Seconds until it starts again; null if it has not failed."
+    )
     source: Literal["publish", "pull"]
     language: str
     tracks: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,17 +12,18 @@ from pathlib import Path
 
 from server.config import Config
 from server.engines.pool import EnginePool
+from server.problems import Problem
 from server.sessions.description import OutputDescription, SessionDescription, SessionState
 from server.sessions.live import LiveSession
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
 from server.sessions.sources import PublishPoint, Pull
 from server.sessions.spec import PUBLISH, SessionSpec
-from stages.base import EngineError
 from stream.clock.playout_clock import PlayoutClock
+from stream.errors import LivedubError, cause, root
 from stream.live.feed import Feed
 from stream.live.output import Output, OutputStatus
-from stream.live.source import LiveSource
+from stream.live.source import Connection, LiveSource
 from stream.timeline import seconds
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,11 @@ class RunningSession:
         metrics: counts its utterances.
         folder: where its HLS goes; it exists.
         outputs: creates its outputs.
+        restarts: how often it has been started again after a failure.
+
+    Attributes:
+        error: why it has failed, in one sentence.
+        restart_at: event-loop time at which it starts again, if it does.
     """
 
     def __init__(
@@ -51,6 +58,8 @@ class RunningSession:
         metrics: Metrics,
         folder: Path,
         outputs: OutputMaker,
+        *,
+        restarts: int = 0,
     ) -> None:
         self.spec = spec
         self.id = spec.id
@@ -59,12 +68,15 @@ class RunningSession:
         self.folder = folder
         self.targets = tuple(spec.targets) or (config.target,)
         self.error: str | None = None
+        self.restart_at: float | None = None
+        self.restarts = restarts
+        self.dismissed = asyncio.Event()
+        """Set once nobody wants it to go on."""
         self.points = PublishPoint()
         self.ended = asyncio.Event()
-        self._draining = False
         clock = PlayoutClock(config.playout.delay)
-        pulled = Pull(spec.source) if spec.source != PUBLISH else None
-        connect = self.points.connect if pulled is None else pulled.connect
+        self._pull = Pull(spec.source) if spec.source != PUBLISH else None
+        connect = self.points.connect if self._pull is None else self._pull.connect
         self.source = LiveSource(connect, clock)
         serve = config.serve
         self.live = LiveSession(
@@ -93,7 +105,7 @@ class RunningSession:
             return "failed"
         if self.ended.is_set():
             return "ended"
-        if self._draining:
+        if self.dismissed.is_set():
             return "draining"
         if not self.live.ready:
             return "starting"
@@ -114,24 +126,66 @@ class RunningSession:
                 tasks.append(asyncio.create_task(output.run()))
             try:
                 await self.live.run()
-            except EngineError as error:
-                self.error = str(error)
-                log.error("session %s: %s", self.id, error)
             except Exception as error:
-                self.error = f"the session failed unexpectedly: {type(error).__name__}"
-                log.exception("session %s failed unexpectedly", self.id)
+                self._failed(error)
             finally:
+                await self.points.aclose()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 self.ended.set()
 
+    def _failed(self, error: Exception) -> None:
+        self.error = cause(error)
+        if isinstance(root(error), LivedubError):
+            log.error("session %s has failed: %s", self.id, self.error)
+        else:
+            self.error = f"a fault in livedub: {self.error}"
+            log.error("session %s has failed by %s", self.id, self.error, exc_info=error)
+
     async def drain(self) -> None:
         """End once everything received so far has been dubbed and played."""
-        self._draining = True
+        self.dismissed.set()
         await self.live.drain()
 
     async def stop(self) -> None:
         """End at once."""
+        self.dismissed.set()
         await self.live.stop()
+
+    @property
+    def restart_in_s(self) -> float | None:
+        """Seconds until it starts again after a failure; ``None`` if it does not."""
+        if self.restart_at is None:
+            return None
+        return max(0.0, self.restart_at - asyncio.get_running_loop().time())
+
+    def check(self) -> None:
+        """Whether viewers and publishers can be let in at all.
+
+        Raises:
+            Problem: 503 with the reason, if it has failed.
+        """
+        if self.error is None:
+            return
+        detail, headers = f"session '{self.id}' has failed: {self.error}", {}
+        if (left := self.restart_in_s) is not None:
+            detail += f" (it starts again in {left:.0f} s)"
+            headers["Retry-After"] = str(max(1, math.ceil(left)))
+        raise Problem(503, detail, headers)
+
+    async def admit(self, connection: Connection) -> None:
+        """Let a publisher in.
+
+        Raises:
+            Problem: with the reason, if it takes none now.
+        """
+        self.check()
+        if self.spec.source != PUBLISH:
+            detail = f"session '{self.id}' pulls its source and takes no publisher"
+            raise Problem(409, detail)
+        if self.ended.is_set() or self.dismissed.is_set():
+            raise Problem(409, f"session '{self.id}' has ended")
+        if not await self.points.offer(connection):
+            raise Problem(409, f"session '{self.id}' has a publisher already")
 
     def describe(self) -> SessionDescription:
         """What the API shows; no secrets."""
@@ -140,6 +194,9 @@ class RunningSession:
             id=self.id,
             state=self.state,
             error=self.error,
+            source_failure=self._pull.failure if self._pull is not None else None,
+            restarts=self.restarts,
+            restart_in_s=None if (left := self.restart_in_s) is None else round(left, 1),
             source="publish" if self.spec.source == PUBLISH else "pull",
             language=self.feed.language,
             tracks=list(self.feed.tracks),
@@ -179,7 +236,7 @@ class _Guarded:
             await self._output.run()
         except Exception as error:
             kind = self._output.status().kind
-            self._fault = f"the {kind} failed unexpectedly: {type(error).__name__}"
+            self._fault = f"the {kind} has failed by a fault in livedub: {cause(error)}"
             log.exception("%s", self._fault)
 
     async def aclose(self) -> None:

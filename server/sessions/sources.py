@@ -7,6 +7,7 @@ import contextlib
 import logging
 from pathlib import Path
 
+from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
 from stream.media.source import MediaSource, SourceError
@@ -37,6 +38,11 @@ class PublishPoint:
             self._free.set()
         return await self._offered.get()
 
+    async def aclose(self) -> None:
+        """Send away whoever waits to be let in: nobody will ask for a connection any more."""
+        while not self._offered.empty():
+            await self._offered.get_nowait().aclose()
+
     async def offer(self, connection: Connection) -> bool:
         """Let a publisher in, unless there is one already.
 
@@ -60,8 +66,10 @@ class Pull:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._file = "://" not in url or url.startswith("file:")
+        self._file = reads_file(url)
         self._tried = 0
+        self.failure: str | None = None
+        """Why it could not be connected when that was tried last, in one sentence."""
 
     async def connect(self) -> Connection | None:
         """The next connection; failed attempts are repeated at growing intervals."""
@@ -75,9 +83,15 @@ class Pull:
             try:
                 source = await worker.run(self._open)
             except SourceError as error:
-                log.warning("%s", error)
+                failure = str(error).replace(self._url, "the source")  # it may hold secrets
+                # A source that stays away is worth one line, not one for every attempt.
+                level = logging.DEBUG if failure == self.failure else logging.WARNING
+                log.log(level, "%s", failure)
+                self.failure = failure
             else:
-                self._tried = 1
+                if self.failure is not None:
+                    log.info("the source is connected")
+                self._tried, self.failure = 1, None
                 return self._connection(source)
             finally:
                 await worker.aclose()

@@ -35,6 +35,11 @@ class SpecError(UserError):
     """A session cannot be created as asked; the message says why."""
 
 
+def reads_file(source: str) -> bool:
+    """Whether a source is a file, which is read once, at its own pace."""
+    return source != PUBLISH and ("://" not in source or source.startswith("file:"))
+
+
 class OutputSpec(BaseModel):
     """Where else a session goes: pushed to a server, or recorded.
 
@@ -125,6 +130,7 @@ def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | Non
         _check(spec.source, allowed, files)
     for output in spec.outputs:
         if output.url is not None:
+            _check_push(output.url)
             _check(output.url, allowed, None)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server.access import Admit, Authorise
+from server.access import Admit, Authorise, peer_name
 from server.problems import Problem
 from server.webrtc.ice_servers import ice_links
 from server.webrtc.peer import MAX_SDP_BYTES, Peer
@@ -73,12 +73,11 @@ def webrtc_router(
         async def make() -> Peer:
             source = await publish(offer, ice_servers=peers.ice_servers)
             try:
-                if not await admit(session, source):
-                    raise Problem(409, f"session '{session}' takes no publisher now")
+                await admit(session, source)
             except BaseException:
                 await source.aclose()
                 raise
-            _log.info("session %s: a publisher came by WebRTC", session)
+            _log.info("a publisher came by WebRTC from %s", peer_name(request.client))
             made.append(source)
             return source
 

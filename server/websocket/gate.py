@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.access import Authorise, Denied, Right
+from server.access import Authorise, Right
+from server.problems import Problem
 from server.websocket.frames import (
     BAD_REQUEST,
+    CONFLICT,
     FORBIDDEN,
     INTERNAL,
+    NOT_FOUND,
     SUBPROTOCOL,
     TRY_LATER,
     UNAUTHENTICATED,
@@ -25,6 +28,16 @@ from server.websocket.frames import (
 )
 
 _log = logging.getLogger(__name__)
+
+CODES = {
+    400: BAD_REQUEST,
+    401: UNAUTHENTICATED,
+    403: FORBIDDEN,
+    404: NOT_FOUND,
+    409: CONFLICT,
+    503: TRY_LATER,
+}
+"""Close codes of refusals that any door may make, by their HTTP status."""
 
 CLOSE_TIMEOUT_S = 2.0
 """Seconds that a peer is given to take the message that closes the connection."""
@@ -74,6 +87,8 @@ class Gate:
                     self._count -= 1
             except ProtocolError as error:
                 await close(websocket, error.code, error.reason)
+            except Problem as problem:
+                await close(websocket, CODES.get(problem.status, INTERNAL), problem.detail)
             except WebSocketDisconnect:
                 raise
             except Exception:
@@ -89,11 +104,7 @@ class Gate:
         ours = origin is None or urlsplit(origin).netloc == websocket.headers.get("host", "")
         if not ours and origin not in self._origins:
             raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
-        try:
-            self._authorise(websocket, session, right)
-        except Denied as denied:
-            code = UNAUTHENTICATED if denied.status == 401 else FORBIDDEN
-            raise ProtocolError(code, denied.detail) from None
+        self._authorise(websocket, session, right)
         if self._count >= self._most:
             detail = f"there are {self._most} clients already; try again later"
             raise ProtocolError(TRY_LATER, detail)

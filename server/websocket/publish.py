@@ -8,10 +8,9 @@ import logging
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from server.access import Admit
+from server.access import Admit, peer_name
 from server.websocket.frames import (
     BAD_REQUEST,
-    CONFLICT,
     MAX_MESSAGE,
     NOT_FOUND,
     SUBPROTOCOL,
@@ -58,9 +57,8 @@ def publish_router(admit: Admit, gate: Gate) -> APIRouter:
             )
             receiving = asyncio.create_task(_receive(websocket, request, source))
             try:
-                if not await admit(session, source):
-                    raise ProtocolError(CONFLICT, f"session '{session}' takes no publisher now")
-                _log.info("session %s: a publisher came by WebSocket", session)
+                await admit(session, source)
+                _log.info("a publisher came by WebSocket from %s", peer_name(websocket.client))
                 await source.ended.wait()
             except KeyError:
                 raise ProtocolError(NOT_FOUND, f"there is no session '{session[:40]}'") from None

@@ -96,10 +96,9 @@ class Site:
         self.app.get("/", response_class=HTMLResponse)(lambda: PAGE)
         self.url = ""
 
-    async def admit(self, session: str, connection: Connection) -> bool:
+    async def admit(self, session: str, connection: Connection) -> None:
         assert isinstance(connection, WhipSource)
         self.published.append(connection)
-        return True
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from server.problems import Problem
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.connection import SOURCE_OPTIONS
 from server.rtmp.ingest import Authorise, RtmpIngest, RtmpOptions
@@ -135,9 +136,9 @@ class Station:
         self.received: dict[str, list[Received]] = {}
         self.decoding: list[asyncio.Task[None]] = []
 
-    async def authorise(self, app: str, key: str) -> Received | None:
+    async def authorise(self, app: str, key: str) -> Received:
         if app != "live" or not key.startswith("good"):
-            return None
+            raise Problem(404, "there is no such stream, or the key is wrong")
         received = Received(asyncio.get_running_loop().time())
         self.received.setdefault(key, []).append(received)
         self.decoding.append(asyncio.create_task(self._decode(received)))

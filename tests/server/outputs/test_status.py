@@ -167,7 +167,9 @@ def test_an_output_with_a_fault_of_ours_is_one_failed_output(
     with daemon() as operator:
         operator.create(hls=False, outputs=[{"url": "udp://127.0.0.1:9"}])
         operator.until(lambda: operator.output(0)["state"] == "failed")
-        assert operator.output(0)["failure"] == "the push failed unexpectedly: ZeroDivisionError"
+        assert operator.output(0)["failure"] == (
+            "the push has failed by a fault in livedub: ZeroDivisionError"
+        )
         operator.until(lambda: operator.shown()["state"] == "waiting")
         assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
 

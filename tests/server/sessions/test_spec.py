@@ -86,7 +86,8 @@ def test_private_hosts_are_neither_pulled_from_nor_pushed_to(url: str) -> None:
     with pytest.raises(SpecError, match="private"):
         check_addresses(SessionSpec(source=url), [], None)
     with pytest.raises(SpecError, match="private"):
-        check_addresses(SessionSpec.model_validate({"outputs": [{"url": url}]}), [], None)
+        pushed = {"url": "rtmp" + url[url.index(":") :]}
+        check_addresses(SessionSpec.model_validate({"outputs": [pushed]}), [], None)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ async def test_only_who_may_come_in_is_told_credentials() -> None:
         if connection.headers.get("authorization") != MAY["authorization"]:
             raise Denied(401, f"may not {right}")
 
-    async def admit(session: str, connection: Connection) -> bool:
+    async def admit(session: str, connection: Connection) -> None:
         raise AssertionError("nobody publishes")
 
     app = FastAPI()

@@ -46,11 +46,10 @@ class Daemon:
         transport = httpx.ASGITransport(app)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://livedub")
 
-    async def admit(self, session: str, connection: Connection) -> bool:
+    async def admit(self, session: str, connection: Connection) -> None:
         {"s": 0}[session]
         assert isinstance(connection, WhipSource)
         self.published.append(connection)
-        return True
 
     def authorise(self, connection: HTTPConnection, session: str, right: Right) -> None:
         if connection.headers.get("authorization") == "Bearer wrong":

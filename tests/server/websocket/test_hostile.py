@@ -64,13 +64,12 @@ addresses = st.tuples(
 _taking: set[asyncio.Task[None]] = set()
 
 
-async def _admit(session: str, connection: Connection) -> bool:
+async def _admit(session: str, connection: Connection) -> None:
     if session != "live":
         raise KeyError(session)
     task = asyncio.create_task(_take(connection))
     _taking.add(task)
     task.add_done_callback(_taking.discard)
-    return True
 
 
 async def _take(connection: Connection) -> None:

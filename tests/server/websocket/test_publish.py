@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from server.problems import Problem
 from server.websocket.encode import Encoder
 from server.websocket.frames import (
     SUBPROTOCOL,
@@ -38,14 +39,13 @@ class Session:
         self.done = asyncio.Event()
         self.pace = 0.0
 
-    async def admit(self, session: str, connection: Connection) -> bool:
+    async def admit(self, session: str, connection: Connection) -> None:
         {"live": self}[session]
         if self.source is not None:
-            return False
+            raise Problem(409, "it has a publisher")
         assert isinstance(connection, WebSocketSource)
         self.source = connection
         self.taking = asyncio.create_task(self._take(connection))
-        return True
 
     async def _take(self, source: WebSocketSource) -> None:
         async with contextlib.aclosing(source.batches()) as batches:
