@@ -25,7 +25,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_configuration(file)
     file.add_argument("--source-lang", help="language spoken, ISO 639-1 (languages.source)")
     file.add_argument("--target-lang", help="language of the dub (languages.target)")
-    file.add_argument("--audio-track", type=int, help="audio track to dub, counted from 0")
+    file.add_argument(
+        "--audio-track",
+        metavar="TRACK",
+        help="audio track to dub: its number from 0, language, title or disposition (input.track)",
+    )
+    file.add_argument(
+        "--channel",
+        help="the one channel of it to dub: left, right or its number from 0 (input.channel)",
+    )
     file.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
     file.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
     file.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")

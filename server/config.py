@@ -23,6 +23,7 @@ from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
+from stream.media.options import InputOptions
 from stream.speech.lengths import SegmentOptions
 
 
@@ -54,6 +55,7 @@ class Config(EngineSections):
 
     model_config = STRICT
     languages: Languages = Languages()
+    input: InputOptions = InputOptions()
     asr: AsrConfig = AsrConfig()
     speakers: SpeakersConfig = SpeakersConfig()
     mt: MtConfig = MtConfig()

@@ -34,7 +34,7 @@ def run_file(options: argparse.Namespace, console: Console) -> int:
 
 
 async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
-    source = MediaSource(str(options.input), audio_track=options.audio_track)
+    source = MediaSource(options.input, choice=config.input, language=config.languages.source)
     pool, began = EnginePool(), time.monotonic()
     try:
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
@@ -91,6 +91,8 @@ def _assignments(options: argparse.Namespace) -> list[str]:
     for key, value in (
         ("languages.source", options.source_lang),
         ("languages.target", options.target_lang),
+        ("input.track", options.audio_track),
+        ("input.channel", options.channel),
         ("playout.delay", options.delay),
         ("playout.bed", options.bed),
         ("output.replace", "true" if options.replace else None),

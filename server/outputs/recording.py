@@ -14,6 +14,7 @@ from stream.live.feed import ORIGINAL, Feed
 from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
+from stream.media.address import address
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 from stream.timeline import TICK_RATE
 
@@ -205,7 +206,8 @@ class _Writer:
         tracks = list(self._sounds.values())
         options = _OPTIONS[container]
         self._coded = coded
-        self._muxer = Muxer(str(self._part()), container, coded, tracks, zero=zero, options=options)
+        target = address(self._part())
+        self._muxer = Muxer(target, container, coded, tracks, zero=zero, options=options)
         self._encoders = {name: AacEncoder(one.channels) for name, one in self._sounds.items()}
         for encoder in self._encoders.values():
             encoder.begin(zero)

@@ -16,6 +16,8 @@ from stream.dub.attempt import Attempts, Watch
 from stream.dub.lateness import Lateness
 from stream.dub.recognition import Recogniser as StreamRecogniser
 from stream.dub.recognition import Recognition, Speakers
+from stream.media.options import AUTO
+from stream.sound.channels import SpeechChannels
 from stream.speech.agreement import LocalAgreement
 from stream.speech.detection import Detection, VoiceActivity
 from stream.speech.hearing import Hearing
@@ -83,13 +85,14 @@ def source_side(
     )
     limit = LIVE_S if pacing.running else asr.deadline
     incremental = increments(config, cutting, live=live, pace=pace)
+    choose = config.input.channel == AUTO
     words_limit = limit if incremental is None else min(asr.deadline, DRAFT_S)
     activity = VoiceActivity(detector.probabilities, detector.window, limit)
     stage = StreamRecogniser(
         with_words(recogniser), words_limit, transcription(recogniser), asr.deadline
     )
     return SourceSide(
-        Detection(activity, centre, live=pacing.running),
+        Detection(activity, SpeechChannels(centre, choose=choose), live=pacing.running),
         Recognition(
             Hearing(cutting, incremental, inline=not live),
             stage,

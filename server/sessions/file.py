@@ -192,7 +192,7 @@ class FileSession:
             source_language=config.languages.source,
             target_language=config.target,
             engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
-            notes=self._sink.notes,
+            notes=[*self._source.notes, *self._pipeline.detection.notes, *self._sink.notes],
             summary=summary,
             utterances=[describe(job) for job in self.jobs],
         )

@@ -75,9 +75,11 @@ class RunningSession:
         self.points = PublishPoint()
         self.ended = asyncio.Event()
         clock = PlayoutClock(config.playout.delay)
-        self._pull = Pull(spec.source) if spec.source != PUBLISH else None
+        self._pull = None
+        if spec.source != PUBLISH:
+            self._pull = Pull(spec.source, config.input, config.languages.source)
         connect = self.points.connect if self._pull is None else self._pull.connect
-        self.source = LiveSource(connect, clock)
+        self.source = LiveSource(connect, clock, only=config.input.only)
         serve = config.serve
         self.live = LiveSession(
             spec.id,

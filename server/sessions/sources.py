@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
+from typing import Any
 
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
+from stream.media.options import ANY, InputOptions
 from stream.media.source import MediaSource, SourceError
 
 ANSWER_TIMEOUT_S = 10.0
@@ -62,10 +64,14 @@ class Pull:
 
     Args:
         url: that FFmpeg reads, or the path of a file.
+        choice: which of its sounds to dub.
+        language: that is spoken, if it is known.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, choice: InputOptions = ANY, language: str | None = None) -> None:
         self._url = url
+        self._choice = choice
+        self._language = language
         self._file = reads_file(url)
         self._tried = 0
         self.failure: str | None = None
@@ -102,5 +108,13 @@ class Pull:
     def _open(self) -> MediaSource:
         if self._file:
             path = Path(self._url.removeprefix("file:"))
-            return MediaSource(str(path), layout=LAYOUT)
-        return MediaSource(self._url, layout=LAYOUT, options=PROBE, timeout=ANSWER_TIMEOUT_S)
+            return self._source(path)
+        return self._source(self._url, options=PROBE, timeout=ANSWER_TIMEOUT_S)
+
+    def _source(self, url: str | Path, **network: Any) -> MediaSource:
+        source = MediaSource(
+            url, choice=self._choice, language=self._language, layout=LAYOUT, **network
+        )
+        for note in source.notes:
+            log.info("pulled source: %s", note)
+        return source

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stages.base import EngineError
-from stream.media.languages import ISO_639_2
+from stream.media.languages import container_tag
 
 _END = "</s>"
 # NLLB names the variety where ISO 639-2 names the macrolanguage.
@@ -117,7 +117,7 @@ def _marian_marker(target: str, vocabulary: frozenset[str]) -> list[str]:
         return []
     code = target.lower()
     base = code.split("-")[0]
-    tried = (code.replace("-", "_"), base, ISO_639_2.get(base, base))
+    tried = (code.replace("-", "_"), base, container_tag(base))
     for name in tried:
         if (marker := f">>{name}<<") in markers:
             return [marker]
@@ -129,7 +129,7 @@ def _nllb_code(language: str, vocabulary: frozenset[str]) -> str:
     base = language.lower().split("-")[0]
     if (code := _NLLB.get(base)) in vocabulary and code is not None:
         return code
-    start = f"{ISO_639_2.get(base, base)}_"
+    start = f"{container_tag(base)}_"
     found = sorted(
         token for token in vocabulary if token.startswith(start) and len(token) == len(start) + 4
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stages.base import EngineError
 from stream.frames import SPEECH_RATE, Samples
+from stream.media.address import address
 from stream.sound.loudness import integrated_loudness
 from stream.sound.resample import resample
 
@@ -124,7 +125,7 @@ def read_clip(path: Path) -> Samples:
     blocks: list[Samples] = []
     length = 0
     try:
-        with av.open(str(path)) as media:
+        with av.open(address(path)) as media:
             if not media.streams.audio:
                 raise EngineError(f"The reference clip {path} has no sound.")
             for frame in media.decode(media.streams.audio[0]):

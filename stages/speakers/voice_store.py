@@ -18,6 +18,7 @@ from stages.base import EngineError, Synthesiser
 from stages.speakers.reference import RATE, ClipQuality, read_fit, score
 from stages.weights.cache import atomic_directory, data_dir
 from stream.frames import Samples
+from stream.media.address import address
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _RESERVED = ("default", "auto")
@@ -134,7 +135,7 @@ def usable(name: str, synthesiser: Synthesiser) -> str:
 def write_clip(path: Path, clip: Samples, rate: int = RATE) -> None:
     """Write mono sound, shape ``(n,)``, as 16-bit WAV."""
     pcm = np.clip(np.round(clip * 32767), -32768, 32767).astype(np.int16)
-    with av.open(str(path), "w", format="wav") as out:
+    with av.open(address(path), "w", format="wav") as out:
         stream = out.add_stream("pcm_s16le", rate=rate, layout="mono")
         frame = av.AudioFrame.from_ndarray(pcm[None], "s16", "mono")
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0

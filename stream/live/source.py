@@ -85,13 +85,20 @@ class LiveSource:
     Args:
         connect: waits for the next connection; ``None`` when there will be no more.
         clock: tells which media time it is.
+        only: index of the one channel to be heard, on both sides; where a connection has chosen
+            it already, its channels are equal.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection | None]], clock: PlayoutClock
+        self,
+        connect: Callable[[], Awaitable[Connection | None]],
+        clock: PlayoutClock,
+        *,
+        only: int | None = None,
     ) -> None:
         self._connect = connect
         self._clock = clock
+        self._only = only if only is not None and only < CHANNELS else None
         self._ended = asyncio.Event()
         self._sound_end = 0
         self._picture_end = -(1 << 62)
@@ -217,6 +224,8 @@ class LiveSource:
             start = item.start + shift
             moved.extend(self._silence(start))
             samples = item.samples[self._sound_end - start :]
+            if self._only is not None:
+                samples = np.repeat(samples[:, self._only, None], CHANNELS, axis=1)
             if len(samples):
                 moved.append(AudioChunk(self._sound_end, samples))
                 self._sound_end += len(samples)

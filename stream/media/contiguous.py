@@ -16,10 +16,18 @@ GAP = TICK_RATE // 25
 
 
 class ContiguousTrack:
-    """Decoded frames in, contiguous 48 kHz chunks of one layout out."""
+    """Decoded frames in, contiguous 48 kHz chunks of one layout out.
 
-    def __init__(self, layout: av.AudioLayout) -> None:
+    Channels for which no loudspeakers are named are all mixed evenly.
+
+    Args:
+        layout: of the chunks.
+        only: index of the one channel to give out, on all channels of the layout.
+    """
+
+    def __init__(self, layout: av.AudioLayout, only: int | None = None) -> None:
         self._layout = layout
+        self._only = only
         self._format: tuple[int, str, str] | None = None
         self._swr: av.AudioResampler | None = None
         self._out = 0  # media time just after what was given out
@@ -28,6 +36,11 @@ class ContiguousTrack:
         self._skip = 0
         self.repairs = 0
 
+    @property
+    def end(self) -> int:
+        """Media time just after what was given out, ticks."""
+        return self._out
+
     def add(self, frame: av.AudioFrame, offset: int) -> Iterator[AudioChunk]:
         """Convert one decoded frame; ``offset`` brings its timestamp to media time."""
         due = self._due()
@@ -35,6 +48,7 @@ class ContiguousTrack:
         if frame.pts is not None and frame.time_base:
             start = rescale(frame.pts, frame.time_base, TICK) + offset
         lost_sync = due is None or abs(start - due) > GAP
+        frame = self._narrowed(frame)
         format_ = (frame.sample_rate, frame.layout.name, frame.format.name)
         if format_ != self._format or lost_sync:
             yield from self.flush()
@@ -60,6 +74,20 @@ class ContiguousTrack:
                 yield from self._give(converted)
             self._swr = None
 
+    def _narrowed(self, frame: av.AudioFrame) -> av.AudioFrame:
+        """One channel of the frame, or all of them as one, where the converter cannot do it."""
+        if self._only is None and not placeless(frame.layout):
+            return frame
+        samples = _floats(frame)
+        mono = (
+            samples[self._only]
+            if self._only is not None and self._only < len(samples)
+            else (samples.mean(axis=0))
+        )
+        narrowed = av.AudioFrame.from_ndarray(mono[None], format="fltp", layout="mono")
+        narrowed.sample_rate = frame.sample_rate
+        return narrowed
+
     def _due(self) -> int | None:
         """Media time of the sample after those counted; from the count, so nothing adds up."""
         if self._anchor is None or self._format is None:
@@ -83,3 +111,19 @@ class ContiguousTrack:
             yield AudioChunk(self._out, zeros)
             self._out += block
             length -= block
+
+
+def placeless(layout: av.AudioLayout) -> bool:
+    """Whether nothing says which of more than two loudspeakers each channel is for."""
+    return layout.nb_channels > 2 and layout.name == f"{layout.nb_channels} channels"
+
+
+def _floats(frame: av.AudioFrame) -> Samples:
+    """The samples of a frame of any format, shape ``(channels, n)``, in [-1, 1]."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return np.ascontiguousarray(samples / np.float32(128) - np.float32(1), np.float32)
+    full = 1.0 if samples.dtype.kind == "f" else 2.0 ** (8 * samples.dtype.itemsize - 1)
+    return np.ascontiguousarray(samples / full, np.float32)

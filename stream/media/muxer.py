@@ -60,7 +60,7 @@ class Muxer:
         self._zero = zero
         self._last = -1
         self._configured = False
-        self._name = target if isinstance(target, str) else container
+        self._name = target.removeprefix("file:") if isinstance(target, str) else container
         with _Reporting(self._name):
             self._container: Any = av.open(target, "w", format=container, options=options or {})
             self._picture = None if picture is None else self._add_picture(picture)

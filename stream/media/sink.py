@@ -14,6 +14,7 @@ import numpy as np
 
 from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
+from stream.media.address import address
 from stream.media.languages import container_tag
 from stream.media.source import SourceInfo
 from stream.timeline import TICK_RATE
@@ -76,7 +77,7 @@ class FileSink:
         self._written = 0
         with self._reporting():
             try:
-                self._container = av.open(str(self._part), "w")
+                self._container = av.open(address(self._part), "w")
             except ValueError as error:
                 raise SinkError(
                     f"{path} has no suffix that names a container: use .mp4, .mkv, .webm, .mov, "

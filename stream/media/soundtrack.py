@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream.errors import UserError
 from stream.frames import SPEECH_RATE, Samples
+from stream.media.address import address
 from stream.timeline import TICK, rescale
 
 _JUMP = SPEECH_RATE // 50
@@ -62,7 +63,7 @@ def read_soundtrack(path: Path, track: int | None = None) -> Soundtrack:
         SoundtrackError: the file cannot be read, has no such track, or holds no sound.
     """
     try:
-        with av.open(str(path)) as media:
+        with av.open(address(path)) as media:
             return _read(media, _audio_stream(media, track, path), path)
     except av.FFmpegError as error:
         reason = error.strerror or type(error).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 import av
@@ -12,8 +13,12 @@ import av.error
 
 from stream.errors import UserError
 from stream.frames import AudioChunk, CopiedPacket
-from stream.media.contiguous import ContiguousTrack
+from stream.media.address import address
+from stream.media.contiguous import ContiguousTrack, placeless
+from stream.media.options import ANY, InputOptions
+from stream.media.order import DisplayOrder
 from stream.media.repair import TimestampRepair
+from stream.media.tracks import choose_track, describe_track, differs
 from stream.timeline import TICK, rescale
 
 KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)", "7.1")
@@ -65,8 +70,9 @@ class MediaSource:
     are, on a timeline whose zero is the first timestamp of the source.
 
     Args:
-        url: path or URL; only a name where ``file`` is given.
-        audio_track: which audio track to dub, counted from 0; by default FFmpeg's choice.
+        url: a file's path, or a URL; only a name where ``file`` is given.
+        choice: which audio track, and which channel of it, to dub.
+        language: that is spoken; tells which track is meant where the choice is left open.
         layout: channel layout of the chunks; by default the track's own, if it is a common one.
         file: where to read instead; it stays the caller's to close.
         options: for FFmpeg's demultiplexer and protocol.
@@ -74,23 +80,27 @@ class MediaSource:
         timeout: seconds without an answer from the network after which reading fails.
 
     Raises:
-        SourceError: if the source cannot be opened or has no audio.
+        SourceError: if the source cannot be opened or has no audio, and from iterating if the
+            audio is encrypted.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Path,
         *,
-        audio_track: int | None = None,
+        choice: InputOptions = ANY,
+        language: str | None = None,
         layout: str | None = None,
         file: Readable | None = None,
         options: dict[str, str] | None = None,
         format: str | None = None,
         timeout: float | None = None,
     ) -> None:
+        name = str(url)
+        opened: Any = address(url) if isinstance(url, Path) else url
         try:
             self._container = av.open(
-                url if file is None else file,
+                opened if file is None else file,
                 "r",
                 format=format,
                 options=options,
@@ -98,15 +108,19 @@ class MediaSource:
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(_reason(url, error)) from error
+            raise SourceError(_reason(name, error)) from error
+        # FFmpeg would make up presentation times, of H.264 with B-frames in the wrong order.
+        container: Any = self._container
+        container.flags &= ~av.container.Flags.gen_pts.value
+        self.notes: list[str] = []
+        """What was chosen where there was a choice, one sentence each."""
         try:
-            self._audio = self._choose_audio(url, audio_track)
+            self._audio = self._choose_audio(name, choice, language)
         except SourceError:
             self._container.close()
             raise
-        layout = layout or self._audio.layout.name
-        if layout not in KEPT_LAYOUTS:
-            layout = "mono" if self._audio.channels == 1 else "stereo"
+        self._only = choice.only
+        layout = layout or self._own_layout()
         self._layout = av.AudioLayout(layout)
         self._origin = self._first_timestamp()
         self.repaired = 0
@@ -114,7 +128,7 @@ class MediaSource:
         self.corrupt = 0
         """Packets that could not be decoded so far."""
         self.info = SourceInfo(
-            url=url,
+            url=name,
             duration=self._duration(),
             audio=self._audio.index,
             layout=layout,
@@ -133,7 +147,8 @@ class MediaSource:
         flags: Any = self._container.format.flags
         discontinuous = bool(flags & av.format.Flags.ts_discont.value)
         repair = TimestampRepair(self._origin, discontinuous=discontinuous)
-        track = ContiguousTrack(self._layout)
+        track = ContiguousTrack(self._layout, self._only)
+        orders: dict[int, DisplayOrder] = {}
         for packet in self._packets():
             index = packet.stream_index
             if index not in copied:
@@ -149,9 +164,17 @@ class MediaSource:
                 index, None if stamp is None else rescale(stamp, base, TICK), duration
             )
             if index == self._audio.index:
+                self._check_readable(packet)
                 yield from self._decode(packet, track, offset)
-            yield _moved(packet, offset, repair.expected(index) - duration)
+            moved = _moved(packet, offset, repair.expected(index) - duration)
+            if index not in orders:
+                orders[index] = DisplayOrder(packet.stream, timed=packet.pts is not None)
+            yield from orders[index].push(moved)
+        for order in orders.values():
+            yield from order.flush()
         yield from track.flush()
+        if self.corrupt and track.end == 0:
+            raise SourceError(f"nothing of its audio track can be decoded: {self.info.url}")
         self.repaired += repair.jumps + track.repairs
 
     def _packets(self) -> Iterator[Any]:
@@ -179,17 +202,41 @@ class MediaSource:
         for frame in frames:
             yield from track.add(frame, offset)
 
-    def _choose_audio(self, url: str, track: int | None) -> Any:
+    def _check_readable(self, packet: Any) -> None:
+        if packet.has_sidedata("encryption_info"):
+            raise SourceError(f"{self.info.url} is encrypted: decrypt it first")
+
+    def _choose_audio(self, name: str, choice: InputOptions, language: str | None) -> Any:
         tracks = self._container.streams.audio
         if not tracks:
-            raise SourceError(f"{url} has no audio track: there is nothing to dub")
-        if track is not None:
-            if not 0 <= track < len(tracks):
-                raise SourceError(
-                    f"{url} has no audio track {track}: choose one from 0 to {len(tracks) - 1}"
-                )
-            return tracks[track]
-        return self._container.streams.best("audio") or tracks[0]
+            raise SourceError(f"{name} has no audio track: there is nothing to dub")
+        best = self._container.streams.best("audio")
+        try:
+            chosen = choose_track(name, tracks, choice.track, language, best)
+        except UserError as error:
+            raise SourceError(str(error)) from None
+        described = f"audio track {tracks.index(chosen)}"
+        if len(tracks) > 1:
+            described += f" of {len(tracks)}, {describe_track(chosen)},"
+            self.notes.append(f"{described} is dubbed")
+        if language is not None and differs(chosen, language):
+            tag = chosen.metadata["language"]
+            self.notes.append(
+                f"the audio track is tagged '{tag}', but languages.source is {language}"
+            )
+        if choice.only is not None and choice.only >= chosen.channels:
+            raise SourceError(
+                f"{name} has no channel {choice.only}: choose input.channel from 0 to "
+                f"{chosen.channels - 1}"
+            )
+        return chosen
+
+    def _own_layout(self) -> str:
+        """The track's own layout if it is a common one, else the one to mix it to."""
+        own = self._audio.layout
+        if self._only is not None or self._audio.channels == 1 or placeless(own):
+            return "mono"
+        return own.name if own.name in KEPT_LAYOUTS else "stereo"
 
     def _first_timestamp(self) -> int:
         """The earliest start of the picture and the dubbed audio, ticks."""

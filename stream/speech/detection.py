@@ -11,6 +11,7 @@ import numpy as np
 
 from stream.errors import message
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
+from stream.sound.channels import SpeechChannels
 from stream.sound.resample import Resampler
 from stream.timeline import TICK_RATE
 
@@ -58,13 +59,13 @@ class Detection:
 
     Args:
         detector: of this source alone.
-        centre: index of the source's centre channel, if it has one.
+        channels: which of the source's channels speech is taken from.
         live: whether media keeps coming while the detector hangs.
     """
 
-    def __init__(self, detector: VoiceActivity, centre: int | None, *, live: bool) -> None:
+    def __init__(self, detector: VoiceActivity, channels: SpeechChannels, *, live: bool) -> None:
         self._detector = detector
-        self._centre = centre
+        self._channels = channels
         self._live = live
         self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
         self._rest = np.zeros(0, np.float32)
@@ -74,9 +75,14 @@ class Detection:
         self.skipped = 0
         """VAD windows skipped because the detector failed."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What the channels were found to carry, one sentence each."""
+        return self._channels.notes
+
     async def push(self, chunks: Sequence[AudioChunk]) -> Windows:
         """Detect speech in what comes next, as far as it fills whole windows."""
-        mono = [_downmix(chunk, self._centre) for chunk in chunks]
+        mono = [self._channels.mono(chunk) for chunk in chunks]
         return await self._detect(self._analysis.push(np.concatenate(mono)))
 
     async def flush(self) -> Windows:
@@ -108,10 +114,3 @@ class Detection:
         if not self._live:
             self.probabilities.append(probabilities)
         return Windows(audio, probabilities)
-
-
-def _downmix(chunk: AudioChunk, centre: int | None) -> Samples:
-    """Speech for the models: the centre channel with half of the front pair, or their mean."""
-    samples = chunk.samples
-    front: Samples = samples[:, :2].mean(axis=1)
-    return front if centre is None else samples[:, centre] + front

@@ -24,6 +24,7 @@ from stream.frames import (
     Transcript,
     Utterance,
 )
+from stream.sound.channels import SpeechChannels
 from stream.sound.mix import MixOptions
 from stream.speech.detection import Detection, VoiceActivity
 from stream.speech.hearing import Hearing
@@ -126,7 +127,7 @@ class Station:
         self._fault = fault
         self.notices: list[Notice] = []
         detector = VoiceActivity(detect or by_level(), WINDOW, deadline=1.0)
-        self.detection = Detection(detector, None, live=pacing.running)
+        self.detection = Detection(detector, SpeechChannels(None), live=pacing.running)
         recogniser = Recogniser(words, 5.0, self.whole, deadline)
         lateness = Lateness()
         attempts = Attempts(pacing, lateness, self.notices.append)

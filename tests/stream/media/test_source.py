@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.demo_clip import Clip
 from stream.frames import AudioChunk, CopiedPacket, Samples
+from stream.media.options import InputOptions
 from stream.media.sink import FileSink, SinkError
 from stream.media.source import MediaSource, SourceError
 from stream.timeline import TICK_RATE, ticks
@@ -218,7 +219,7 @@ def test_a_picture_without_sound_is_one_sentence(tmp_path: Path) -> None:
 
 def test_tracks_are_chosen_by_number(clip: Clip) -> None:
     with pytest.raises(SourceError, match="choose one from 0 to 0"):
-        MediaSource(str(clip.path), audio_track=3)
+        MediaSource(clip.path, choice=InputOptions(track=3))
 
 
 @pytest.mark.parametrize("suffix", ["", ".xyz"])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
+from stream.sound.channels import SpeechChannels
 from stream.speech.detection import REST_S, Detection, VoiceActivity, Windows
 from stream.timeline import TICK_RATE
 from tests.helpers.dubbing import SPAN, WINDOW, since_start, tone
@@ -45,7 +46,7 @@ class Detector:
 
 
 def detection(detector: Detector, *, live: bool) -> Detection:
-    return Detection(VoiceActivity(detector, WINDOW, 1.0), None, live=live)
+    return Detection(VoiceActivity(detector, WINDOW, 1.0), SpeechChannels(None), live=live)
 
 
 async def test_windows_are_whole_and_the_last_is_filled_up_with_silence() -> None:
@@ -125,7 +126,7 @@ async def test_cancellation_is_no_failure_of_the_detector() -> None:
 async def test_models_hear_the_front_pair_and_the_centre(centre: int | None) -> None:
     left, right, middle, rear = 0.1, 0.3, 0.4, 0.8
     samples = np.tile(np.float32([left, right, middle, rear]), (TEN, 1))
-    found = Detection(VoiceActivity(Detector({}), WINDOW, 1.0), centre, live=True)
+    found = Detection(VoiceActivity(Detector({}), WINDOW, 1.0), SpeechChannels(centre), live=True)
     audio = (await found.push([AudioChunk(0, samples)])).audio
     expected = (left + right) / 2 + (middle if centre is not None else 0)
     assert np.allclose(audio[WINDOW : 8 * WINDOW], expected, atol=1e-3)
@@ -147,7 +148,7 @@ def test_any_division_of_the_source_gives_the_same_windows(cuts: list[int]) -> N
     sound[7 * SPAN : 19 * SPAN, 0] = tone(12 * SPAN / TICK_RATE)
 
     async def detect(bounds: list[int]) -> tuple[Samples, Samples]:
-        found = Detection(VoiceActivity(by_level(), WINDOW, 1.0), None, live=False)
+        found = Detection(VoiceActivity(by_level(), WINDOW, 1.0), SpeechChannels(None), live=False)
         parts = [
             await found.push([AudioChunk(a, sound[a:b])])
             for a, b in zip(bounds[:-1], bounds[1:], strict=True)
