@@ -10,6 +10,8 @@ from typing import cast
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from benchmarks.demo_clip import Clip, Line, make_clip
 from tests.helpers.virtual_time import run_virtual
@@ -46,6 +48,16 @@ LONGEST = (
 )
 """Files that take longest, the longest first."""
 
+PYTORCH = (
+    "stages/training/test_finetune.py",
+    "stages/tts/xtts/test_engine.py",
+    "stages/tts/xtts/test_voice.py",
+    "stages/mt/test_translators.py",
+    "e2e/test_studio_preset.py",
+    "stages/test_vad.py",
+)
+"""Files whose tests import PyTorch and coqui-tts, which costs a process ten seconds."""
+
 SHORT = (
     Line("Good morning, and welcome to the river ferry.", 0.9),
     Line("Please keep your bags with you.", 1.1),
@@ -57,6 +69,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Share the tests among processes."""
+    return Groups(config, log)
+
+
+class Groups(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests run in one process, as they share fixtures; so do all that need PyTorch."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        torch = file.removeprefix("tests/") in PYTORCH or "[xtts" in nodeid
+        return "torch" if torch else file
 
 
 @pytest.hookimpl(tryfirst=True)

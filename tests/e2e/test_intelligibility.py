@@ -12,7 +12,7 @@ from server.cli import main
 from stages.asr.whisper import FasterWhisper
 from stream.media.soundtrack import read_soundtrack
 
-SCRIPT = WHOLE_SCRIPT[:7]
+SCRIPT = WHOLE_SCRIPT[:4]
 
 NUMBERS = {"200": "two hundred", "20": "twenty", "11": "eleven"}
 """How the recogniser writes the script's numbers."""

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.demo_clip import Clip
 from server.cli import main
 from stages.registry import missing
-from tests.helpers.tiny_xtts import narrow_vocoder, tiny_xtts
+from tests.helpers.tiny_xtts import narrow_xtts, tiny_xtts
 
 if missing("tts", "xtts") or missing("asr", "faster-whisper"):
     pytest.skip("needs livedub[xtts]", allow_module_level=True)
@@ -20,7 +20,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     from tests.helpers import tiny_checkpoints
 
     folder = tmp_path_factory.mktemp("studio")
-    with warnings.catch_warnings(), narrow_vocoder():
+    with warnings.catch_warnings(), narrow_xtts():
         warnings.simplefilter("ignore")  # of transformers and PyTorch
         values = {
             "asr.model": "tiny.en",
@@ -42,7 +42,7 @@ def test_speech_streams_into_the_jitter_buffer(
     # A delay below what an utterance takes: its time has come when its first piece is there.
     live = ["--realtime", "--delay", "1.5", "--set", "playout.max_late=30"]
     command = ["file", str(clip.path), str(out), "--preset", "studio-en-ru", "--offline"]
-    with narrow_vocoder():
+    with narrow_xtts():
         assert main([*command, *settings, *live, "--report", str(report)]) == 0
     found = json.loads(report.read_text())
     assert found["engines"] == {"asr": "faster-whisper", "mt": "ctranslate2", "tts": "xtts"}

@@ -1,9 +1,29 @@
 """What XTTSv2's trainer starts from, small enough to make in a test; the weights are random."""
 
+import contextlib
 import string
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tests.helpers.tiny_xtts import shape, vocabulary
+import pytest
+
+from tests.helpers.tiny_xtts import narrow_xtts, shape, vocabulary
+
+
+@contextlib.contextmanager
+def narrow_training() -> Iterator[None]:
+    """``narrow_xtts``, and a narrow DVAE for the trainer, whose width no configuration sets."""
+    with narrow_xtts(), pytest.MonkeyPatch.context() as patch:
+        from TTS.tts.layers.xtts.trainer import gpt_trainer
+
+        dvae = gpt_trainer.DiscreteVAE
+
+        def narrow(**shape: Any) -> Any:
+            return dvae(**shape | {"codebook_dim": 32, "hidden_dim": 32})
+
+        patch.setattr(gpt_trainer, "DiscreteVAE", narrow)
+        yield
 
 
 def training_base(folder: Path) -> Path:
@@ -25,8 +45,8 @@ def training_base(folder: Path) -> Path:
         normalization=None,
         positional_dims=1,
         num_tokens=arguments.gpt_num_audio_tokens - 2,
-        codebook_dim=512,
-        hidden_dim=512,
+        codebook_dim=32,
+        hidden_dim=32,
         num_resnet_blocks=3,
         kernel_size=3,
         num_layers=2,

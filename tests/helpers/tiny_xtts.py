@@ -12,14 +12,20 @@ TEXTS = ["abcdefghijklmnopqrstuvwxyz .,!?ãáâéêíóôõúç", "абвгде�
 
 
 @contextlib.contextmanager
-def narrow_vocoder() -> Iterator[None]:
-    """Checkpoints made and loaded here have a vocoder of the same layers, a sixteenth as wide."""
+def narrow_xtts() -> Iterator[None]:
+    """Checkpoints made and loaded here have the true layers, a sixteenth as wide or narrower.
+
+    That is for what ``XttsArgs`` does not set: the vocoder and its speaker encoder.
+    """
     pytest.importorskip("TTS.tts.models.xtts")
+    from TTS.tts.layers.xtts import hifigan_decoder
     from TTS.tts.models import xtts
 
     with pytest.MonkeyPatch.context() as patch:
-        narrow = functools.partial(xtts.HifiDecoder, upsample_initial_channel_decoder=32)
-        patch.setattr(xtts, "HifiDecoder", narrow)
+        vocoder = functools.partial(xtts.HifiDecoder, upsample_initial_channel_decoder=32)
+        patch.setattr(xtts, "HifiDecoder", vocoder)
+        encoder = functools.partial(hifigan_decoder.ResNetSpeakerEncoder, num_filters=[8, 8, 8, 16])
+        patch.setattr(hifigan_decoder, "ResNetSpeakerEncoder", encoder)
         yield
 
 

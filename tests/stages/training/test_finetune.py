@@ -14,14 +14,14 @@ from stages.speakers.reference import RATE, read_clip
 from stages.speakers.voice_store import write_clip
 from stages.training.finetune import FinetuneOptions, finetune
 from stages.weights.resolve import resolve
-from tests.helpers.tiny_xtts import narrow_vocoder
+from tests.helpers.tiny_training_base import narrow_training, training_base
 
 QUICK = FinetuneOptions("en", epochs=2, batch=2, accumulate=1, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def narrow() -> Iterator[None]:
-    with narrow_vocoder():
+    with narrow_training():
         yield
 
 
@@ -51,10 +51,6 @@ def dataset(reference: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("torch")
-    pytest.importorskip("TTS.tts.models.xtts")
-    from tests.helpers.tiny_training_base import training_base
-
     return training_base(tmp_path_factory.mktemp("base") / "xtts")
 
 

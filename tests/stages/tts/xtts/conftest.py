@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.tiny_xtts import narrow_vocoder, tiny_xtts
+from tests.helpers.tiny_xtts import narrow_xtts, tiny_xtts
 from tests.helpers.xtts_speech import make
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with narrow_vocoder(), pytest.MonkeyPatch.context() as patch:
+    with narrow_xtts(), pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("xtts")
         patch.setenv("LIVEDUB_CACHE", str(folder / "cache"))
         yield tiny_xtts(folder / "model", codes=40)
