@@ -20,7 +20,7 @@ from stream.errors import LivedubError
 from stream.frames import Samples
 from stream.live.feed import ORIGINAL, dub_of
 from stream.media.sink import FileSink
-from stream.media.source import SourceInfo
+from stream.media.source_info import SourceInfo
 from stream.timeline import TICK_RATE, ticks
 
 LONGEST_GAP = 600 * TICK_RATE

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
@@ -17,11 +18,27 @@ from stream.media.source import MediaSource, SourceError
 ANSWER_TIMEOUT_S = 10.0
 """Time without an answer after which a pulled source is considered gone."""
 
+SEGMENT_TIMEOUT_S = 90.0
+"""The same for what comes through HTTP, where HLS may wait for a segment to be made."""
+
 LEAVING_S = 3.0
 """How long a new publisher waits for the previous one to have left."""
 
 PROBE = {"probesize": "2000000", "analyzeduration": "1000000", "fpsprobesize": "0"}
 """The first second of a live stream is enough to identify it (bytes, microseconds)."""
+
+HTTP = {
+    "rw_timeout": str(round(ANSWER_TIMEOUT_S * 1e6)),
+    "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto,data",
+    "allowed_extensions": "ALL",
+    "allowed_segment_extensions": "ALL",
+    "extension_picky": "0",
+}
+"""Segments of HLS may have any name. FFmpeg asks for certain endings lest a playlist makes it read
+local files as media; here none can, as a playlist from the network leads to HTTP alone."""
+
+RTSP = {"rtsp_flags": "prefer_tcp"}
+"""One connection that passes firewalls and loses nothing; UDP if the server has no other."""
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +126,13 @@ class Pull:
         if self._file:
             path = Path(self._url.removeprefix("file:"))
             return self._source(path)
-        return self._source(self._url, options=PROBE, timeout=ANSWER_TIMEOUT_S)
+        scheme = urlsplit(self._url).scheme
+        http = scheme in ("http", "https")
+        options = HTTP if http else RTSP if scheme == "rtsp" else {}
+        reading = SEGMENT_TIMEOUT_S if http else ANSWER_TIMEOUT_S
+        return self._source(
+            self._url, options=PROBE | options, timeout=(ANSWER_TIMEOUT_S, reading), live=True
+        )
 
     def _source(self, url: str | Path, **network: Any) -> MediaSource:
         source = MediaSource(

@@ -17,7 +17,7 @@ from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
 from stream.live.source import CHANNELS, ConnectionStatus, LiveBatch
 from stream.media.contiguous import ContiguousTrack
-from stream.media.repair import TimestampRepair
+from stream.media.source_clock import JUMP, SourceClock
 from stream.timeline import TICK, TICK_RATE, rescale
 
 QUEUED_FRAMES = 64
@@ -90,7 +90,8 @@ class _PublishedSound:
         layout = "mono" if encoding.channels == 1 else "stereo"
         self._layout = layout
         self._track = ContiguousTrack(av.AudioLayout(layout))
-        self._repair: TimestampRepair | None = None
+        # What is sent again after a reconnection has its old times.
+        self._clock = SourceClock[None](discontinuous=True, back=JUMP)
         self._decoder = _opus_decoder(layout) if encoding.format == "opus" else None
         self._end = 0  # media time after the newest sound, by its times
         self._repeats = 0
@@ -98,14 +99,13 @@ class _PublishedSound:
 
     @property
     def repaired(self) -> int:
-        return self._repeats + self._track.repairs + (self._repair.jumps if self._repair else 0)
+        return self._repeats + self._track.repairs + self._clock.restarts
 
     def add(self, frame: Frame) -> list[AudioChunk]:
         samples = self._decoded(frame)
         length = rescale(len(samples), Fraction(1, self._encoding.rate), TICK)
-        if self._repair is None:
-            self._repair = TimestampRepair(frame.time or 0, discontinuous=True)
-        offset = self._repair.offset(0, frame.time, length)
+        (placed,) = self._clock.place("sound", frame.time, length, None)
+        offset = placed.offset
         end = (self._end if frame.time is None else frame.time + offset) + length
         if end <= self._end:
             self._repeats += 1

@@ -9,18 +9,15 @@ from typing import Any
 
 import av
 import av.error
-import av.stream
 
 from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
 from stream.media.annexb import CODECS, AnnexB
-from stream.media.source import MediaSource, SourceInfo
+from stream.media.source import MediaSource
 from stream.timeline import TICK, rescale
-
-_COVER = av.stream.Disposition.attached_pic
 
 
 class SoundAndPicture:
-    """The dubbed sound of a source and its first moving picture; iterated and closed in a thread.
+    """The dubbed sound of a source and its moving picture; iterated and closed in a thread.
 
     Args:
         source: opened.
@@ -28,15 +25,15 @@ class SoundAndPicture:
 
     def __init__(self, source: MediaSource) -> None:
         self._source = source
-        self._picture = _moving(source.info)
 
     def __iter__(self) -> Iterator[AudioChunk | PicturePacket]:
         reader: _PictureReader | None = None
         for item in self._source:
             if isinstance(item, AudioChunk):
                 yield item
-            elif item.stream == self._picture:
-                reader = reader or _PictureReader(item.packet.stream)
+            elif item.stream == self._source.info.picture:
+                if reader is None or reader.stream is not item.packet.stream:
+                    reader = _PictureReader(item.packet.stream)
                 picture = reader.read(item)
                 if picture is not None:
                     yield picture
@@ -50,11 +47,13 @@ class _PictureReader:
     """Packets of one stream as pictures; H.264 and HEVC in Annex B form."""
 
     def __init__(self, stream: Any) -> None:
+        self.stream = stream
         context = stream.codec_context
+        codec = context.codec.canonical_name  # the context has its decoder's, such as libdav1d
         stored = bytes(context.extradata or b"")
-        self._convert = AnnexB(context.name, stored) if context.name in CODECS else None
+        self._convert = AnnexB(codec, stored) if codec in CODECS else None
         self._format = PictureFormat(
-            context.name,
+            codec,
             stored if self._convert is None else self._convert.sets,
             context.width,
             context.height,
@@ -91,12 +90,4 @@ def coded_size(codec: str, keyframe: bytes) -> tuple[int, int] | None:
     with contextlib.suppress(av.error.FFmpegError, OSError):
         for frame in [*decoder.decode(av.Packet(keyframe)), *decoder.decode(None)]:
             return frame.width, frame.height
-    return None
-
-
-def _moving(info: SourceInfo) -> int | None:
-    """Index of the first stream that moves."""
-    for stream in info.streams:
-        if stream.type == "video" and not stream.disposition & _COVER:
-            return int(stream.index)
     return None

@@ -16,7 +16,7 @@ from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
 from stream.media.address import address
 from stream.media.languages import container_tag
-from stream.media.source import SourceInfo
+from stream.media.source_info import SourceInfo
 from stream.timeline import TICK_RATE
 
 CODECS = {

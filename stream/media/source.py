@@ -2,64 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import av
 import av.error
 
-from stream.errors import UserError
 from stream.frames import AudioChunk, CopiedPacket
-from stream.media.address import address
-from stream.media.contiguous import ContiguousTrack, placeless
+from stream.media.contiguous import ContiguousTrack
+from stream.media.opening import (
+    PATIENT,
+    Selection,
+    SourceError,
+    has_grown,
+    is_picture,
+    open_container,
+    resettable,
+    select,
+)
 from stream.media.options import ANY, InputOptions
 from stream.media.order import DisplayOrder
-from stream.media.repair import TimestampRepair
-from stream.media.tracks import choose_track, describe_track, differs
-from stream.timeline import TICK, rescale
+from stream.media.readable import Divided, Readable
+from stream.media.source_clock import Placed, SourceClock
+from stream.media.source_info import SourceInfo, centre_of, layout_for
+from stream.timeline import TICK, TICK_RATE, rescale
 
-KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)", "7.1")
-"""Channel layouts that every encoder we use can write; others are mixed down to stereo."""
+__all__ = ["MediaSource", "SourceError", "SourceInfo"]
 
+SOUND, PICTURE = "sound", "picture"
+"""What the chosen streams are called on the source's clock, whichever they are after reopening."""
 
-class Readable(Protocol):
-    """A source of bytes that is not a file, such as a pipe."""
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, at least one and at most ``size``; none at the end."""
-        ...
-
-
-class SourceError(UserError):
-    """The source cannot be read; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """What the source holds.
-
-    Attributes:
-        url: what was opened.
-        duration: length in ticks, ``None`` if the container does not say.
-        audio: index of the audio stream to be dubbed.
-        layout: channel layout of the chunks, as FFmpeg names it.
-        channels: their number.
-        centre: index of the centre channel, if the layout has one.
-        streams: every stream of the container, for copying.
-        metadata: the container's tags.
-    """
-
-    url: str
-    duration: int | None
-    audio: int
-    layout: str
-    channels: int
-    centre: int | None
-    streams: tuple[Any, ...]
-    metadata: dict[str, str]
+LOOK_AGAIN = 10 * TICK_RATE
+"""Ticks of picture after which a live source without sound is opened anew: FFmpeg does not tell of
+every stream that has appeared. Each time it waits twice as long."""
 
 
 class MediaSource:
@@ -69,19 +46,25 @@ class MediaSource:
     silence, repeats cut), and all packets of every audio, video and subtitle stream as they
     are, on a timeline whose zero is the first timestamp of the source.
 
+    What a live source holds is a fact of the moment: one that was opened without a picture, or
+    without sound, is opened again when it has both, and goes on on the same timeline.
+
     Args:
         url: a file's path, or a URL; only a name where ``file`` is given.
-        choice: which audio track, and which channel of it, to dub.
+        choice: which audio track, and which channel of it, to dub; by default that of the programme
+            whose picture is the best. The picture is of the programme of the sound.
         language: that is spoken; tells which track is meant where the choice is left open.
         layout: channel layout of the chunks; by default the track's own, if it is a common one.
         file: where to read instead; it stays the caller's to close.
         options: for FFmpeg's demultiplexer and protocol.
         format: FFmpeg's name of the container, so that it is not guessed.
-        timeout: seconds without an answer from the network after which reading fails.
+        timeout: seconds without an answer from the network after which opening, and after which
+            reading fails.
+        live: read its sound and one picture alone, and take either as it comes.
 
     Raises:
-        SourceError: if the source cannot be opened or has no audio, and from iterating if the
-            audio is encrypted.
+        SourceError: if the source cannot be opened or, unless it is live, has no audio, and from
+            iterating if the audio is encrypted.
     """
 
     def __init__(
@@ -94,88 +77,100 @@ class MediaSource:
         file: Readable | None = None,
         options: dict[str, str] | None = None,
         format: str | None = None,
-        timeout: float | None = None,
+        timeout: tuple[float, float] | None = None,
+        live: bool = False,
     ) -> None:
-        name = str(url)
-        opened: Any = address(url) if isinstance(url, Path) else url
-        try:
-            self._container = av.open(
-                opened if file is None else file,
-                "r",
-                format=format,
-                options=options,
-                timeout=timeout,
-                metadata_errors="replace",
-            )
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(_reason(name, error)) from error
-        # FFmpeg would make up presentation times, of H.264 with B-frames in the wrong order.
-        container: Any = self._container
-        container.flags &= ~av.container.Flags.gen_pts.value
+        self._url, self._file, self._live = url, file, live
+        self._choice, self._language = choice, language
+        self._opening: dict[str, Any] = {"options": options, "format": format, "timeout": timeout}
         self.notes: list[str] = []
         """What was chosen where there was a choice, one sentence each."""
-        try:
-            self._audio = self._choose_audio(name, choice, language)
-        except SourceError:
-            self._container.close()
-            raise
-        self._only = choice.only
-        layout = layout or self._own_layout()
-        self._layout = av.AudioLayout(layout)
-        self._origin = self._first_timestamp()
         self.repaired = 0
         """Gaps filled, repeats cut and clock restarts bridged so far."""
         self.corrupt = 0
         """Packets that could not be decoded so far."""
-        self.info = SourceInfo(
-            url=name,
-            duration=self._duration(),
-            audio=self._audio.index,
-            layout=layout,
-            channels=self._layout.nb_channels,
-            centre=_centre(self._layout),
-            streams=tuple(self._container.streams),
-            metadata=dict(self._container.metadata),
-        )
+        self._open()
+        self._layout = av.AudioLayout(layout or layout_for(self._selected.audio, choice.only))
+        self.info = self._describe()
 
     def close(self) -> None:
         """Close the container; not while another thread iterates."""
         self._container.close()
 
     def __iter__(self) -> Iterator[AudioChunk | CopiedPacket]:
-        copied = {s.index for s in self.info.streams if s.type in ("audio", "video", "subtitle")}
-        flags: Any = self._container.format.flags
-        discontinuous = bool(flags & av.format.Flags.ts_discont.value)
-        repair = TimestampRepair(self._origin, discontinuous=discontinuous)
-        track = ContiguousTrack(self._layout, self._only)
-        orders: dict[int, DisplayOrder] = {}
+        clock = SourceClock[Any](self._first_timestamp(), discontinuous=resettable(self._container))
+        track = ContiguousTrack(self._layout, self._choice.only)
+        patience = LOOK_AGAIN
+        while True:
+            yield from self._read(clock, track, patience)
+            if not self._live or not self._reopen():
+                break
+            patience *= 2
+        yield from track.flush()
+        if self.corrupt and track.end == 0 and not self._live:
+            raise SourceError(f"nothing of its audio track can be decoded: {self.info.url}")
+        self.repaired += clock.restarts + track.repairs
+
+    def _read(
+        self, clock: SourceClock[Any], track: ContiguousTrack, patience: int
+    ) -> Iterator[AudioChunk | CopiedPacket]:
+        """One container, to its end or until it holds more than when it was opened."""
+        self._grown = False
+        names, orders = self._names(), dict[int, DisplayOrder]()
+        begun: int | None = None
         for packet in self._packets():
-            index = packet.stream_index
-            if index not in copied:
+            if packet.stream_index not in names:
                 continue
-            base = packet.time_base
-            duration = rescale(packet.duration or 0, base, TICK)
-            stamp = packet.dts if packet.dts is not None else packet.pts
-            if stamp is None and packet.size == 0:  # FFmpeg's end-of-stream marker
-                if index == self._audio.index:
-                    yield from self._decode(packet, track, 0)
-                continue
-            offset = repair.offset(
-                index, None if stamp is None else rescale(stamp, base, TICK), duration
-            )
-            if index == self._audio.index:
-                self._check_readable(packet)
-                yield from self._decode(packet, track, offset)
-            moved = _moved(packet, offset, repair.expected(index) - duration)
-            if index not in orders:
-                orders[index] = DisplayOrder(packet.stream, timed=packet.pts is not None)
-            yield from orders[index].push(moved)
+            for placed in self._placed(packet, names[packet.stream_index], clock):
+                yield from self._give(placed, track, orders)
+                begun = placed.time if begun is None else begun
+                if self._live and self._selected.audio is None:
+                    self._grown |= placed.time - begun > patience
+            self._grown |= self._live and has_grown(self._container, self._selected)
+            if self._grown:
+                break
+        for placed in clock.flush():
+            yield from self._give(placed, track, orders)
         for order in orders.values():
             yield from order.flush()
-        yield from track.flush()
-        if self.corrupt and track.end == 0:
-            raise SourceError(f"nothing of its audio track can be decoded: {self.info.url}")
-        self.repaired += repair.jumps + track.repairs
+        yield from self._decode(None, track, 0)
+
+    def _names(self) -> dict[int, Hashable]:
+        """What the streams that are read are called on the clock, by index."""
+        chosen = {SOUND: self._selected.audio, PICTURE: self._selected.picture}
+        names: dict[int, Hashable] = {s.index: name for name, s in chosen.items() if s is not None}
+        if self._live:
+            return names
+        kept = {s.index: s.index for s in self.info.streams if s.type in COPIED}
+        return {**kept, **names}
+
+    def _placed(
+        self, packet: Any, name: Hashable, clock: SourceClock[Any]
+    ) -> Iterator[Placed[Any]]:
+        base = packet.time_base
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None and packet.size == 0:  # FFmpeg's end-of-stream marker
+            return
+        time = None if stamp is None else rescale(stamp, base, TICK)
+        stream = packet.stream
+        if stream.type == "audio" or is_picture(stream):
+            yield from clock.place(name, time, rescale(packet.duration or 0, base, TICK), packet)
+        else:
+            yield clock.follow(time, packet)
+
+    def _give(
+        self, placed: Placed[Any], track: ContiguousTrack, orders: dict[int, DisplayOrder]
+    ) -> Iterator[AudioChunk | CopiedPacket]:
+        packet, audio = placed.item, self._selected.audio
+        index = packet.stream_index
+        if audio is not None and index == audio.index:
+            if packet.has_sidedata("encryption_info"):
+                raise SourceError(f"{self.info.url} is encrypted: decrypt it first")
+            yield from self._decode(packet, track, placed.offset)
+        moved = _moved(packet, placed.offset, placed.time)
+        if index not in orders:
+            orders[index] = DisplayOrder(packet.stream, timed=packet.pts is not None)
+        yield from orders[index].push(moved)
 
     def _packets(self) -> Iterator[Any]:
         packets = self._container.demux()
@@ -185,6 +180,8 @@ class MediaSource:
             except av.error.InvalidDataError:
                 self.corrupt += 1
                 continue
+            except IndexError:  # a stream that PyAV does not know has ended, and so have all
+                return
             except (av.error.FFmpegError, OSError):
                 # A source that breaks off ends where it broke: what was read is dubbed.
                 self.corrupt += 1
@@ -194,64 +191,102 @@ class MediaSource:
             yield packet
 
     def _decode(self, packet: Any, track: ContiguousTrack, offset: int) -> Iterator[AudioChunk]:
+        """Sound of the chosen stream; what its decoder still holds for no packet."""
+        audio = self._selected.audio
+        if audio is None or audio.codec_context is None:
+            return
         try:
-            frames = packet.decode()
+            frames = audio.codec_context.decode(packet)
         except (av.error.FFmpegError, OSError):
             self.corrupt += 1
             return
         for frame in frames:
             yield from track.add(frame, offset)
 
-    def _check_readable(self, packet: Any) -> None:
-        if packet.has_sidedata("encryption_info"):
-            raise SourceError(f"{self.info.url} is encrypted: decrypt it first")
-
-    def _choose_audio(self, name: str, choice: InputOptions, language: str | None) -> Any:
-        tracks = self._container.streams.audio
-        if not tracks:
-            raise SourceError(f"{name} has no audio track: there is nothing to dub")
-        best = self._container.streams.best("audio")
+    def _open(self) -> None:
+        self._container = open_container(self._url, file=self._file, **self._opening)
         try:
-            chosen = choose_track(name, tracks, choice.track, language, best)
-        except UserError as error:
-            raise SourceError(str(error)) from None
-        described = f"audio track {tracks.index(chosen)}"
-        if len(tracks) > 1:
-            described += f" of {len(tracks)}, {describe_track(chosen)},"
-            self.notes.append(f"{described} is dubbed")
-        if language is not None and differs(chosen, language):
-            tag = chosen.metadata["language"]
-            self.notes.append(
-                f"the audio track is tagged '{tag}', but languages.source is {language}"
-            )
-        if choice.only is not None and choice.only >= chosen.channels:
-            raise SourceError(
-                f"{name} has no channel {choice.only}: choose input.channel from 0 to "
-                f"{chosen.channels - 1}"
-            )
-        return chosen
+            self._selected = self._select()
+            if self._selected.audio is None and not self._live:
+                self._look_further()
+        except SourceError:
+            self._container.close()
+            raise
+        self._spare()
 
-    def _own_layout(self) -> str:
-        """The track's own layout if it is a common one, else the one to mix it to."""
-        own = self._audio.layout
-        if self._only is not None or self._audio.channels == 1 or placeless(own):
-            return "mono"
-        return own.name if own.name in KEPT_LAYOUTS else "stereo"
+    def _select(self) -> Selection:
+        self.notes.clear()
+        return select(self._container, str(self._url), self._choice, self._language, self.notes)
 
-    def _first_timestamp(self) -> int:
-        """The earliest start of the picture and the dubbed audio, ticks."""
+    def _look_further(self) -> None:
+        """A file whose sound begins late holds it all the same."""
+        nothing = SourceError(f"{self._url} has no audio track: there is nothing to dub")
+        if self._file is not None or "://" in str(self._url):
+            raise nothing
+        self._container.close()
+        self._container = open_container(self._url, options=PATIENT)
+        self._selected = self._select()
+        if self._selected.audio is None:
+            raise nothing
+
+    def _spare(self) -> None:
+        """Do not let FFmpeg fetch what is not used: the other variants of HLS."""
+        if not self._live and self._container.format.name != "hls":
+            return
+        used = {s.index for s in (self._selected.audio, self._selected.picture) if s is not None}
+        for stream in self._container.streams:
+            if stream.index not in used:
+                stream.discard = "all"
+
+    def _reopen(self) -> bool:
+        """Go on with what the source holds now; whether there is anything."""
+        if isinstance(self._file, Divided):
+            if not self._file.advance():
+                return False
+        elif not self._grown:
+            return False
+        self._container.close()
+        try:
+            self._open()
+        except SourceError:
+            return False
+        self.info = self._describe()
+        return True
+
+    def _describe(self) -> SourceInfo:
+        selected, streams = self._selected, tuple(self._container.streams)
+        if self._container.format.name == "hls":
+            streams = tuple(s for s in streams if s in (selected.audio, selected.picture))
+        return SourceInfo(
+            url=str(self._url),
+            duration=self._duration(),
+            audio=None if selected.audio is None else selected.audio.index,
+            layout=self._layout.name,
+            channels=self._layout.nb_channels,
+            centre=centre_of(self._layout),
+            streams=streams,
+            metadata=dict(self._container.metadata),
+            picture=None if selected.picture is None else selected.picture.index,
+        )
+
+    def _first_timestamp(self) -> int | None:
+        """The earliest start of the picture and the dubbed audio, ticks, if the container says."""
         starts = [
             rescale(s.start_time, s.time_base, TICK)
             for s in self._container.streams
             if s.start_time is not None
             and s.time_base is not None
-            and (_is_picture(s) or s is self._audio)
+            and (is_picture(s) or s is self._selected.audio)
         ]
-        return min(starts, default=0)
+        return min(starts, default=None)
 
     def _duration(self) -> int | None:
         duration = self._container.duration
         return None if duration is None else rescale(duration, Fraction(1, av.time_base), TICK)
+
+
+COPIED = ("audio", "video", "subtitle")
+"""Kinds of streams whose packets are handed on."""
 
 
 def _moved(packet: Any, offset: int, time: int) -> CopiedPacket:
@@ -265,25 +300,3 @@ def _moved(packet: Any, offset: int, time: int) -> CopiedPacket:
         if packet.dts is not None:
             packet.dts += shift
     return CopiedPacket(packet.stream_index, time, packet)
-
-
-def _is_picture(stream: Any) -> bool:
-    cover = stream.disposition & av.stream.Disposition.attached_pic
-    return stream.type == "video" and not cover
-
-
-def _centre(layout: av.AudioLayout) -> int | None:
-    names = [channel.name for channel in layout.channels]
-    return names.index("FC") if "FC" in names and len(names) > 1 else None
-
-
-def _reason(url: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{url} does not exist"
-    if isinstance(error, IsADirectoryError):
-        return f"{url} is a folder, not a media file"
-    if isinstance(error, PermissionError):
-        return f"{url} may not be read: permission denied"
-    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
-        return f"{url} is not media that FFmpeg can read, or it is cut off before its first frame"
-    return f"{url} cannot be opened: {getattr(error, 'strerror', None) or error}"
