@@ -11,9 +11,13 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, rtp
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
+
+rtp.DYNAMIC_PAYLOAD_TYPES = frozenset((*range(35, 64), *range(96, 128)))  # type: ignore[assignment]
+"""Which payload types an answer repeats as they were offered. Browsers have more to offer than
+96 to 127 hold and go on from 35 (RFC 5761, section 4); aiortc puts its own there."""
 
 
 class RtpHandler(Protocol):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiortc import (
     RTCBundlePolicy,
@@ -22,6 +22,9 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import SessionDescription
 
 from server.problems import Problem
+from server.webrtc import h264, sections
+from server.webrtc.h264 import H264
+from server.webrtc.sections import Declined
 
 MAX_SDP_BYTES = 64 * 1024
 """Size of the longest description that is accepted."""
@@ -59,16 +62,20 @@ class Offer:
 
     Attributes:
         sdp: what is given to the connection.
+        declined: sections that it has no part in.
         codecs: of each kind offered (``audio``, ``video``), upper-case names that all sections
             of the kind have.
         direction: of each kind, as seen by the one who offers.
         sounds: how many audio sections there are.
+        h264: the ways in which H.264 is offered.
     """
 
     sdp: str
     codecs: dict[str, frozenset[str]] = field(default_factory=dict)
     direction: dict[str, str] = field(default_factory=dict)
     sounds: int = 0
+    h264: tuple[H264, ...] = ()
+    declined: tuple[Declined, ...] = ()
 
 
 def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
@@ -95,7 +102,7 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
         if not line.startswith("a=end-of-candidates")
         and not (line.startswith("a=candidate:") and ".local " in line)
     ]
-    sdp = "\r\n".join(kept) + "\r\n"
+    sdp, declined = sections.taken_apart("\r\n".join(kept) + "\r\n")
     try:
         parsed = SessionDescription.parse(sdp)
         _check_sections(parsed, {"audio": most_sounds, "video": 1})
@@ -107,17 +114,13 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
         raise OfferError("the offer is not a session description (SDP)") from error
     if not offer.codecs:
         raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
-    return offer
+    return replace(offer, declined=declined)
 
 
 def _check_sections(parsed: SessionDescription, most: Mapping[str, int]) -> None:
     """Each section must be complete, and there may be ``most`` of its kind."""
     seen = dict.fromkeys(most, 0)
     for media in parsed.media:
-        if media.kind not in most:
-            raise UnsupportedOfferError(
-                f"the offer has a section '{media.kind}': only audio and video are supported"
-            )
         seen[media.kind] += 1
         if seen[media.kind] > most[media.kind]:
             number = "two" if most[media.kind] > 1 else "one"
@@ -152,7 +155,9 @@ def _offer(sdp: str, parsed: SessionDescription) -> Offer:
             raise UnsupportedOfferError(
                 f"the {media.kind} sections of the offer have different directions"
             )
-    return Offer(sdp, codecs, directions, sum(media.kind == "audio" for media in parsed.media))
+    ways = (h264.offered(media.rtp.codecs) for media in parsed.media if media.kind == "video")
+    sounds = sum(media.kind == "audio" for media in parsed.media)
+    return Offer(sdp, codecs, directions, sounds, next(ways, ()))
 
 
 def prefer(transceiver: RTCRtpTransceiver, names: Sequence[str]) -> None:
@@ -187,23 +192,29 @@ class Peer:
         self._life: asyncio.Task[None] | None = None
         self.connection.on("connectionstatechange", self._look_at_state)
 
-    async def negotiate(self, offer: Offer) -> None:
+    async def negotiate(self, offer: Offer, accepted: Collection[H264] = ()) -> None:
         """Answer the offer; from then on the peer manages its own life.
 
         After an error the owner still has to close it.
+
+        Args:
+            offer: as it was read.
+            accepted: those of its ways to send H.264 that are agreed to.
 
         Raises:
             OfferError: if the connection cannot make sense of the offer.
             UnsupportedOfferError: if no codec is left to agree on.
         """
         try:
-            await self.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            shown = h264.shown_to_aiortc(offer.sdp, offer.h264, accepted)
+            await self.connection.setRemoteDescription(RTCSessionDescription(shown, "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except OperationError:
             raise UnsupportedOfferError("the offer has no codec that can be used here") from None
         except (ValueError, InternalError, InvalidStateError, AssertionError) as error:
             raise OfferError(f"the offer cannot be answered: {error}") from error
-        self.answer = self.connection.localDescription.sdp
+        answer = h264.shown_to_peer(self.connection.localDescription.sdp, accepted)
+        self.answer = sections.put_together(answer, offer.declined)
         self._life = asyncio.create_task(self._live())
 
     async def aclose(self) -> None:

@@ -1,10 +1,12 @@
-"""Pictures for viewers who need H.264 without reordering, transcoded only where necessary."""
+"""Pictures for viewers who cannot play them as they are, transcoded only where necessary."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import av
 import av.error
@@ -22,7 +24,10 @@ KEYFRAME_INTERVAL = 2 * TICK_RATE
 QUEUED_PICTURES = 60
 """Pictures that may wait for the encoder; beyond that it skips to the next keyframe."""
 
-_OPTIONS = {
+MOST_VP8 = 1280 * 720
+"""Pixels of a picture in VP8, which takes far more time to encode; larger ones are made smaller."""
+
+_H264 = {
     "preset": "ultrafast",
     "tune": "zerolatency",
     "crf": "24",
@@ -31,11 +36,27 @@ _OPTIONS = {
     "forced-idr": "1",
 }
 
+_VP8 = {
+    "deadline": "realtime",
+    "cpu-used": "8",
+    "lag-in-frames": "0",
+    "auto-alt-ref": "0",
+    "error-resilient": "default",
+    "crf": "20",
+}
+
+Codec = Literal["h264", "vp8"]
+
 
 class PictureTranscoder:
-    """Any coded picture in, baseline H.264 in Annex B form out, in presentation order."""
+    """Any coded picture in, baseline H.264 in Annex B form or VP8 out, in presentation order.
 
-    def __init__(self) -> None:
+    Args:
+        codec: what comes out.
+    """
+
+    def __init__(self, codec: Codec = "h264") -> None:
+        self._codec = codec
         self._format: PictureFormat | None = None
         self._decoder: Any = None
         self._encoder: Any = None
@@ -75,7 +96,7 @@ class PictureTranscoder:
         if shown is None or shown <= self._last:
             return []
         self._last = shown
-        width, height = frame.width & ~1, frame.height & ~1  # 4:2:0 has even sizes only
+        width, height = self._sized(frame.width, frame.height)
         frame = frame.reformat(width, height, "yuv420p")
         frame.time_base = TICK
         if self._size != (width, height):
@@ -84,38 +105,55 @@ class PictureTranscoder:
         if shown >= self._next_keyframe:
             frame.pict_type = PictureType.I
             self._next_keyframe = shown + KEYFRAME_INTERVAL
-        coded = PictureFormat("h264", b"", width, height)
+        coded = PictureFormat(self._codec, b"", width, height)
         return [
             PicturePacket(coded, p.pts or 0, p.pts or 0, p.is_keyframe, bytes(p))
             for p in self._encoder.encode(frame)
         ]
 
+    def _sized(self, width: int, height: int) -> tuple[int, int]:
+        """What is encoded of a picture of that size; 4:2:0 has even sizes only."""
+        if self._codec == "vp8" and width * height > MOST_VP8:
+            scale = math.sqrt(MOST_VP8 / (width * height))
+            width, height = int(width * scale), int(height * scale)
+        return max(2, width & ~1), max(2, height & ~1)
+
     def _start_encoder(self, width: int, height: int) -> None:
-        encoder: Any = av.CodecContext.create("libx264", "w")
+        h264 = self._codec == "h264"
+        encoder: Any = av.CodecContext.create("libx264" if h264 else "libvpx", "w")
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
         encoder.time_base, encoder.framerate = TICK, 30
-        encoder.profile = "Baseline"
         encoder.gop_size = 600  # keyframes are placed by media time, not by count
-        encoder.options = dict(_OPTIONS)
+        encoder.options = dict(_H264 if h264 else _VP8)
+        if h264:
+            encoder.profile = "Baseline"
+        else:
+            encoder.bit_rate = 3_000_000
+            encoder.thread_count = 2
         self._encoder = encoder
         self._size = (width, height)
         self._next_keyframe = 0
 
 
-_relays: Relays[PicturePacket, PicturePacket] = Relays("picture", capacity=QUEUED_PICTURES)
+_relays: dict[Codec, Relays[PicturePacket, PicturePacket]] = {
+    "h264": Relays("picture", capacity=QUEUED_PICTURES),
+    "vp8": Relays("picture in VP8", capacity=QUEUED_PICTURES),
+}
 
 
 @contextlib.asynccontextmanager
 async def transcoded(
-    feed: Feed, *, capacity: int = 60
+    feed: Feed, codec: Codec = "h264", *, capacity: int = 60
 ) -> AsyncIterator[Subscription[PicturePacket]]:
-    """The feed's picture as baseline H.264, transcoded once for all viewers.
+    """The feed's picture as baseline H.264 or VP8, transcoded once for all viewers of it.
 
     Args:
         feed: the feed to subscribe to.
+        codec: what comes out.
         capacity: pictures that the viewer may fall behind before it loses the oldest.
     """
-    async with _relays.read(feed.picture, PictureTranscoder, capacity) as pictures:
+    transcoder = partial(PictureTranscoder, codec)
+    async with _relays[codec].read(feed.picture, transcoder, capacity) as pictures:
         yield pictures
 
 

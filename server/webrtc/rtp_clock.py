@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from fractions import Fraction
 
 from stream.timeline import TICK, TICK_RATE, rescale
 
 _HALF, _FULL = 1 << 31, 1 << 32
+
+_log = logging.getLogger(__name__)
 
 SLEW = 0.05
 """Most by which the picture's time is stretched or squeezed to get in sync (5 %)."""
@@ -23,6 +26,16 @@ JUMP = 5 * TICK_RATE
 
 ARRIVALS = 100
 """Packets among which the one with the least delay is sought."""
+
+EARLY_S = 5.0
+"""A packet of a time so far ahead of its arrival shows a clock that was set forward."""
+
+BACK_S = 2.0
+"""One of a time so far before the newest shows a clock that was set back: repeats come sooner."""
+
+PAUSED_S = 2.0
+"""A clock that stays behind by more than this for so long was stopped, as the network was not: what
+that has held up comes in a burst."""
 
 
 class Unwrapper:
@@ -43,6 +56,10 @@ class Unwrapper:
 class RtpClock:
     """One stream's RTP clock, and what is known of it.
 
+    Its ticks pass as the time in which packets arrive: while a publisher is muted, some senders
+    let the clock run on, some stop it, and others set it anew. Whichever it was, what follows is
+    as much later as it arrives later.
+
     Args:
         rate: Hz.
     """
@@ -53,14 +70,57 @@ class RtpClock:
         self.report: tuple[float, int] | None = None
         """Of the newest sender report: the sender's wall time, seconds; timestamp in ticks."""
         self._delays: deque[float] = deque(maxlen=ARRIVALS)
+        self._shift = 0  # of its own ticks, where it was set or stopped
+        self._newest: int | None = None
+        self._zero = 0.0  # the least delay, before any of `_behind`
+        self._behind: deque[tuple[float, float]] = deque()  # arrival and delay of what is late
 
     def ticks(self, timestamp: int) -> int:
         """A timestamp of this stream, unwrapped, in ticks."""
-        return rescale(self.unwrap(timestamp), self.unit, TICK)
+        return rescale(self.unwrap(timestamp), self.unit, TICK) + self._shift
 
-    def arrived(self, ticks: int, now: float) -> None:
-        """Note that a packet of that time has arrived; ``now`` in seconds."""
-        self._delays.append(now - ticks / TICK_RATE)
+    def arrived(self, timestamp: int, now: float) -> int:
+        """Note that a packet has arrived.
+
+        Args:
+            timestamp: the packet's.
+            now: seconds.
+
+        Returns:
+            The packet's time, ticks, which does not change if the clock does later.
+        """
+        time = self.ticks(timestamp)
+        delay = now - time / TICK_RATE
+        if self._newest is None:
+            self._newest, self._zero = time, delay
+        if (moved := self._moved(time, delay, now)) is not None:
+            _log.info("a publisher's clock has moved by %.1f s", -moved)
+            shift = round(moved * TICK_RATE)
+            self._shift += shift
+            time, delay = time + shift, delay - moved
+            self._newest = time
+            self._behind.clear()
+            self._delays.clear()
+        self._newest = max(self._newest, time)
+        self._delays.append(delay)
+        if not self._behind:
+            self._zero = min(self._delays)
+        return time
+
+    def _moved(self, time: int, delay: float, now: float) -> float | None:
+        """Seconds by which the clock has fallen behind, negative if it ran ahead; or ``None``."""
+        assert self._newest is not None
+        late = delay - self._zero
+        back = (self._newest - time) / TICK_RATE
+        if late < -EARLY_S or (back > BACK_S and late > BACK_S):
+            return late
+        if late <= PAUSED_S:
+            self._behind.clear()
+            return None
+        self._behind.append((now, delay))
+        if now - self._behind[0][0] < PAUSED_S:
+            return None
+        return min(delay for _, delay in self._behind) - self._zero
 
     def reported(self, ntp: int, timestamp: int) -> None:
         """Note a sender report: ``timestamp`` was at ``ntp`` (64 bits)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiortc import RTCRtpTransceiver
@@ -42,6 +43,15 @@ MAX_NACKED = 100
 """Packets requested again in one NACK."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A packet of media, its codec, and its time on the stream's clock, ticks."""
+
+    packet: RtpPacket
+    codec: RTCRtpCodecParameters
+    time: int
+
+
 class Reception:
     """One stream of a publisher: packets in order, clock, loss and feedback.
 
@@ -73,7 +83,7 @@ class Reception:
         self._report: tuple[int, float] | None = None  # of the newest sender report, and when
         self._reported = 0.0
         self._now = asyncio.get_running_loop().time
-        self.order: Reorder[tuple[RtpPacket, RTCRtpCodecParameters]] = Reorder(wait, capacity)
+        self.order: Reorder[Arrived] = Reorder(wait, capacity)
         self.clock = RtpClock(codecs[0].clockRate)
         self.received = 0
         """Packets so far, repeats included."""
@@ -110,6 +120,7 @@ class Reception:
                 return
             codec = self._codecs[base]
             packet = unwrap_rtx(packet, payload_type=codec.payloadType or 0, ssrc=self._ssrc)
+            time = self.clock.ticks(packet.timestamp)
         else:
             if self._ssrc is None:
                 self._ssrc = packet.ssrc
@@ -118,9 +129,9 @@ class Reception:
                 return  # a second layer of the same picture
             assert self._statistics is not None
             self._statistics.add(packet)
-            self.clock.arrived(self.clock.ticks(packet.timestamp), self._now())
+            time = self.clock.arrived(packet.timestamp, self._now())
         gap = self.order.deadline()
-        self.order.add(packet.sequence_number, (packet, codec), self._now())
+        self.order.add(packet.sequence_number, Arrived(packet, codec, time), self._now())
         if self._repeats and gap is None and self.order.missing():
             # At once: the sooner it is requested, the sooner it is here.
             await self.feedback()

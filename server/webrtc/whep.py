@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from aiortc import RTCIceServer
 
 from server.webrtc.aiortc_private import own_ssrc, set_stream
-from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
+from server.webrtc.h264 import BASELINE, H264, best
+from server.webrtc.peer import Offer, Peer, UnsupportedOfferError, prefer, read_offer
 from server.webrtc.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
 from server.webrtc.whep_tracks import FeedTrack, PictureTrack, SoundTrack
 from stream.live.feed import Feed
@@ -73,13 +74,17 @@ class WhepPeer(Peer):
                 self._sounds.append(SoundTrack(self._feed, None, self.end))
                 self._add(self._sounds[-1], "OPUS")
             self.select(sounds)
+        accepted: list[H264] = []
         if "video" in offer.codecs and _has_picture(self._feed):
-            codec = _codec(self._feed, offer.codecs["video"])
-            self._picture = PictureTrack(self._feed, codec, self.end)
+            way = _way(self._feed, offer)
+            if way is not None:
+                accepted.append(way)
+            codec, profile = ("VP8", BASELINE) if way is None else ("H264", way.profile)
+            self._picture = PictureTrack(self._feed, codec, self.end, profile=profile)
             self._add(self._picture, codec)
         if not self.connection.getSenders():
             raise UnsupportedOfferError("the offer is for a picture alone, and there is none")
-        await self.negotiate(offer)
+        await self.negotiate(offer, accepted)
         self._report_by_media_time()
 
     def _add(self, track: FeedTrack, codec: str) -> None:
@@ -134,14 +139,19 @@ def _has_picture(feed: Feed) -> bool:
     return feed.picture_format is not None or now < feed.due(TICK_RATE)
 
 
-def _codec(feed: Feed, offered: Collection[str]) -> str:
-    """What the viewer gets: the picture as it is, or H.264."""
+def _way(feed: Feed, offer: Offer) -> H264 | None:
+    """How the viewer gets the picture: as it is if possible, else as H.264; ``None`` for VP8.
+
+    Raises:
+        UnsupportedOfferError: if it takes neither.
+    """
     format_ = feed.picture_format
-    untouched = format_ is not None and format_.codec == "vp8" and not format_.reordered
-    if untouched and "VP8" in offered:
-        return "VP8"
-    if "H264" not in offered:
+    vp8 = "VP8" in offer.codecs["video"]
+    if vp8 and format_ is not None and format_.codec == "vp8" and not format_.reordered:
+        return None
+    way = best(offer.h264, format_)
+    if way is None and not vp8:
         raise UnsupportedOfferError(
-            "the picture is H.264, which the offer does not have: offer it, or sound alone"
+            "the picture is H.264 or VP8, and the offer has neither: offer one, or sound alone"
         )
-    return "H264"
+    return way

@@ -12,9 +12,10 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from server.webrtc.h264 import HIGH, covers, profile_of
 from server.webrtc.opus_listener import OpusListener
-from server.webrtc.picture_transcode import from_key, transcoded
-from stream.frames import PicturePacket
+from server.webrtc.picture_transcode import Codec, from_key, transcoded
+from stream.frames import PictureFormat, PicturePacket
 from stream.live.feed import ORIGINAL, Feed
 from stream.timeline import TICK, TICK_RATE, rescale
 
@@ -110,15 +111,18 @@ class PictureTrack(FeedTrack):
         feed: the feed to subscribe to.
         codec: ``H264`` or ``VP8``, as agreed with the viewer.
         on_end: called when there is no more.
+        profile: of H.264, as agreed; see `server.webrtc.h264`.
     """
 
     kind = "video"
     rate = PICTURE_RATE
 
-    def __init__(self, feed: Feed, codec: str, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, feed: Feed, codec: str, on_end: Callable[[], None], *, profile: int = HIGH
+    ) -> None:
         super().__init__()
         self._on_end = on_end
-        self._pictures = playable(feed, codec)
+        self._pictures = playable(feed, codec, profile)
 
     async def recv(self) -> Any:
         """The next picture."""
@@ -138,13 +142,20 @@ class PictureTrack(FeedTrack):
         await self._pictures.aclose()
 
 
-async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None]:
+async def playable(feed: Feed, codec: str, profile: int) -> AsyncGenerator[PicturePacket, None]:
     """Pictures that a browser can play: untouched as long as possible, then transcoded.
 
     Args:
         feed: the feed to subscribe to.
         codec: ``H264`` or ``VP8``.
+        profile: of H.264 that it decodes.
     """
+
+    def untouched(format_: PictureFormat) -> bool:
+        if format_.reordered or format_.codec.upper() != codec:
+            return False
+        return codec != "H264" or covers(profile, profile_of(format_))
+
     pictures = feed.picture.subscribe(MAX_BEHIND)
     format_ = None
     try:
@@ -152,17 +163,16 @@ async def playable(feed: Feed, codec: str) -> AsyncGenerator[PicturePacket, None
             async for packet in packets:
                 if packet.format != format_:
                     format_ = packet.format
-                    if format_.reordered or format_.codec.upper() != codec:
+                    if not untouched(format_):
                         break
                 yield packet
             else:
                 return
     finally:
         pictures.close()
-    if codec != "H264":
-        return  # the codec agreed on is no longer available; the viewer may connect again
+    made: Codec = "h264" if codec == "H264" else "vp8"
     async with (
-        transcoded(feed, capacity=MAX_BEHIND) as recoded,
+        transcoded(feed, made, capacity=MAX_BEHIND) as recoded,
         contextlib.aclosing(from_key(recoded)) as packets,
     ):
         async for packet in packets:

@@ -94,11 +94,11 @@ class WhipSource(Peer):
         prefer(audio, ("OPUS",))
         video = None
         if "video" in offer.codecs:
-            if not offer.codecs["video"] & {"H264", "VP8"}:
+            if not (offer.h264 or "VP8" in offer.codecs["video"]):
                 raise UnsupportedOfferError("the picture is offered neither as H.264 nor as VP8")
             video = self.connection.addTransceiver("video", direction="recvonly")
             prefer(video, ("H264", "VP8"))
-        await self.negotiate(offer)
+        await self.negotiate(offer, offer.h264)
         self._sound = Reception(
             audio, wait=SOUND_WAIT_S, capacity=SOUND_HELD, changed=self._changed.set
         )
@@ -120,9 +120,9 @@ class WhipSource(Peer):
     async def batches(self) -> AsyncGenerator[LiveBatch, None]:
         """What the publisher sends, as it arrives; ends when the publisher has gone.
 
-        Sound is stereo at 48 kHz, contiguous from 0. Pictures are coded as they were sent and
-        on the sound's timeline, beginning with a keyframe; each kind is in order. To be
-        iterated once.
+        Sound is stereo at 48 kHz from 0 on, without gaps but where it was away for long.
+        Pictures are coded as they were sent and on the sound's timeline, beginning with a
+        keyframe; each kind is in order. To be iterated once.
         """
         try:
             while True:
@@ -173,9 +173,9 @@ class WhipSource(Peer):
         if self._sound is None:
             return []
         packets = [
-            (self._sound.clock.ticks(item[0].timestamp), item[0].payload)
+            (item.time, item.packet.payload)
             for item in self._sound.order.ready(now)
-            if not isinstance(item, Lost) and item[0].payload
+            if not isinstance(item, Lost) and item.packet.payload
         ]
         if not packets:
             return []
@@ -188,8 +188,8 @@ class WhipSource(Peer):
         for item in self._picture.order.ready(now):
             if isinstance(item, Lost):
                 self._assembler.lost(item)
-            elif (picture := self._assembler.add(*item)) is not None:
-                packet = await self._placed(picture)
+            elif (picture := self._assembler.add(item.packet, item.codec)) is not None:
+                packet = await self._placed(picture, item.time)
                 if packet is None:
                     self._assembler.waiting = True
                 else:
@@ -204,10 +204,10 @@ class WhipSource(Peer):
             self._began = self._now()
         return self._align.aligned or self._now() - self._began > REPORTS_WAIT_S
 
-    async def _placed(self, picture: CodedPicture) -> PicturePacket | None:
+    async def _placed(self, picture: CodedPicture, time: int) -> PicturePacket | None:
         """The picture on the sound's timeline, unless there is no sound yet."""
-        assert self._picture is not None and self._align is not None
-        at = self._align.place(self._picture.clock.ticks(picture.timestamp))
+        assert self._align is not None
+        at = self._align.place(time)
         if at is None or self._decoder.origin is None:
             return None
         data = picture.data

@@ -8,7 +8,6 @@ packets may hold of the one before (LBRR) cannot be asked for through FFmpeg.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import av
@@ -22,16 +21,17 @@ CHANNELS = 2
 """Always stereo; a mono publisher is on both channels."""
 
 LONGEST_CONCEALED = 10 * TICK_RATE
-"""A longer gap (10 s) is not filled: the sender's clock has restarted."""
+"""A longer gap (10 s) is left as it is: the publisher was muted, and nothing was lost."""
 
 _ONE_FRAME = 0xFC
 """Masks all but the mode and frame length in a packet's first byte: a packet of one frame."""
 
-_log = logging.getLogger(__name__)
-
 
 class SoundDecoder:
-    """Packets in order in, chunks out; blocking, and for one thread at a time."""
+    """Packets in order in, chunks out; blocking, and for one thread at a time.
+
+    Packets come with their times on a clock that passes as they arrive (`RtpClock`).
+    """
 
     def __init__(self) -> None:
         self._codec: Any = av.CodecContext.create("libopus", "r")
@@ -54,9 +54,8 @@ class SoundDecoder:
         if self.origin is None:
             self.origin = time
         gap = time - self.origin - self._out
-        if not -TICK_RATE < gap <= LONGEST_CONCEALED:
-            _log.warning("a publisher's clock has jumped by %.1f s", gap / TICK_RATE)
-            self.origin += gap
+        if gap > LONGEST_CONCEALED:
+            self._out += gap
             gap = 0
         chunks = []
         if gap > 0:

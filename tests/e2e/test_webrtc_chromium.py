@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 HIGH = ("-preset", "medium", "-profile:v", "high", "-bf", "0")
-"""What most encoders send, though browsers ask for baseline; it plays, so it passes untouched."""
+"""What most encoders send; it passes untouched where a browser offers a profile that covers it."""
 
 PAGE = """<!doctype html><title>livedub</title>
 <video id=v autoplay playsinline style="width:600px;height:400px"></video>
@@ -54,6 +54,7 @@ async function negotiate(url) {
   return answer.headers.get('Location');
 }
 async function play() {
+  pc.createDataChannel('chat');
   pc.addTransceiver('video', {direction: 'recvonly'});
   pc.addTransceiver('audio', {direction: 'recvonly'});
   const stream = new MediaStream();

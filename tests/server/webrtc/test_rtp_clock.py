@@ -33,10 +33,10 @@ def play(*, late: float, drift: float, reports: bool, seconds: int = 60) -> list
         wall = n / 100
         samples = round(wall * 48_000 * (1 + drift))
         if n % 2 == 0:
-            sound.arrived(sound.ticks((sound_zero + samples) % (1 << 32)), wall)
+            sound.arrived((sound_zero + samples) % (1 << 32), wall)
         if n % (100 // FPS) == 0:
-            at = picture.ticks((picture_zero + round(wall * 90_000)) % (1 << 32))
-            picture.arrived(at, wall + late)
+            stamp = (picture_zero + round(wall * 90_000)) % (1 << 32)
+            at = picture.arrived(stamp, wall + late)
             placed = align.place(at)
             if placed is not None:
                 errors.append((placed - sound_zero - samples) / TICK_RATE)
@@ -75,6 +75,6 @@ def test_a_clock_that_is_off_is_followed() -> None:
 def test_nothing_is_placed_before_there_is_sound() -> None:
     sound, picture = RtpClock(48_000), RtpClock(90_000)
     align = Alignment(sound, picture)
-    picture.arrived(picture.ticks(5), 0.0)
+    picture.arrived(5, 0.0)
     assert align.place(5) is None
     assert not align.aligned
