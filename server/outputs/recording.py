@@ -15,6 +15,7 @@ from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.address import address
+from stream.media.hvc1 import rename_hevc
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 from stream.timeline import TICK_RATE
 
@@ -221,6 +222,9 @@ class _Writer:
             for name, encoder in self._encoders.items():
                 self._write(name, encoder.finish())
             self._muxer.close()
+            hevc = self._coded is not None and self._coded.codec == "hevc"
+            if hevc and self._path.suffix.lower() == ".mp4":
+                rename_hevc(self._part())
         finally:
             self._muxer = self._held = None
             named = self._named()

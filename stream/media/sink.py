@@ -11,11 +11,14 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+from av.stream import Disposition
 
 from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
 from stream.media.address import address
+from stream.media.copies import Copies, codec_of
 from stream.media.languages import container_tag
+from stream.media.losses import losses
 from stream.media.source_info import SourceInfo
 from stream.timeline import TICK_RATE
 
@@ -69,15 +72,13 @@ class FileSink:
         bitrate: int = 96_000,
     ) -> None:
         self.path = path
-        self.notes: list[str] = []
-        """What had to be left out, one sentence each."""
+        self._notes: list[str] = []
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        self._copies: dict[int, Any] = {}
-        self._last_dts: dict[int, int] = {}
+        self._source = source
         self._written = 0
         with self._reporting():
             try:
-                self._container = av.open(address(self._part), "w")
+                self._container = av.open(address(self._part), "w", format=_format(path))
             except ValueError as error:
                 raise SinkError(
                     f"{path} has no suffix that names a container: use .mp4, .mkv, .webm, .mov, "
@@ -89,6 +90,11 @@ class FileSink:
             except BaseException:
                 self.discard()
                 raise
+
+    @property
+    def notes(self) -> list[str]:
+        """What had to be left out or converted, one sentence each."""
+        return [*self._notes, *self._copies.notes]
 
     def write_audio(self, samples: Samples) -> None:
         """Encode the next samples of the dubbed track, shape ``(n, channels)`` at 48 kHz."""
@@ -104,21 +110,8 @@ class FileSink:
 
     def write_packet(self, copied: CopiedPacket) -> None:
         """Write a packet of the source as it is; streams that were left out are ignored."""
-        stream = self._copies.get(copied.stream)
-        if stream is None:
-            return
-        packet = copied.packet
-        if packet.dts is not None:
-            # Muxers refuse a timestamp that does not advance; a broken source may have some.
-            floor = self._last_dts.get(copied.stream)
-            if floor is not None and packet.dts <= floor:
-                packet.dts = floor + 1
-                if packet.pts is not None:
-                    packet.pts = max(packet.pts, packet.dts)
-            self._last_dts[copied.stream] = packet.dts
-        packet.stream = stream
         with self._reporting():
-            self._container.mux_one(packet)
+            self._copies.write(copied)
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -127,6 +120,7 @@ class FileSink:
                 self._container.mux(self._dub.encode(None))
             self._container.close()
             self._part.replace(self.path)
+        self._notes += losses(self._source, self.path)
 
     def discard(self) -> None:
         """Give the output up and remove what was written of it."""
@@ -140,10 +134,25 @@ class FileSink:
         name = self._container.format.name.split(",")[0]
         if self.path.suffix.lower() == ".webm":
             name = "webm"
-        pictures = [s for s in source.streams if s.type == "video"]
-        for stream in pictures:
-            self._copy(stream, name)
         codec = CODECS.get(name, "aac")
+        self._copies = Copies(self._container, name, self.path.suffix, codec)
+        for stream in source.streams:
+            if stream.type == "video":
+                self._copy_picture(stream)
+        dub = self._add_dub(codec, source, language, bitrate)
+        for stream in source.streams:
+            if stream.type == "audio":
+                self._copy_sound(stream, source, name, source_language, replace)
+            elif stream.type in ("subtitle", "data", "attachment"):
+                self._copies.add(stream)
+        for key, value in source.metadata.items():
+            if key.lower() not in FILE_TAGS:
+                self._container.metadata[key] = value
+        if source.chapters:
+            self._container.set_chapters(list(source.chapters))
+        return dub
+
+    def _add_dub(self, codec: str, source: SourceInfo, language: str, bitrate: int) -> Any:
         dub: Any = self._container.add_stream(codec, rate=TICK_RATE)
         self._layout = source.layout
         dub.codec_context.layout = source.layout if codec != "libmp3lame" else _narrow(source)
@@ -152,52 +161,33 @@ class FileSink:
             dub.codec_context.bit_rate = bitrate * source.channels
         dub.metadata["language"] = container_tag(language)
         dub.metadata["title"] = f"Dub ({language})"
-        dub.disposition = av.stream.Disposition.default
-        for stream in source.streams:
-            original = stream.index == source.audio
-            if stream.type == "audio" and not (original and replace):
-                if name in ONE_TRACK:
-                    which = "the original" if original else f"audio track {stream.index}"
-                    self.notes.append(f"{which} is left out: {self.path.suffix} holds one track")
-                    continue
-                copy = self._copy(stream, name)
-                if copy is not None:
-                    copy.disposition = stream.disposition & ~av.stream.Disposition.default
-                    if original and stream.metadata.get("language", "und") == "und":
-                        copy.metadata["language"] = container_tag(source_language)
-            elif stream.type == "subtitle":
-                self._copy(stream, name)
-        for key, value in source.metadata.items():
-            if key not in ("major_brand", "minor_version", "compatible_brands", "encoder"):
-                self._container.metadata[key] = value
+        dub.disposition = Disposition.default
         return dub
 
-    def _copy(self, stream: Any, container: str) -> Any | None:
-        codec = getattr(stream.codec_context, "name", None) if stream.codec_context else None
-        known = self._container.supported_codecs
-        canonical = stream.codec_context.codec.canonical_name if codec else None
-        # MPEG-TS does not list what it can carry; it refuses what it cannot when it starts.
-        unlisted = container == "mpegts" and stream.type != "subtitle"
-        if canonical is None or not (unlisted or {codec, canonical} & known):
-            cover = stream.type == "video" and stream.disposition & (
-                av.stream.Disposition.attached_pic
+    def _copy_sound(
+        self, stream: Any, source: SourceInfo, name: str, source_language: str, replace: bool
+    ) -> None:
+        original = stream.index == source.audio
+        if original and replace:
+            return
+        if name in ONE_TRACK:
+            which = "the original" if original else f"audio track {stream.index}"
+            self._notes.append(f"{which} is left out: {self.path.suffix} holds one track")
+            return
+        copy = self._copies.add(stream)
+        if copy is not None:
+            copy.disposition = stream.disposition & ~Disposition.default
+            if original and stream.metadata.get("language", "und") == "und":
+                copy.metadata["language"] = container_tag(source_language)
+
+    def _copy_picture(self, stream: Any) -> None:
+        cover = stream.disposition & Disposition.attached_pic
+        sound_alone = self.path.suffix.lower() in AUDIO_ONLY
+        if self._copies.add(stream) is None and not cover and not sound_alone:
+            raise SinkError(
+                f"{self.path.suffix} cannot hold {codec_of(stream) or 'this'} video as it is: "
+                "choose another container, such as .mkv"
             )
-            if stream.type == "video" and not cover and self.path.suffix.lower() not in AUDIO_ONLY:
-                raise SinkError(
-                    f"{self.path.suffix} cannot hold {codec or 'this'} video as it is: "
-                    "choose another container, such as .mkv"
-                )
-            self.notes.append(
-                f"{stream.type} track {stream.index} is left out: {self.path.suffix} cannot hold "
-                f"{codec or 'its kind'}"
-            )
-            return None
-        copy = self._container.add_stream_from_template(stream, opaque=True)
-        copy.time_base = stream.time_base
-        copy.metadata.update(stream.metadata)
-        copy.disposition = stream.disposition
-        self._copies[stream.index] = copy
-        return copy
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -208,8 +198,16 @@ class FileSink:
             raise SinkError(f"{self.path} cannot be written: {reason}") from error
 
 
+FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+"""Tags that tell of the file and not of what it holds."""
+
 AUDIO_ONLY = {".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 """Suffixes of outputs that never hold a picture."""
+
+
+def _format(path: Path) -> str | None:
+    """FFmpeg's name of the container where it would take a narrower one: iPods know no HEVC."""
+    return "mp4" if path.suffix.lower() == ".m4v" else None
 
 
 def _narrow(source: SourceInfo) -> str:

@@ -267,6 +267,7 @@ class MediaSource:
             streams=streams,
             metadata=dict(self._container.metadata),
             picture=None if selected.picture is None else selected.picture.index,
+            chapters=self._chapters(),
         )
 
     def _first_timestamp(self) -> int | None:
@@ -280,12 +281,22 @@ class MediaSource:
         ]
         return min(starts, default=None)
 
+    def _chapters(self) -> tuple[Any, ...]:
+        container: Any = self._container
+        origin = self._first_timestamp() or 0
+        shifted = []
+        for chapter in container.chapters():
+            shift = rescale(origin, TICK, chapter["time_base"])
+            start, end = (max(0, chapter[key] - shift) for key in ("start", "end"))
+            shifted.append({**chapter, "start": start, "end": end})
+        return tuple(shifted)
+
     def _duration(self) -> int | None:
         duration = self._container.duration
         return None if duration is None else rescale(duration, Fraction(1, av.time_base), TICK)
 
 
-COPIED = ("audio", "video", "subtitle")
+COPIED = ("audio", "video", "subtitle", "data")
 """Kinds of streams whose packets are handed on."""
 
 

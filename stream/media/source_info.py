@@ -26,6 +26,7 @@ class SourceInfo:
         centre: index of the centre channel, if the layout has one.
         streams: every stream of the container, for copying.
         metadata: the container's tags.
+        chapters: its chapters, as PyAV has them, times on the media timeline.
         picture: index of the moving picture that belongs to the audio, if there is one.
     """
 
@@ -38,6 +39,7 @@ class SourceInfo:
     streams: tuple[Any, ...]
     metadata: dict[str, str]
     picture: int | None = None
+    chapters: tuple[Any, ...] = ()
 
 
 def layout_for(audio: Any | None, only: int | None) -> str:

@@ -38,6 +38,7 @@ def film(
     chapters: Sequence[tuple[float, float, str]] = (),
     metadata: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
+    begin: float = 0.0,
 ) -> Path:
     """Write tracks of a second, and a picture that grows brighter, in a codec of FFmpeg's."""
     with av.open(str(path), "w", options=options or {}) as out:
@@ -59,9 +60,10 @@ def film(
             if video is not None:
                 grey = np.full((64, 64), 16 + 4 * number % 220, np.uint8)
                 frame = av.VideoFrame.from_ndarray(grey, format="gray").reformat(format="yuv420p")
+                frame.pts = number + round(begin * 25)
                 out.mux(video.encode(frame))
             for sound, pitch in zip(sounds, PITCHES, strict=False):
-                out.mux(sound.encode(_tone(pitch, number)))
+                out.mux(sound.encode(_tone(pitch, number, begin)))
         for stream in (*sounds, *([video] if video is not None else [])):
             out.mux(stream.encode(None))
     return path
@@ -92,10 +94,10 @@ def _sound(out: Any, track: Track) -> Any:
     return stream
 
 
-def _tone(pitch: int, number: int) -> av.AudioFrame:
+def _tone(pitch: int, number: int, begin: float) -> av.AudioFrame:
     block = RATE // 25
     time = (np.arange(block) + number * block) / RATE
     tone = (0.3 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
-    frame.sample_rate, frame.pts = RATE, number * block
+    frame.sample_rate, frame.pts = RATE, number * block + round(begin * RATE)
     return frame
