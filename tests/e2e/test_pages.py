@@ -68,7 +68,7 @@ class Daemon(DaemonProcess):
 
     def __init__(self) -> None:
         # Words that come while they are spoken are for test_clients.py: they cost twice as much.
-        super().__init__("playout.delay=5", "asr.mode=utterance", options=("--key", KEY))
+        super().__init__("playout.delay=3", "asr.mode=utterance", options=("--key", KEY))
         self._publishers: list[subprocess.Popen[bytes]] = []
 
     def publish(self, key: str, *source: str) -> None:
@@ -97,8 +97,6 @@ def daemon(clip: Clip) -> Iterator[Daemon]:
     try:
         picture = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50")
         running.publish(KEY, "-stream_loop", "-1", "-i", str(clip.path), *picture)
-        locked = running.session(id="locked", play_token=TOKEN)
-        running.publish(locked, "-f", "lavfi", "-i", "sine=440")
         yield running
     finally:
         running.close()
@@ -146,7 +144,7 @@ async def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: P
         figures = await page.evaluate("$('figures').innerText")
         assert "WebRTC" in figures
         behind = re.search(r"Behind source\s+([\d.]+) s", figures)
-        assert behind is not None and 5 <= float(behind[1]) < 8
+        assert behind is not None and 3 <= float(behind[1]) < 6
 
 
 async def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
@@ -267,6 +265,8 @@ async def test_narrow_screens_do_not_scroll_sideways(
 
 
 async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
+    locked = daemon.session(id="locked", play_token=TOKEN, hls=False)
+    daemon.publish(locked, "-f", "lavfi", "-i", "sine=440")
     async with opened(f"{daemon.url}#session=locked") as page:
         submit = "$('token').value = '%s'; $('token-form').requestSubmit()"
         await page.until("$('state').dataset.state === 'locked'")
@@ -282,6 +282,7 @@ async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -
         await page.until("shows('notice-text', 'Sound only')", within=90)
         assert await page.evaluate(HEARD)
         assert TOKEN not in await page.evaluate("location.href")
+    daemon.http.delete("sessions/locked", params={"drain": "false"})
 
 
 async def test_the_publish_page_publishes_and_what_ends_is_said(
