@@ -51,6 +51,23 @@ class BytePipe:
                 with self._changed:
                     self._writer = None
 
+    async def divide(self) -> None:
+        """End one container and begin another: reading ends here until ``advance``."""
+        with self._changed:
+            if not self._ended and not self._closed:
+                self._parts.append(memoryview(b""))
+                self._changed.notify_all()
+
+    def advance(self) -> bool:
+        """Read on from where the pipe was divided; whether reading has ended there."""
+        with self._changed:
+            divided = bool(self._parts) and not self._parts[0]
+            if divided:
+                self._parts.popleft()
+                if self._writer is not None and self._fits(self._writer[1]):
+                    self._wake_writer()
+            return divided
+
     async def end(self) -> None:
         """No more will be written: reading ends after what the pipe holds. Idempotent."""
         with self._changed:
@@ -65,12 +82,13 @@ class BytePipe:
             size: at most so many, at least 1.
 
         Returns:
-            As much as is there up to ``size``; empty at the end, or once closed.
+            As much as is there up to ``size``; empty at the end, once closed, and from where
+            the pipe was divided.
         """
         with self._changed:
             while not self._parts and not self._ended and not self._closed:
                 self._changed.wait()
-            if not self._parts:
+            if not self._parts or not self._parts[0]:
                 return b""
             part = self._parts.popleft()
             if len(part) > size:

@@ -14,10 +14,10 @@ Steps = Generator[None, None, T]
 """A computation that yields whenever it needs more bytes."""
 
 SET_CHUNK_SIZE, ABORT = 1, 2
-AUDIO, VIDEO = 8, 9
+AUDIO, VIDEO, AGGREGATE = 8, 9, 22
 
 MAX_MEDIA = 4 << 20
-"""Bytes in one audio or video message: a keyframe at 100 Mbit/s has less."""
+"""Bytes in one audio, video or aggregate message: a keyframe at 100 Mbit/s has less."""
 
 MAX_OTHER = 64 << 10
 """Bytes in any other message."""
@@ -30,6 +30,9 @@ MAX_CHUNK_STREAMS = 32
 
 SENT_CHUNK_SIZE = 4096
 """What we cut our own messages at; none of them is longer."""
+
+NEXT_MS = 60_000
+"""Ms by which an extended time may differ from the one that it takes the place of."""
 
 EXTENDED = 0xFFFFFF
 """A time field that says: the time is in the four bytes after the header."""
@@ -62,6 +65,12 @@ class Bytes:
         start = self._position
         self._position += count
         return bytes(self._data[start : self._position])
+
+    def peek(self, count: int) -> Steps[bytes]:
+        """The next ``count`` bytes, once they are there; they stay."""
+        while len(self) < count:
+            yield
+        return bytes(self._data[self._position : self._position + count])
 
     def number(self, width: int) -> Steps[int]:
         """The next big-endian number."""
@@ -160,14 +169,33 @@ class ChunkReader:
             if chunks.extended:
                 chunks.sent_time = yield from self._data.number(4)
         elif chunks.extended:
-            again = yield from self._data.number(4)
-            if not chunks.begun:
-                chunks.sent_time = again
+            yield from self._extended_again(chunks)
         if not chunks.begun:
             chunks.begun = True
             origin = 0 if form == 0 else chunks.timestamp
             chunks.timestamp = (origin + chunks.sent_time) & 0xFFFFFFFF
         return (yield from self._body(chunks, bytes([0xC0 | first]) + more))
+
+    def _extended_again(self, chunks: _ChunkStream) -> Steps[None]:
+        """Pass over the extended time where it is repeated; some encoders leave it out.
+
+        Four bytes that are not the time are payload. RootEncoder leaves it out of all, and OBS
+        left it out of some chunks until 2024; SRS and others tell it like this.
+        """
+        if not chunks.begun:
+            again = int.from_bytes((yield from self._data.peek(4)), "big")
+            if 0 <= again - chunks.sent_time < NEXT_MS:
+                chunks.sent_time = again
+                yield from self._data.take(4)
+            return
+        for time in {chunks.sent_time, chunks.timestamp}:
+            expected = time.to_bytes(4, "big")
+            # Where the first bytes differ there may not be four of them.
+            count = 1
+            while count < 4 and expected.startswith((yield from self._data.peek(count))):
+                count += 1
+            if count == 4 and self._data.skip(expected):
+                return
 
     def _stream(self, number: int, form: int) -> _ChunkStream:
         chunks = self._streams.get(number)
@@ -187,7 +215,7 @@ class ChunkReader:
             chunks.kind = yield from self._data.number(1)
         if form == 0:
             chunks.stream = int.from_bytes((yield from self._data.take(4)), "little")
-        limit = MAX_MEDIA if chunks.kind in (AUDIO, VIDEO) else MAX_OTHER
+        limit = MAX_MEDIA if chunks.kind in (AUDIO, VIDEO, AGGREGATE) else MAX_OTHER
         if chunks.length > limit:
             raise RtmpError(
                 f"a message of type {chunks.kind} has {chunks.length} bytes: {limit} is the limit"

@@ -50,7 +50,7 @@ class FlvConnection(MediaConnection):
         self.pipe = BytePipe()
         super().__init__(
             lambda: MediaSource(
-                name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS
+                name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS, live=True
             )
         )
 

@@ -36,6 +36,9 @@ class Publication(Protocol):
             OSError: if they are not wanted any more; the publisher is disconnected.
         """
 
+    async def divide(self) -> None:
+        """Another FLV stream begins, since what is published has changed."""
+
     async def end(self) -> None:
         """The publisher is gone; called once and always."""
 
@@ -193,9 +196,15 @@ class RtmpIngest:
     async def _carry(self, publisher: _Publisher, publication: Publication) -> None:
         events = publisher.wire.accept()
         while True:
-            flv = b"".join(event.flv for event in events if isinstance(event, Media))
+            flv = bytearray()
+            for event in (event for event in events if isinstance(event, Media)):
+                if event.begins:
+                    await publication.write(bytes(flv))
+                    await publication.divide()
+                    flv.clear()
+                flv += event.flv
             if flv:
-                await publication.write(flv)
+                await publication.write(bytes(flv))
             if any(isinstance(event, End) for event in events):
                 return
             publisher.reading = True

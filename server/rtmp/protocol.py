@@ -39,9 +39,15 @@ PENDING_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The next bytes of an FLV stream: its header once, then whole tags."""
+    """The next bytes of an FLV stream: its header once, then whole tags.
+
+    Attributes:
+        flv: the bytes.
+        begins: whether they begin another stream, as what is published has changed.
+    """
 
     flv: bytes
+    begins: bool = False
 
 
 Event = Publish | Media | End
@@ -195,13 +201,30 @@ class RtmpProtocol:
         elif kind == USER_CONTROL and body[:2] == PING_REQUEST.to_bytes(2, "big"):
             self._control(USER_CONTROL, PING_RESPONSE.to_bytes(2, "big") + body[2:6])
         elif kind == AGGREGATE:
-            raise RtmpError("aggregate messages are not understood here")
+            self._aggregate(message.timestamp, body)
 
     def _media(self, kind: int, timestamp: int, body: bytes) -> None:
         if not self._accepted:
             raise RtmpError("media came before anything was published")
         if body:
-            self._events.append(Media(self._writer.tag(kind, timestamp, body)))
+            tags = self._writer.tags(kind, timestamp, body)
+            self._events.extend(Media(data, begins) for data, begins in tags)
+
+    def _aggregate(self, timestamp: int, body: bytes) -> None:
+        """Several messages in one, as tags of FLV; their times count from that of the first."""
+        at, first = 0, None
+        while len(body) - at >= flv.TAG_HEADER_BYTES:
+            kind = body[at] & 0x1F
+            size = int.from_bytes(body[at + 1 : at + 4], "big")
+            time = int.from_bytes(body[at + 7 : at + 8] + body[at + 4 : at + 7], "big")
+            first = time if first is None else first
+            at += flv.TAG_HEADER_BYTES
+            if at + size > len(body):
+                raise RtmpError("an aggregate message is damaged")
+            if kind in (flv.AUDIO, flv.VIDEO, flv.SCRIPT):
+                moved = (timestamp + time - first) & 0xFFFFFFFF
+                self._handle(Message(kind, 0, moved, body[at : at + size]))
+            at += size + flv.TAG_SIZE_BYTES
 
     def _metadata(self, timestamp: int, body: bytes) -> None:
         name, rest = amf0.decode_first(body)

@@ -50,7 +50,7 @@ def beeping(path: Path, *extra: str, length: float = 3, size: str = "64x64") -> 
     beeps = f"sine=1000:r=48000:d={length},volume='if(lt(mod(t,1),0.2),1,0)':eval=frame"
     ffmpeg(
         "-f", "lavfi", "-i", f"testsrc=s={size}:r=25:d={length}", "-f", "lavfi", "-i", beeps,
-        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0",
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "5", "-bf", "0",
         "-c:a", "aac", *extra, path,
     )  # fmt: skip
     return path
@@ -101,13 +101,13 @@ def read(source: MediaSource) -> Heard:
 def in_order(
     items: Iterable[AudioChunk | PicturePacket],
 ) -> Iterator[AudioChunk | PicturePacket]:
-    """The items; sound must be contiguous from 0 and decoding times must rise."""
+    """The items; sound must be contiguous from 0 and decoding times must not fall."""
     end, last = 0, -(1 << 62)
     for item in items:
         if isinstance(item, AudioChunk):
             assert item.start == end, "sound is contiguous"
             end = item.end
         else:
-            assert item.time > last, "pictures come in decoding order"
+            assert item.time >= last, "pictures come in decoding order"
             last = item.time
         yield item

@@ -6,7 +6,6 @@ from server.rtmp.chunks import (
     MAX_UNFINISHED,
 )
 from server.rtmp.commands import Publish
-from server.rtmp.flv import FIRST_MS
 from server.rtmp.protocol import (
     Event,
     Media,
@@ -55,12 +54,15 @@ def media(events: list[Event]) -> bytes:
 
 
 def tags(flv: bytes) -> list[tuple[int, int, bytes]]:
-    """Type, time since the start and body of every tag, read as FLV's specification has it."""
+    """Type, time and body of every tag, read as FLV's specification has it."""
     found = []
     while flv:
+        if flv.startswith(FLV_HEADER):  # another stream begins
+            flv = flv[len(FLV_HEADER) :]
+            continue
         size = int.from_bytes(flv[1:4], "big")
         time = int.from_bytes(flv[7:8] + flv[4:7], "big")
-        found.append((flv[0], time - FIRST_MS, flv[11 : 11 + size]))
+        found.append((flv[0], time, flv[11 : 11 + size]))
         assert flv[8:11] == bytes(3)
         assert int.from_bytes(flv[11 + size : 15 + size], "big") == 11 + size
         flv = flv[15 + size :]

@@ -51,6 +51,9 @@ class Received:
     async def write(self, flv: bytes) -> None:
         await self.pipe.write(flv)
 
+    async def divide(self) -> None:
+        await self.pipe.divide()
+
     async def end(self) -> None:
         self.ended += 1
         await self.pipe.end()
@@ -68,8 +71,9 @@ class Received:
         return [float(edge) * 0.005 for edge in edges]
 
     def decode(self, now: Any) -> None:
-        source = MediaSource("the publisher", file=self.pipe, format="flv", options=SOURCE_OPTIONS)
-        self.codecs = [stream.codec_context.name for stream in source.info.streams]
+        source = MediaSource(
+            "the publisher", file=self.pipe, format="flv", options=SOURCE_OPTIONS, live=True
+        )
         position = 0
         for item in source:
             if isinstance(item, AudioChunk):
@@ -82,6 +86,8 @@ class Received:
                 if self.first_picture is None:
                     self.first_picture = shown
                 self.pictures += 1
+        names = {stream.codec_context.name for stream in source.info.streams}
+        self.codecs = sorted(names, reverse=True)
         source.close()
 
 

@@ -60,7 +60,7 @@ def after(*messages: Sent) -> bytes:
         (after(command("play", 5.0, None, "KEY")), "publishers only"),
         (after(Sent(4, AUDIO, 1, 0, b"x")), "before anything was published"),
         (after(Sent(4, DATA, 1, 0, amf0.encode(["x"]))), "before anything was published"),
-        (after(Sent(4, 22, 1, 0, b"x")), "aggregate"),
+        (after(Sent(4, 22, 1, 0, b"\x08\x00\x01" + bytes(8))), "aggregate"),
         (after(Sent(4, COMMAND, 0, 0, b"\x02\xff\xff")), "cut short"),
         (after(control(1, bytes(4))), "chunk size of 0"),
         (after(control(1, b"\xff\xff\xff\xff")), "chunk size of 4294967295"),
