@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+
+def _version() -> str:
+    try:
+        return metadata.version("livedub")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
 
 
 def _numbers(text: str) -> list[float]:
@@ -17,7 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="livedub", description="Dub speech into another language, in sync with its picture."
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    parser.add_argument("--version", action="version", version=f"livedub {_version()}")
+    parser.set_defaults(explained=parser)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
 
     file = commands.add_parser("file", help="dub a media file")
     file.add_argument("input", type=Path, help="any media that FFmpeg reads")
@@ -160,7 +170,8 @@ def _add_configuration(parser: argparse.ArgumentParser) -> None:
 
 def _add_models(commands: Any) -> None:
     models = commands.add_parser("models", help="fetch, list, check and convert weights")
-    actions = models.add_subparsers(required=True, metavar="ACTION", dest="action")
+    models.set_defaults(explained=models)
+    actions = models.add_subparsers(metavar="ACTION", dest="action")
     pull = actions.add_parser("pull", help="fetch weights, all of the configuration's by default")
     pull.add_argument("models", nargs="*", metavar="MODEL", help="name, owner/name, or path")
     pull.add_argument(
@@ -181,7 +192,8 @@ def _add_models(commands: Any) -> None:
 
 def _add_voices(commands: Any) -> None:
     voices = commands.add_parser("voices", help="manage, preview and compare voices to clone")
-    actions = voices.add_subparsers(required=True, metavar="ACTION", dest="action")
+    voices.set_defaults(explained=voices)
+    actions = voices.add_subparsers(metavar="ACTION", dest="action")
 
     add = actions.add_parser("add", help="store a voice from recordings of it")
     add.add_argument("name", help="letters, digits, - and _")
@@ -208,7 +220,8 @@ def _add_voices(commands: Any) -> None:
 
 def _add_training(commands: Any) -> None:
     dataset = commands.add_parser("dataset", help="make a training set for a voice")
-    build = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
+    dataset.set_defaults(explained=dataset)
+    build = dataset.add_subparsers(metavar="ACTION", dest="action").add_parser(
         "build", help="find one person's speech in media, cut, transcribe and judge it"
     )
     build.add_argument("media", type=Path, nargs="+", help="films, recordings: any media")

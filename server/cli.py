@@ -21,6 +21,9 @@ UNUSABLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = build_parser().parse_args(arguments)
+    if options.command is None or getattr(options, "action", "") is None:
+        options.explained.print_help()
+        return 0
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

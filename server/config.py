@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ValidationError, create_model
 
+from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
 from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
@@ -23,6 +24,7 @@ from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
+from stream.media.languages import is_language
 from stream.media.options import InputOptions
 from stream.speech.lengths import SegmentOptions
 
@@ -164,6 +166,12 @@ def _checked(values: dict[str, Any], where: str) -> Config:
                 "or module:Class"
             )
     _check_voices(config, where)
+    for name in ("source", "target"):
+        if not is_language(code := getattr(config.languages, name)):
+            raise ConfigError(
+                f"{where}: languages.{name} is '{code}', which is no language: give its ISO 639-1 "
+                "code, such as en, pt or no"
+            )
     segment = config.segment
     if segment.offset > segment.onset:
         raise ConfigError(
@@ -211,7 +219,7 @@ def _preset(name: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse(path.read_text(encoding="utf-8"), Config)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -232,8 +240,10 @@ def _assign(values: dict[str, Any], key: tuple[str, str], text: str) -> None:
     section = values.setdefault(key[0], {})
     if not isinstance(section, dict):
         raise ConfigError(f"{key[0]} must be a section with keys, not a {_kind(section)}")
+    sections = Config.model_fields
+    kind = sections[key[0]].annotation if key[0] in sections else Any
     try:
-        section[key[1]] = yaml.safe_load(text)
+        section[key[1]] = parse(text, fields_of(kind).get(key[1], Any))
     except yaml.YAMLError:
         section[key[1]] = text
 

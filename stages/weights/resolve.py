@@ -18,6 +18,26 @@ from stages.weights.known import KNOWN, PackagedModel
 __all__ = ["KNOWN", "Verdict", "Weight", "resolve", "weights"]
 
 
+WHISPER_SIZES = {
+    **{
+        size: f"Systran/faster-whisper-{size}"
+        for size in (
+            "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium",
+            "large-v1", "large-v2", "large-v3",
+        )
+    },
+    **{
+        f"distil-{size}": f"Systran/faster-distil-whisper-{size}"
+        for size in ("small.en", "medium.en", "large-v2", "large-v3")
+    },
+    "large": "Systran/faster-whisper-large-v3",
+    "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+}  # fmt: skip
+"""Repositories on the hub by the names that faster-whisper gives them."""
+
+
 class Verdict(StrEnum):
     """The outcome of checking a file's checksum."""
 
@@ -51,12 +71,20 @@ def resolve(reference: str) -> Path:
     path = Path(reference).expanduser()
     if path.exists():
         return path
+    reference = on_the_hub(reference)
     if is_hub_reference(reference) and not reference.startswith((".", "~")):
         return download(reference)
     raise EngineError(
         f"There is no model '{reference}': give a path that exists, a hub id such as "
-        f"owner/name, or one of {', '.join(KNOWN)}."
+        f"owner/name, one of {', '.join(KNOWN)}, or a size of Whisper such as small."
     )
+
+
+def on_the_hub(name: str) -> str:
+    """The hub id of a size of Whisper by faster-whisper's name for it; else the name itself."""
+    if name in KNOWN or name not in WHISPER_SIZES:
+        return name
+    return WHISPER_SIZES[name]
 
 
 def weights(name: str) -> list[Weight]:

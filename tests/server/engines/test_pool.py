@@ -66,10 +66,10 @@ def test_of_several_engines_that_cannot_be_loaded_one_is_reported_and_none_logge
         pool = EnginePool()
         # Neither Bergamot nor eSpeak NG knows the language.
         config = load(
-            assignments=["languages.target=xx", "tts.engine=espeak"],
+            assignments=["languages.target=aa", "tts.engine=espeak"],
             environment={},
         )
-        with pytest.raises(EngineError, match="cannot turn 'en' into 'xx'"):
+        with pytest.raises(EngineError, match="cannot turn 'en' into 'aa'"):
             await pool.lane(config, "file")
         await pool.aclose()
 
