@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
@@ -49,15 +51,32 @@ def shown(connection: HTTPConnection) -> str | None:
     return connection.query_params.get("token")
 
 
+def outside(connection: HTTPConnection, path: str) -> str:
+    """A path as the client knows it, where a proxy says below which path it serves the daemon."""
+    prefix = connection.headers.get("x-forwarded-prefix", "").rstrip("/")
+    return f"{prefix}{path}" if re.fullmatch(r"(/[\w.~-]+)+", prefix) else path
+
+
 def same(given: str | None, wanted: str) -> bool:
     """Whether a secret is right, compared in constant time."""
     return hmac.compare_digest((given or "").encode(), wanted.encode())
+
+
+def ticket(secret: str) -> str:
+    """What shows that a viewer has presented a token, where it must be part of every address.
+
+    Stock players ask for the segments of a playlist without header or query. The ticket stands in
+    the path, where relative addresses keep it; it gives the right to play and tells no secret.
+    """
+    return hmac.new(secret.encode(), b"play", hashlib.sha256).hexdigest()[:32]
 
 
 def check(
     connection: HTTPConnection, right: Right, session: Keyed | None, token: str | None
 ) -> None:
     """Check a request's right; the daemon's own token gives every right.
+
+    A path that holds a ``ticket`` gives the right to play.
 
     Args:
         connection: of the request.
@@ -74,6 +93,11 @@ def check(
         wanted = session.play_token if right == "play" else session.key
     if wanted is None:
         return
+    held = connection.path_params.get("ticket")
+    if held is not None and right == "play":
+        if same(held, ticket(wanted)):
+            return
+        raise Denied(403, "the address is not valid any more: open the playlist with the token")
     given = shown(connection)
     if same(given, wanted) or (token is not None and same(given, token)):
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,6 +121,11 @@ def master_playlist(variants: Iterable[Variant], renditions: Iterable[Rendition]
     for variant in variants:
         lines += ["#EXT-X-STREAM-INF:" + ",".join(_stream(variant, groups)), variant.playlist]
     return "\n".join(lines) + "\n"
+
+
+def below(playlist: str, folder: str) -> str:
+    """A playlist whose relative addresses lead into a folder, given with a slash at its end."""
+    return re.sub(r'^(?=[^#\s])|(?<=URI=")', folder, playlist, flags=re.MULTILINE)
 
 
 def target_duration(seconds: float) -> int:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from server.access import Authorise
+from server.hls.playlist import below
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(m3u8|m4s|mp4|vtt)")
 _TYPES = {
@@ -38,19 +39,30 @@ def content_type(name: str) -> str:
     return _TYPES[name[name.rindex(".") :]]
 
 
-def hls_router(folder_of: Callable[[str], Path], authorise: Authorise) -> APIRouter:
+def hls_router(
+    folder_of: Callable[[str], Path],
+    authorise: Authorise,
+    ticket_of: Callable[[str], str | None] = lambda session: None,
+) -> APIRouter:
     """Routes that serve ``/sessions/{id}/hls/{name}``.
+
+    A playlist that was asked for with ``?token=`` leads to ``/sessions/{id}/hls/{ticket}/{name}``,
+    since players do not repeat the query of a playlist with what it names.
 
     Args:
         folder_of: the folder of a session; raises ``KeyError`` for one that does not exist.
         authorise: called before anything else.
+        ticket_of: what stands in the path of who may play a session, if it is protected.
     """
     router = APIRouter()
 
+    @router.head("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
+    @router.get("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.head("/sessions/{session}/hls/{name}", include_in_schema=False)
     @router.get("/sessions/{session}/hls/{name}")
     async def file(session: str, name: str, request: Request) -> Response:
         authorise(request, session, "play")
+        ticket = ticket_of(session) if "token" in request.query_params else None
         try:
             kind, path = content_type(name), folder_of(session) / name
         except (KeyError, ValueError):
@@ -58,7 +70,9 @@ def hls_router(folder_of: Callable[[str], Path], authorise: Authorise) -> APIRou
         try:
             if name.endswith(".m3u8"):
                 # Read at once: a playlist may be replaced by a longer one at any moment.
-                text = await asyncio.to_thread(path.read_bytes)
+                text = await asyncio.to_thread(path.read_text)
+                if ticket is not None:
+                    text = below(text, f"{ticket}/")
                 return Response(text, media_type=kind, headers={**_CORS, **_FRESH})
             stat = await asyncio.to_thread(os.stat, path)
         except FileNotFoundError:
@@ -66,6 +80,7 @@ def hls_router(folder_of: Callable[[str], Path], authorise: Authorise) -> APIRou
         headers = {**_CORS, **_FOR_EVER}
         return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
 
+    @router.options("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.options("/sessions/{session}/hls/{name}")
     async def preflight(session: str, name: str) -> Response:
         allowed = {"Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Max-Age": "86400"}

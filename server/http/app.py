@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from server import problems
+from server.access import outside
 from server.http.body_limit import BodyLimit
 from server.http.guard import find, permit
 from server.problems import Problem
@@ -104,7 +105,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
             raise Problem(422, str(error)) from None
         except Taken as error:
             raise Problem(409, str(error)) from None
-        response.headers["Location"] = f"/sessions/{session.id}"
+        response.headers["Location"] = outside(request, f"/sessions/{session.id}")
         return Created(
             id=session.id,
             key=session.key,

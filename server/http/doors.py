@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 
-from server.access import Right, check
+from server.access import Right, check, ticket
 from server.hls.routes import hls_router
 from server.sessions.daemon import Daemon
 from server.webrtc.ice_servers import ice_server
@@ -43,7 +43,7 @@ class Doors:
             webrtc_router(self._feed, daemon.admit, self._authorise, self._peers),
             listen_router(self._programmes, gate),
             publish_router(daemon.admit, gate),
-            hls_router(self._folder, self._authorise),
+            hls_router(self._folder, self._authorise, self._ticket),
         ]
 
     async def aclose(self) -> None:
@@ -59,6 +59,10 @@ class Doors:
 
     def _feed(self, name: str) -> Feed:
         return self._daemon.sessions[name].feed
+
+    def _ticket(self, name: str) -> str | None:
+        session = self._daemon.sessions.get(name)
+        return None if session is None or session.play_token is None else ticket(session.play_token)
 
     def _folder(self, name: str) -> Path:
         return self._daemon.sessions[name].folder

@@ -32,8 +32,11 @@ export async function ask(path, { method = "GET", token, type, body, signal } = 
   throw new Refusal(answer.status, await sentence(answer));
 }
 
+/** Where the daemon is: a proxy may serve it below a path. */
+const HOME = new URL(".", document.baseURI).pathname;
+
 export async function listSessions(signal) {
-  return (await ask("/sessions", { signal })).json();
+  return (await ask(`${HOME}sessions`, { signal })).json();
 }
 
 export async function showSession(id, signal) {
@@ -42,7 +45,7 @@ export async function showSession(id, signal) {
 
 /** Path of a session, or of a resource below it. */
 export function at(id, below = "") {
-  return `/sessions/${encodeURIComponent(id)}${below}`;
+  return `${HOME}sessions/${encodeURIComponent(id)}${below}`;
 }
 
 /** Tokens are kept for this tab only, and never appear in its address. */

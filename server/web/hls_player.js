@@ -125,7 +125,8 @@ export class HlsPlayer {
   }
 
   async #natively(url) {
-    if (this.token) throw new Error("This browser cannot show a token to HLS: choose WebRTC.");
+    // Such a player sends no headers; the playlist leads it to addresses that need no token.
+    if (this.token) url += `?${new URLSearchParams({ token: this.token })}`;
     await new Promise((resolve, reject) => {
       this.video.addEventListener("loadedmetadata", resolve, { once: true });
       this.video.addEventListener("error", () => {
@@ -149,7 +150,7 @@ let loading = null;
 function library() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = "/web/hls.min.js";
+    script.src = new URL("hls.min.js", import.meta.url).href;
     script.onload = () => resolve(window.Hls);
     script.onerror = () => {
       loading = null;

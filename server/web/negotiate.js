@@ -37,14 +37,17 @@ export async function negotiate(connection, url, { token, signal, amend = (sdp) 
   await gathered(connection);
   const body = connection.localDescription.sdp;
   const answer = await ask(url, { method: "POST", type: "application/sdp", token, body, signal });
-  const location = new URL(answer.headers.get("Location"), answer.url).href;
+  // A proxy that serves the daemon below a path may have left the path out.
+  const location = new URL(url, document.baseURI);
+  location.search = "";
+  location.pathname += `/${answer.headers.get("Location").split("/").pop()}`;
   try {
     await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   } catch (error) {
-    release(location, token);
+    release(location.href, token);
     throw error;
   }
-  return location;
+  return location.href;
 }
 
 /** Delete the created resource, even while the page is being closed. */

@@ -95,7 +95,7 @@ function complain(sentence) {
 }
 
 function link(session) {
-  const url = new URL(`/#${new URLSearchParams({ session })}`, location.href).href;
+  const url = new URL(`./#${new URLSearchParams({ session })}`, location.href).href;
   $("link").href = $("link").textContent = url;
 }
 

@@ -168,12 +168,18 @@ export class Watcher {
 
 /** Why there is nothing to connect to, as state and sentence; `null` if there is something. */
 function unwatchable(info) {
-  if (info.state === "failed") return ["error", `The session has failed: ${info.error}.`];
+  if (info.state === "failed") return ["error", failure(info)];
   if (info.state === "ended") return ["ended", "The session has ended."];
   if (info.state === "starting") return ["waiting", "The session is starting."];
   if (info.position > 0) return null;
   if (info.state === "waiting") return ["waiting", "Waiting for the publisher."];
   return ["waiting", `The dub begins ${Math.ceil(info.delay_s)} s after its source.`];
+}
+
+/** Why a session has failed, and when it will be back. */
+function failure({ error, restart_in_s: left }) {
+  const sentence = `The session has failed: ${error.replace(/[.]$/, "")}.`;
+  return left == null ? sentence : `${sentence} It starts again in ${Math.ceil(left)} s.`;
 }
 
 function over(info) {

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server.access import Admit, Authorise, peer_name
+from server.access import Admit, Authorise, outside, peer_name
 from server.problems import Problem
 from server.webrtc.ice_servers import ice_links
 from server.webrtc.peer import MAX_SDP_BYTES, Peer
@@ -171,6 +171,7 @@ def _chosen(feed: Feed, sounds: Sequence[str]) -> Sequence[str]:
 
 
 def _created(request: Request, name: str, peer: Peer, peers: Peers) -> Response:
-    headers = {"Location": f"{request.url.path.rstrip('/')}/{name}", "ETag": f'"{name[:8]}"'}
+    location = outside(request, f"{request.url.path.rstrip('/')}/{name}")
+    headers = {"Location": location, "ETag": f'"{name[:8]}"'}
     headers |= ice_links(peers.ice_servers) | NOT_KEPT
     return Response(peer.answer, 201, headers, media_type=SDP)

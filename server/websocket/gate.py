@@ -101,13 +101,32 @@ class Gate:
 
     def _check(self, websocket: WebSocket, session: str, right: Right) -> None:
         origin = websocket.headers.get("origin")  # said by browsers alone
-        ours = origin is None or urlsplit(origin).netloc == websocket.headers.get("host", "")
-        if not ours and origin not in self._origins:
+        if origin is not None and origin not in self._origins and not _ours(websocket, origin):
             raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
         self._authorise(websocket, session, right)
         if self._count >= self._most:
             detail = f"there are {self._most} clients already; try again later"
             raise ProtocolError(TRY_LATER, detail)
+
+
+def _ours(websocket: WebSocket, origin: str) -> bool:
+    """Whether a page comes from where the connection leads, as its browser or a proxy names it."""
+    scheme, _, netloc = origin.partition("://")
+    page = _place(netloc)
+    hosts = [websocket.headers.get(name, "") for name in ("host", "x-forwarded-host")]
+    port = {"http": 80, "https": 443}.get(scheme)
+    return page[0] is not None and any(
+        (host, at or port) == (page[0], page[1] or port) for host, at in map(_place, hosts)
+    )
+
+
+def _place(netloc: str) -> tuple[str | None, int | None]:
+    """Host and port; neither of what is no address."""
+    try:
+        parts = urlsplit(f"//{netloc}")
+        return parts.hostname, parts.port
+    except ValueError:
+        return None, None
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
