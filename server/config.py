@@ -243,7 +243,9 @@ def _assign(values: dict[str, Any], key: tuple[str, str], text: str) -> None:
     sections = Config.model_fields
     kind = sections[key[0]].annotation if key[0] in sections else Any
     try:
-        section[key[1]] = parse(text, fields_of(kind).get(key[1], Any))
+        # Nothing is empty text and not null: a token whose variable is not set must not be none.
+        known = fields_of(kind).get(key[1], Any)
+        section[key[1]] = parse(text, known) if text.strip() else ""
     except yaml.YAMLError:
         section[key[1]] = text
 

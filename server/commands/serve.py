@@ -17,6 +17,7 @@ from rich.console import Console
 from server.config import Config, amend, load
 from server.http.app import create_app
 from server.http.doors import Doors
+from server.http.exposure import check_exposure
 from server.outputs.make import outputs
 from server.sessions import logs
 from server.sessions.daemon import APP, Daemon
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 def run_serve(options: argparse.Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C; a second signal stops at once."""
     config = load(options.config, preset=options.preset, assignments=options.set)
+    check_exposure(config.serve)
     if not config.serve.sessions:
         session: dict[str, object] = {"id": "live"}
         if options.key is not None:

@@ -21,8 +21,6 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".vtt": "text/vtt; charset=utf-8",
 }
-_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Date"}
-
 _FRESH = {"Cache-Control": "no-cache"}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 """Segments never change, and no two have the same name."""
@@ -73,18 +71,15 @@ def hls_router(
                 text = await asyncio.to_thread(path.read_text)
                 if ticket is not None:
                     text = below(text, f"{ticket}/")
-                return Response(text, media_type=kind, headers={**_CORS, **_FRESH})
+                return Response(text, media_type=kind, headers=_FRESH)
             stat = await asyncio.to_thread(os.stat, path)
         except FileNotFoundError:
             raise HTTPException(404, "there is no such HLS file") from None
-        headers = {**_CORS, **_FOR_EVER}
-        return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
+        return FileResponse(path, media_type=kind, headers=_FOR_EVER, stat_result=stat)
 
     @router.options("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.options("/sessions/{session}/hls/{name}")
-    async def preflight(session: str, name: str) -> Response:
-        allowed = {"Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Max-Age": "86400"}
-        headers = {**_CORS, **allowed, "Access-Control-Allow-Headers": "Authorization, Range"}
-        return Response(status_code=204, headers=headers)
+    async def options(session: str, name: str) -> Response:
+        return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS"})
 
     return router

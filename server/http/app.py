@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from server import problems
 from server.access import outside
 from server.http.body_limit import BodyLimit
+from server.http.exposure import KnownHost
 from server.http.guard import find, permit
 from server.problems import Problem
 from server.sessions.daemon import APP, Daemon, Taken
@@ -26,10 +27,14 @@ WEB = Path(__file__).parents[1] / "web"
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; worker-src 'self' "
-    "blob:; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'self'",
+    "blob:; connect-src 'self'; img-src 'self' data:; frame-ancestors 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+PUBLISHING = SECURITY | {"Permissions-Policy": "camera=(self), microphone=(self), geolocation=()"}
+"""The one page that films and records."""
 
 
 KEPT_ENDED = 16
@@ -69,9 +74,11 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
             CORSMiddleware,
             allow_origins=serve.origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type", "If-Match"],
-            expose_headers=["Location", "Link", "ETag"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "Range"],
+            expose_headers=["Location", "Link", "ETag", "Date"],
         )
+    if not serve.guarded:
+        app.add_middleware(KnownHost, names=[serve.host, *serve.names])
     app.include_router(_sessions(daemon))
     app.include_router(_operation(daemon))
     for router in routers:
@@ -160,6 +167,6 @@ def _pages(app: FastAPI) -> None:
 
     @app.get("/publish", include_in_schema=False)
     async def publisher() -> FileResponse:
-        return FileResponse(WEB / "publish.html", headers=SECURITY)
+        return FileResponse(WEB / "publish.html", headers=PUBLISHING)
 
     app.mount("/web", StaticFiles(directory=WEB), name="web")

@@ -10,6 +10,9 @@ from pydantic import BaseModel, model_validator
 
 from stages.options import STRICT
 
+SHORTEST_TOKEN = 16
+"""Characters; an empty or short one protects nothing that it seems to."""
+
 Delay = Annotated[float, at.Ge(1), at.Le(60)]
 
 
@@ -28,7 +31,9 @@ class ServeConfig(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
     rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
-    token: str | None = None
+    token: Annotated[str, at.MinLen(SHORTEST_TOKEN)] | None = None
+    open: bool = False
+    names: list[str] = []
     origins: list[str] = []
     hosts: list[str] = []
     files: Path | None = None
@@ -40,6 +45,11 @@ class ServeConfig(BaseModel):
     drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
     ice_servers: list[str] = []
     sessions: list[dict[str, Any]] = []
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it takes a token to create sessions."""
+        return self.token is not None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

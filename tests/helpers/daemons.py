@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
+from fastapi import FastAPI
 
 from server.config import load
 from server.http.app import create_app
@@ -22,10 +23,12 @@ class Served:
 
     Attributes:
         http: asks its API.
+        app: what it asks.
     """
 
     daemon: Daemon
     http: httpx.AsyncClient
+    app: FastAPI
 
     async def shown(self, session: str) -> dict[str, object]:
         """What the API says of a session."""
@@ -42,10 +45,11 @@ async def served(*settings: str, pool: ScriptedPool | None = None) -> AsyncItera
     daemon.pool = pool or ScriptedPool(on_restart=daemon.metrics.restarted)
     doors = Doors(daemon)
     await daemon.start()
-    transport = httpx.ASGITransport(create_app(daemon, doors.routers))
+    app = create_app(daemon, doors.routers)
+    transport = httpx.ASGITransport(app)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://daemon") as http:
-            yield Served(daemon, http)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            yield Served(daemon, http, app)
     finally:
         await daemon.aclose()
         await doors.aclose()

@@ -32,7 +32,7 @@ async def _api(*settings: str) -> AsyncIterator[tuple[Daemon, httpx.AsyncClient]
     await daemon.start()
     transport = httpx.ASGITransport(create_app(daemon))
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://daemon") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield daemon, client
     finally:
         await daemon.aclose()

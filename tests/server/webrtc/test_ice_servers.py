@@ -109,7 +109,7 @@ async def test_only_who_may_come_in_is_told_credentials() -> None:
     problems.install(app)
     app.include_router(webrtc_router({"s": feed}.__getitem__, admit, authorise, peers))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://livedub") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         for path in ("whep", "whip"):
             told = await http.options(f"/sessions/s/{path}", headers=MAY)
             assert told.status_code == 204

@@ -44,7 +44,7 @@ class Daemon:
             webrtc_router({"s": feed}.__getitem__, self.admit, self.authorise, self.peers)
         )
         transport = httpx.ASGITransport(app)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://livedub")
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     async def admit(self, session: str, connection: Connection) -> None:
         {"s": 0}[session]
