@@ -22,8 +22,15 @@ _TYPES = {
     ".vtt": "text/vtt; charset=utf-8",
 }
 _FRESH = {"Cache-Control": "no-cache"}
-_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_LASTING = {"Cache-Control": "public, max-age=31536000, immutable"}
 """Segments never change, and no two have the same name."""
+
+_UNKEPT = {"Cache-Control": "no-store"}
+_LASTING_IN_PRIVATE = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Vary": "Authorization",
+}
+"""A cache that is shared would hand what one viewer paid for to whoever knows its name."""
 
 
 def content_type(name: str) -> str:
@@ -60,7 +67,8 @@ def hls_router(
     @router.get("/sessions/{session}/hls/{name}")
     async def file(session: str, name: str, request: Request) -> Response:
         authorise(request, session, "play")
-        ticket = ticket_of(session) if "token" in request.query_params else None
+        ticket = ticket_of(session)
+        protected = ticket is not None
         try:
             kind, path = content_type(name), folder_of(session) / name
         except (KeyError, ValueError):
@@ -69,13 +77,15 @@ def hls_router(
             if name.endswith(".m3u8"):
                 # Read at once: a playlist may be replaced by a longer one at any moment.
                 text = await asyncio.to_thread(path.read_text)
-                if ticket is not None:
+                if "token" in request.query_params and protected:
                     text = below(text, f"{ticket}/")
-                return Response(text, media_type=kind, headers=_FRESH)
+                headers = _UNKEPT if protected else _FRESH
+                return Response(text, media_type=kind, headers=headers)
             stat = await asyncio.to_thread(os.stat, path)
         except FileNotFoundError:
             raise HTTPException(404, "there is no such HLS file") from None
-        return FileResponse(path, media_type=kind, headers=_FOR_EVER, stat_result=stat)
+        headers = _LASTING_IN_PRIVATE if protected else _LASTING
+        return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
 
     @router.options("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.options("/sessions/{session}/hls/{name}")

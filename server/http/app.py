@@ -112,6 +112,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
             raise Problem(422, str(error)) from None
         except Taken as error:
             raise Problem(409, str(error)) from None
+        response.headers["Cache-Control"] = "no-store"
         response.headers["Location"] = outside(request, f"/sessions/{session.id}")
         return Created(
             id=session.id,

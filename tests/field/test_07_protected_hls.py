@@ -58,7 +58,7 @@ async def _crawled(http: httpx.AsyncClient, start: str) -> dict[str, int]:
 async def test_everything_that_the_playlist_names_is_there(folder: Path) -> None:
     async with served() as it:
         await _session(it, folder)
-        found = await _crawled(it.http, f"http://daemon{MASTER}?token={TOKEN}")
+        found = await _crawled(it.http, f"http://localhost{MASTER}?token={TOKEN}")
         kinds = {url.rpartition(".")[2].partition("?")[0] for url in found}
         assert kinds == {"m3u8", "mp4", "m4s", "vtt"} and len(found) > 12
         assert set(found.values()) == {200}
@@ -66,12 +66,12 @@ async def test_everything_that_the_playlist_names_is_there(folder: Path) -> None
 
 
 async def test_every_playlist_may_be_opened_with_the_token(folder: Path) -> None:
-    async with served("serve.token=of-the-daemon") as it:
-        it.http.headers["Authorization"] = "Bearer of-the-daemon"
+    async with served("serve.token=of-the-whole-daemon") as it:
+        it.http.headers["Authorization"] = "Bearer of-the-whole-daemon"
         await _session(it, folder)
         del it.http.headers["Authorization"]
-        for start in ("video.m3u8?token=" + TOKEN, "master.m3u8?token=of-the-daemon"):
-            found = await _crawled(it.http, f"http://daemon/sessions/s/hls/{start}")
+        for start in ("video.m3u8?token=" + TOKEN, "master.m3u8?token=of-the-whole-daemon"):
+            found = await _crawled(it.http, f"http://localhost/sessions/s/hls/{start}")
             assert len(found) > 3 and set(found.values()) == {200}
 
 
@@ -80,9 +80,9 @@ async def test_who_sends_headers_gets_the_plain_names(folder: Path) -> None:
     async with served() as it:
         await _session(it, folder)
         it.http.headers["Authorization"] = f"Bearer {TOKEN}"
-        found = await _crawled(it.http, f"http://daemon{MASTER}")
+        found = await _crawled(it.http, f"http://localhost{MASTER}")
         assert set(found.values()) == {200}
-        assert all(re.fullmatch(r"http://daemon/sessions/s/hls/[^/]+", url) for url in found)
+        assert all(re.fullmatch(r"http://localhost/sessions/s/hls/[^/]+", url) for url in found)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_nothing_else_opens_it(folder: Path, path: str, status: int) -> No
 
 
 async def test_a_ticket_gives_no_other_right(folder: Path) -> None:
-    async with served("serve.token=of-the-daemon") as it:
+    async with served("serve.token=of-the-whole-daemon") as it:
         it.http.headers["Authorization"] = f"Bearer {ticket(TOKEN)}"
         assert (await it.http.get("/metrics")).status_code == 403
 
