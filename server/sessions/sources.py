@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import av.error
+
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
@@ -104,7 +106,7 @@ class Pull:
             self._tried += 1
             worker = Worker("pull")
             try:
-                source = await worker.run(self._open)
+                source = await worker.run(self.open)
             except SourceError as error:
                 failure = str(error).replace(self._url, "the source")  # it may hold secrets
                 # A source that stays away is worth one line, not one for every attempt.
@@ -120,9 +122,14 @@ class Pull:
                 await worker.aclose()
 
     def _connection(self, source: MediaSource) -> MediaConnection:
-        return MediaConnection(lambda: source, paced=self._file)
+        return MediaConnection(lambda: source, paced=self._file or source.segmented)
 
-    def _open(self) -> MediaSource:
+    def open(self) -> MediaSource:
+        """Open the source; blocks.
+
+        Raises:
+            SourceError: if it cannot be opened.
+        """
         if self._file:
             path = Path(self._url.removeprefix("file:"))
             return self._source(path)
@@ -130,9 +137,20 @@ class Pull:
         http = scheme in ("http", "https")
         options = HTTP if http else RTSP if scheme == "rtsp" else {}
         reading = SEGMENT_TIMEOUT_S if http else ANSWER_TIMEOUT_S
-        return self._source(
-            self._url, options=PROBE | options, timeout=(ANSWER_TIMEOUT_S, reading), live=True
-        )
+        how: dict[str, Any] = {
+            "options": PROBE | options,
+            "timeout": (ANSWER_TIMEOUT_S, reading),
+            "live": True,
+        }
+        try:
+            return self._source(self._url, **how)
+        except SourceError as error:
+            # FFmpeg knows playlists by the end of their name, or by what the server calls them.
+            if not http or not isinstance(error.__cause__, av.error.InvalidDataError):
+                raise
+            with contextlib.suppress(SourceError):
+                return self._source(self._url, format="hls", **how)
+            raise
 
     def _source(self, url: str | Path, **network: Any) -> MediaSource:
         source = MediaSource(

@@ -32,6 +32,9 @@ BURST_PAUSE_S = 0.02
 
 LONGEST_BURST = 5 * TICK_RATE
 
+LATE_S = 0.5
+"""Seconds by which paced media may be late once without being paced anew."""
+
 HOPE = 2 * TICK_RATE
 """How long after the viewer has passed it sound may still come, before silence stands for it."""
 
@@ -270,7 +273,8 @@ class MediaConnection:
     Args:
         open_source: returns a source with ``layout=LAYOUT``; called in the thread that reads the
             source, and closes it afterwards.
-        paced: hold a file back to one media second a second.
+        paced: hold a file, or segments that come as a whole, back to one media second a second.
+            When something came too late, the rest comes as much later, and is late no more.
     """
 
     def __init__(self, open_source: Callable[[], MediaSource], *, paced: bool = False) -> None:
@@ -290,7 +294,8 @@ class MediaConnection:
                     return
                 if self._paced:
                     end = max(item.end for item in batch) / TICK_RATE
-                    zero = loop.time() - end if zero is None else zero
+                    arrived = loop.time() - end
+                    zero = arrived if zero is None or arrived - zero > LATE_S else zero
                     await asyncio.sleep(max(0.0, zero + end - loop.time()))
                 yield batch
         finally:

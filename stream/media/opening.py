@@ -111,7 +111,8 @@ def select(
     if language is not None and differs(chosen, language):
         tag = chosen.metadata["language"]
         notes.append(f"the audio track is tagged '{tag}', but languages.source is {language}")
-    return Selection(chosen, _picture(container, chosen))
+    # Sound of its own belongs to all variants of HLS, and FFmpeg would name the first.
+    return Selection(chosen, picture if chosen is own else _picture(container, chosen))
 
 
 def has_grown(container: Any, selection: Selection) -> bool:
@@ -141,10 +142,19 @@ def is_picture(stream: Any) -> bool:
 
 
 def _picture(container: Any, related: Any | None) -> Any | None:
+    """The best moving picture, of a stream's programme where there are several."""
     best = container.streams.best("video", related=related)
+    if related is None and container.format.name == "hls":  # of the variants the largest
+        return max(filter(is_picture, container.streams), key=_size, default=None)
     if best is not None and is_picture(best):
         return best
     return next((stream for stream in container.streams if is_picture(stream)), None)
+
+
+def _size(stream: Any) -> tuple[int, int]:
+    context = stream.codec_context
+    pixels = context.width * context.height if context is not None else 0
+    return pixels, int(stream.metadata.get("variant_bitrate", 0))
 
 
 def _reason(url: str, error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import av.error
+import av.stream
 
 from stream.frames import AudioChunk, CopiedPacket
 from stream.media.contiguous import ContiguousTrack
@@ -33,6 +34,9 @@ __all__ = ["MediaSource", "SourceError", "SourceInfo"]
 
 SOUND, PICTURE = "sound", "picture"
 """What the chosen streams are called on the source's clock, whichever they are after reopening."""
+
+SEGMENTED = {"dash", "hls"}
+"""Formats of which FFmpeg fetches whole segments, as soon as they are there."""
 
 LOOK_AGAIN = 10 * TICK_RATE
 """Ticks of picture after which a live source without sound is opened anew: FFmpeg does not tell of
@@ -92,6 +96,11 @@ class MediaSource:
         self._open()
         self._layout = av.AudioLayout(layout or layout_for(self._selected.audio, choice.only))
         self.info = self._describe()
+
+    @property
+    def segmented(self) -> bool:
+        """Whether it comes in pieces of several seconds, each of them at once."""
+        return self._container.format.name in SEGMENTED
 
     def close(self) -> None:
         """Close the container; not while another thread iterates."""
@@ -236,7 +245,7 @@ class MediaSource:
         used = {s.index for s in (self._selected.audio, self._selected.picture) if s is not None}
         for stream in self._container.streams:
             if stream.index not in used:
-                stream.discard = "all"
+                stream.discard = av.stream.Discard.all
 
     def _reopen(self) -> bool:
         """Go on with what the source holds now; whether there is anything."""
