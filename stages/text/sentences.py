@@ -25,6 +25,8 @@ _ABBREVIATIONS = frozenset({
     "cf", "nº", "vol", "fig", "approx", "dept", "gen", "col", "capt", "lt", "sgt", "rev", "hon",
     "z.b", "d.h", "bzw", "mme", "mlle", "p.ex", "exmo", "г", "ул", "т.е", "т.к", "проф",
 })  # fmt: skip
+_SPACE = re.compile(r"[^\S\u00a0]+")
+"""Where words may be parted: not at a no-break space."""
 _JOINERS = "\u200c\u200d"
 """Zero-width characters inside Indic and Persian words."""
 
@@ -87,7 +89,7 @@ def _fit(sentence: str, limit: int) -> list[str]:
         if len(clause) <= limit:
             parts.append(clause)
             continue
-        cut = [piece for word in clause.split() for piece in _chopped(word, limit)]
+        cut = [piece for word in _SPACE.split(clause) for piece in _chopped(word, limit)]
         parts.extend(_packed(cut, clause, limit))
     return parts
 

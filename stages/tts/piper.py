@@ -12,7 +12,7 @@ from piper import PiperConfig, PiperVoice, SynthesisConfig
 
 from stages.base import EngineError
 from stages.tts.joining import joined
-from stages.tts.text import portions, speakable
+from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
@@ -63,7 +63,7 @@ class Piper:
                 f"The Piper voice '{name}' speaks '{config.espeak_voice}', not '{language}'; "
                 "set tts.voice to one of that language."
             )
-        self._config, self._name = config, name
+        self._config, self._name, self._language = config, name, language
         self._speaker = _speaker_id(config, name, speaker)
         self._voice = PiperVoice(session=session, config=config)
         self.sample_rate: int = config.sample_rate
@@ -87,10 +87,10 @@ class Piper:
     def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
         speaker = _speaker_id(self._config, self._name, voice) if voice else self._speaker
         # Double brackets would be taken for phonemes.
-        plain = speakable(text).replace("[[", "[").replace("]]", "]")
+        plain = text.replace("[[", "[").replace("]]", "]")
         spoken = (
             (portion, self._speak(portion, rate, speaker))
-            for portion in portions(plain, _LIMIT_CHARACTERS)
+            for portion in spoken_portions(plain, self._language, _LIMIT_CHARACTERS)
         )
         return joined(spoken, self.sample_rate, rate)
 

