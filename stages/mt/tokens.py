@@ -26,8 +26,15 @@ class Tokens(Protocol):
         """Tokens for the encoder, markers included."""
         ...
 
+    markers: int
+    """How many of them come before the text's own."""
+
     prefix: list[str]
     """Tokens that the decoder is forced to begin with."""
+
+    def encode_target(self, text: str) -> list[str]:
+        """Tokens of a text in the target language, without markers."""
+        ...
 
     def decode(self, tokens: list[str]) -> str:
         """Text of the decoder's tokens, ``prefix`` included or not."""
@@ -62,10 +69,14 @@ class _Marian:
         self._source = _sentencepiece(folder / "source.spm")
         self._target = _sentencepiece(folder / "target.spm")
         self._marker = _marian_marker(target, vocabulary)
+        self.markers = len(self._marker)
         self.prefix: list[str] = []
 
     def encode(self, text: str) -> list[str]:
         return [*self._marker, *self._source.encode(text, out_type=str), _END]
+
+    def encode_target(self, text: str) -> list[str]:
+        return _encode(self._target, text)
 
     def decode(self, tokens: list[str]) -> str:
         return _decode(self._target, tokens)
@@ -77,10 +88,14 @@ class _Multilingual:
     def __init__(self, folder: Path, source: str, target: str) -> None:
         self._pieces = _sentencepiece(folder / "sentencepiece.bpe.model")
         self._name = source
+        self.markers = 1
         self.prefix = [target]
 
     def encode(self, text: str) -> list[str]:
         return [self._name, *self._pieces.encode(text, out_type=str), _END]
+
+    def encode_target(self, text: str) -> list[str]:
+        return _encode(self._pieces, text)
 
     def decode(self, tokens: list[str]) -> str:
         if tokens[: len(self.prefix)] == self.prefix:
@@ -94,6 +109,11 @@ def _sentencepiece(path: Path) -> Any:
     if not path.exists():
         raise EngineError(f"{path} is missing: copy it there from the model's checkpoint.")
     return sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+def _encode(pieces: Any, text: str) -> list[str]:
+    found: list[str] = pieces.encode(text, out_type=str)
+    return found
 
 
 def _decode(pieces: Any, tokens: list[str]) -> str:

@@ -68,12 +68,8 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
             files={
                 "model.enpt.intgemm.alphas.bin": "d968735704c75e33c2e183b9241f14c0"
                 "b2a560d01d88a2728e5c0119a4d7fb22",
-                "lex.50.50.enpt.s2t.bin": "1e96599123d275afa37353dfe84677a4"
-                "070f013494fbdc9c52a28445cc9bc38d",
                 "vocab.enpt.spm": "633a3d782c79f7d5e4b94ab96848f47c"
                 "2fdf8ba82dd99efd1742b8a696bbd0cc",
-                "tokenizer.json": "bbda6a49461937259fc90e22cf4afb04"
-                "3cb62cda76bf3691fa31844260981dd5",
             },
         ),
         "bergamot-pt-en": PackagedModel(
@@ -83,12 +79,8 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
             files={
                 "model.pten.intgemm.alphas.bin": "6c3b7af01772022a19712410c63342ba"
                 "581468c2f1aac34d7488409c4043e697",
-                "lex.50.50.pten.s2t.bin": "212ed0ae44a6f920cd6d17ca02f0a523"
-                "ba6c4b0ef5078ae310c20bc4c51484c5",
                 "vocab.pten.spm": "8389979e3c965688b07aeb712a7e4440"
                 "6e5dcdb2b84087229d26fcc71448c4ed",
-                "tokenizer.json": "9658ede73081c2c59a16b2d8435f4d99"
-                "c08cb66bb42418f59dc8aabbcc612cc6",
             },
         ),
         "ge2e": PackagedModel(
