@@ -122,6 +122,19 @@ class RtpClock:
             return None
         return min(delay for _, delay in self._behind) - self._zero
 
+    def follow(self, other: RtpClock) -> None:
+        """Take over another clock's timeline: what arrives together has the same time on both."""
+        shift = round((self._zero - other._zero) * TICK_RATE)
+        self._shift += shift
+        self._zero = other._zero
+        self._newest = None if self._newest is None else self._newest + shift
+        self._behind.clear()
+        delays = [delay - shift / TICK_RATE for delay in self._delays]
+        self._delays.clear()
+        self._delays.extend(delays)
+        if self.report is not None:
+            self.report = self.report[0], self.report[1] + shift
+
     def reported(self, ntp: int, timestamp: int) -> None:
         """Note a sender report: ``timestamp`` was at ``ntp`` (64 bits)."""
         self.report = (ntp / (1 << 32), self.ticks(timestamp))
@@ -152,6 +165,10 @@ class Alignment:
         self._picture = picture
         self._offset: int | None = None
         self._last = 0
+
+    def use(self, sound: RtpClock, picture: RtpClock) -> None:
+        """Go on with clocks that follow those it had."""
+        self._sound, self._picture = sound, picture
 
     @property
     def aligned(self) -> bool:

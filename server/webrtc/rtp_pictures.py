@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiortc.codecs import depayload
@@ -15,8 +16,8 @@ from stream.media.annexb import IDR, SPS, split_units, unit_type
 MAX_PICTURE = 8 << 20
 """Bytes of the largest coded picture that is assembled."""
 
-_FRAGMENT = 28
-"""The H.264 payload type that carries a piece of a NAL unit."""
+_SEVERAL, _FRAGMENT = 24, 28
+"""The H.264 payload types that carry several NAL units, and a piece of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,30 @@ def is_key(codec: str, data: bytes) -> bool:
         return not data[0] & 1
     types = {unit_type("h264", unit) for unit in split_units(data)}
     return IDR in types and SPS in types
+
+
+def begins_key(codec: str, payload: bytes) -> bool:
+    """Whether a packet can be the first of a keyframe."""
+    if codec.upper() == "VP8":
+        try:
+            _, data = VpxPayloadDescriptor.parse(payload)
+        except ValueError:
+            return False
+        return _begins(payload, codec) and bool(data) and not data[0] & 1
+    kind, rest = (payload[0] & 0x1F, payload[1:]) if payload else (0, b"")
+    if kind == _FRAGMENT:
+        return bool(rest and rest[0] & 0x80) and rest[0] & 0x1F in (IDR, SPS)
+    if kind == _SEVERAL:
+        return any(kind in (IDR, SPS) for kind in _several(rest))
+    return kind in (IDR, SPS)
+
+
+def _several(units: bytes) -> Iterator[int]:
+    """Types of the NAL units in one packet."""
+    at = 0
+    while at + 2 < len(units):
+        yield units[at + 2] & 0x1F
+        at += 2 + int.from_bytes(units[at : at + 2], "big")
 
 
 def vp8_size(data: bytes) -> tuple[int, int]:

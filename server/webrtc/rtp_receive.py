@@ -16,14 +16,12 @@ from aiortc import RTCRtpTransceiver
 from aiortc.codecs import is_rtx
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     RtcpByePacket,
     RtcpPsfbPacket,
-    RtcpReceiverInfo,
     RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSrPacket,
@@ -34,10 +32,15 @@ from aiortc.rtp import (
 
 from server.webrtc.aiortc_private import divert, negotiated_codecs, own_ssrc, send_rtcp
 from server.webrtc.rtp_clock import RtpClock
+from server.webrtc.rtp_layers import Layer, Layers
 from server.webrtc.rtp_order import Reorder
+from server.webrtc.rtp_pictures import begins_key
 
 REPORT_INTERVAL_S = 1.0
 """Seconds between receiver reports."""
+
+SWITCH_INTERVAL_S = 0.5
+"""Seconds between requests for a keyframe of a layer that is to be taken."""
 
 MAX_NACKED = 100
 """Packets requested again in one NACK."""
@@ -53,13 +56,15 @@ class Arrived:
 
 
 class Reception:
-    """One stream of a publisher: packets in order, clock, loss and feedback.
+    """One track of a publisher: packets of its best layer in order, clock, loss and feedback.
 
     Args:
         transceiver: negotiated; its receiver must not have started.
         wait: seconds to wait for a missing packet.
         capacity: packets held at most.
         changed: called when something has arrived.
+        switched: called when the first or another layer is taken. Its clock follows that of the one
+            before, and its next packet begins a keyframe.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Reception:
         wait: float,
         capacity: int,
         changed: Callable[[], None],
+        switched: Callable[[], None] = lambda: None,
     ) -> None:
         codecs = negotiated_codecs(transceiver)
         self._receiver = transceiver.receiver
@@ -78,35 +84,51 @@ class Reception:
         self._video = transceiver.kind == "video"
         self._bitrate = RemoteBitrateEstimator() if self._video else None
         self._changed = changed
-        self._ssrc: int | None = None
-        self._statistics: StreamStatistics | None = None
-        self._report: tuple[int, float] | None = None  # of the newest sender report, and when
+        self._switched = switched
+        self._layers = Layers(codecs[0].clockRate)
         self._reported = 0.0
+        self._asked = 0.0
         self._now = asyncio.get_running_loop().time
+        self._wait, self._capacity = wait, capacity
         self.order: Reorder[Arrived] = Reorder(wait, capacity)
-        self.clock = RtpClock(codecs[0].clockRate)
+        self._no_clock = RtpClock(codecs[0].clockRate)
         self.received = 0
         """Packets so far, repeats included."""
         self.said_goodbye = False
         divert(self._receiver, self._take, self._take_report)
 
+    @property
+    def clock(self) -> RtpClock:
+        """Of the layer that is taken."""
+        taken = self._layers.taken
+        return self._no_clock if taken is None else taken.clock
+
     async def feedback(self) -> None:
         """Request missing packets again, and report; to be called several times a second."""
-        if self._ssrc is None:
+        taken, now = self._layers.taken, self._now()
+        if taken is None:
             return
         if self._repeats and (missing := self.order.missing()):
-            nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self._ssrc)
+            nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, taken.ssrc)
             nack.lost = missing[:MAX_NACKED]
             await send_rtcp(self._receiver, nack)
-        if self._now() - self._reported >= REPORT_INTERVAL_S:
-            self._reported = self._now()
-            await self._send_report()
+        if now - self._reported >= REPORT_INTERVAL_S:
+            self._reported = now
+            reports = [layer.report(now) for layer in self._layers.live(now) or [taken]]
+            await send_rtcp(self._receiver, RtcpRrPacket(ssrc=self._own_ssrc, reports=reports))
+        due = self._video and now - self._asked >= SWITCH_INTERVAL_S
+        if due and (better := self._layers.better(now)) is not None:
+            self._asked = now
+            await self._request_keyframe(better)
 
     async def request_keyframe(self) -> None:
         """Ask the sender for a keyframe."""
-        if self._ssrc is not None:
-            pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, self._ssrc)
-            await send_rtcp(self._receiver, pli)
+        if self._layers.taken is not None:
+            await self._request_keyframe(self._layers.taken)
+
+    async def _request_keyframe(self, layer: Layer) -> None:
+        pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, layer.ssrc)
+        await send_rtcp(self._receiver, pli)
 
     async def _take(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         self.received += 1
@@ -114,38 +136,54 @@ class Reception:
         if codec is None:
             return
         await self._estimate(packet, arrival_time_ms)
-        if is_rtx(codec):
-            base = codec.parameters.get("apt")
-            if self._ssrc is None or len(packet.payload) < 2 or base not in self._codecs:
-                return
-            codec = self._codecs[base]
-            packet = unwrap_rtx(packet, payload_type=codec.payloadType or 0, ssrc=self._ssrc)
-            time = self.clock.ticks(packet.timestamp)
-        else:
-            if self._ssrc is None:
-                self._ssrc = packet.ssrc
-                self._statistics = StreamStatistics(codec.clockRate)
-            if packet.ssrc != self._ssrc:
-                return  # a second layer of the same picture
-            assert self._statistics is not None
-            self._statistics.add(packet)
-            time = self.clock.arrived(packet.timestamp, self._now())
+        arrived = self._repeated(packet, codec) if is_rtx(codec) else self._sent(packet, codec)
+        if arrived is None:
+            return
         gap = self.order.deadline()
-        self.order.add(packet.sequence_number, Arrived(packet, codec, time), self._now())
+        self.order.add(arrived.packet.sequence_number, arrived, self._now())
         if self._repeats and gap is None and self.order.missing():
             # At once: the sooner it is requested, the sooner it is here.
             await self.feedback()
         self._changed()
 
+    def _sent(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> Arrived | None:
+        """A packet of media, if it is of the layer that is taken."""
+        now, first = self._now(), self._layers.taken is None
+        layer = self._layers.of(packet.ssrc, now)
+        time = layer.arrived(packet, now)
+        if first:
+            self._switched()
+        if layer is not self._layers.taken:
+            key = not self._video or begins_key(codec.name, packet.payload)
+            if not key or self._layers.better(now) is not layer:
+                return None
+            layer.clock.follow(self.clock)
+            time = layer.clock.ticks(packet.timestamp)
+            self._layers.taken = layer
+            self.order = Reorder(self._wait, self._capacity)
+            self._switched()
+        return Arrived(packet, codec, time)
+
+    def _repeated(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> Arrived | None:
+        """A packet that was requested again, unless it may be of another layer."""
+        base, taken = codec.parameters.get("apt"), self._layers.taken
+        if taken is None or len(packet.payload) < 2 or base not in self._codecs:
+            return None
+        if len(self._layers.live(self._now())) > 1:
+            return None
+        codec = self._codecs[base]
+        packet = unwrap_rtx(packet, payload_type=codec.payloadType or 0, ssrc=taken.ssrc)
+        return Arrived(packet, codec, taken.clock.ticks(packet.timestamp))
+
     async def _take_report(self, packet: Any) -> None:
-        if isinstance(packet, RtcpSrPacket) and self._ssrc in (None, packet.ssrc):
-            info = packet.sender_info
-            if info.ntp_timestamp and self._ssrc is not None:
-                self.clock.reported(info.ntp_timestamp, info.rtp_timestamp)
-            self._report = (info.ntp_timestamp >> 16 & 0xFFFFFFFF, self._now())
+        if isinstance(packet, RtcpSrPacket):
+            if (layer := self._layers.find(packet.ssrc)) is not None:
+                layer.reported(packet, self._now())
         elif isinstance(packet, RtcpByePacket):
-            self.said_goodbye = True
-            self._changed()
+            taken = self._layers.taken
+            if taken is None or taken.ssrc in packet.sources:
+                self.said_goodbye = True
+                self._changed()
 
     async def _estimate(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         """Tell the sender how much gets through: without an estimate it never sends more."""
@@ -161,19 +199,3 @@ class Reception:
             fci = pack_remb_fci(*estimate)
             remb = RtcpPsfbPacket(RTCP_PSFB_APP, self._own_ssrc, media_ssrc=0, fci=fci)
             await send_rtcp(self._receiver, remb)
-
-    async def _send_report(self) -> None:
-        assert self._ssrc is not None and self._statistics is not None
-        lsr = dlsr = 0
-        if self._report is not None:
-            lsr, dlsr = self._report[0], int((self._now() - self._report[1]) * 65536)
-        info = RtcpReceiverInfo(
-            ssrc=self._ssrc,
-            fraction_lost=self._statistics.fraction_lost,
-            packets_lost=self._statistics.packets_lost,
-            highest_sequence=self._statistics.cycles + (self._statistics.max_seq or 0),
-            jitter=self._statistics.jitter,
-            lsr=lsr,
-            dlsr=min(dlsr, 0xFFFFFFFF),
-        )
-        await send_rtcp(self._receiver, RtcpRrPacket(ssrc=self._own_ssrc, reports=[info]))

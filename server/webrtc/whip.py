@@ -100,14 +100,31 @@ class WhipSource(Peer):
             prefer(video, ("H264", "VP8"))
         await self.negotiate(offer, offer.h264)
         self._sound = Reception(
-            audio, wait=SOUND_WAIT_S, capacity=SOUND_HELD, changed=self._changed.set
+            audio,
+            wait=SOUND_WAIT_S,
+            capacity=SOUND_HELD,
+            changed=self._changed.set,
+            switched=self._realign,
         )
         if video is not None:
             self._picture = Reception(
-                video, wait=PICTURE_WAIT_S, capacity=PICTURE_HELD, changed=self._changed.set
+                video,
+                wait=PICTURE_WAIT_S,
+                capacity=PICTURE_HELD,
+                changed=self._changed.set,
+                switched=self._begin_picture,
             )
             self._align = Alignment(self._sound.clock, self._picture.clock)
         self._feedback = asyncio.create_task(self._give_feedback())
+
+    def _realign(self) -> None:
+        if self._align is not None and self._sound is not None and self._picture is not None:
+            self._align.use(self._sound.clock, self._picture.clock)
+
+    def _begin_picture(self) -> None:
+        """Another layer comes from now on, with a keyframe."""
+        self._assembler = PictureAssembler()
+        self._realign()
 
     async def released(self) -> None:
         """End what served the publisher; :meth:`batches` ends after what it still holds."""
