@@ -33,8 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
     file.add_argument("input", type=Path, help="any media that FFmpeg reads")
     file.add_argument("output", type=Path, help="the suffix chooses the container")
     _add_configuration(file)
-    file.add_argument("--source-lang", help="language spoken, ISO 639-1 (languages.source)")
-    file.add_argument("--target-lang", help="language of the dub (languages.target)")
+    file.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
+    file.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
     file.add_argument(
         "--audio-track",
         metavar="TRACK",

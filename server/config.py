@@ -11,10 +11,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ValidationError, create_model
 
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
@@ -24,7 +24,7 @@ from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
-from stream.media.languages import is_language
+from stream.languages import language_tag
 from stream.media.options import InputOptions
 from stream.speech.lengths import SegmentOptions
 
@@ -33,12 +33,16 @@ class ConfigError(UserError):
     """The configuration cannot be used; the message names the key, the value and the choices."""
 
 
+Language = Annotated[str, AfterValidator(language_tag)]
+"""A language by code or name, as it becomes a BCP 47 tag."""
+
+
 class Languages(BaseModel):
-    """What is spoken and what it becomes; ISO 639-1 codes."""
+    """What is spoken and what it becomes."""
 
     model_config = STRICT
-    source: str = "en"
-    target: str = "pt"
+    source: Language = "en"
+    target: Language = "pt"
 
 
 if TYPE_CHECKING:
@@ -166,12 +170,6 @@ def _checked(values: dict[str, Any], where: str) -> Config:
                 "or module:Class"
             )
     _check_voices(config, where)
-    for name in ("source", "target"):
-        if not is_language(code := getattr(config.languages, name)):
-            raise ConfigError(
-                f"{where}: languages.{name} is '{code}', which is no language: give its ISO 639-1 "
-                "code, such as en, pt or no"
-            )
     segment = config.segment
     if segment.offset > segment.onset:
         raise ConfigError(
@@ -265,8 +263,9 @@ def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
     if first["type"] in ("model_type", "dataclass_type"):
         return f"{name} must be a section with keys, not a {_kind(first['input'])}"
     expected = first["msg"].removeprefix("Input should be ").replace("'", "")
-    if first["type"] == "value_error":  # a section's own check: a sentence already
-        return first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":  # a sentence already, of a section or of a value
+        said: str = first["msg"].removeprefix("Value error, ")
+        return said if len(path) == 1 else f"{name}: {said}"
     return f"{name} is {first['input']!r}, but should be {expected}"
 
 

@@ -53,4 +53,4 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first: dict[str, Any] = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-        return problem_response(422, f"{where}: {first['msg']}")
+        return problem_response(422, f"{where}: {first['msg'].removeprefix('Value error, ')}")

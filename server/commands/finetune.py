@@ -9,6 +9,7 @@ from rich.console import Console
 from stages.training.finetune import FinetuneOptions, finetune, language_of
 from stages.weights.resolve import resolve
 from stream.errors import UserError
+from stream.languages import language_tag
 
 
 def run_finetune(options: argparse.Namespace, console: Console) -> int:
@@ -17,7 +18,7 @@ def run_finetune(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, name) <= 0:
             raise UserError(f"--{name.replace('_', '-')} must be above 0")
     chosen = FinetuneOptions(
-        options.language or language_of(options.dataset),
+        language_tag(options.language or language_of(options.dataset)),
         options.epochs,
         options.patience,
         options.batch,

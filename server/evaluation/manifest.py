@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from server.config import Language
 from stream.errors import UserError
 
 
@@ -50,10 +51,10 @@ class Clip(_Checked):
 
 
 class Manifest(_Checked):
-    """A test set; languages are ISO 639-1."""
+    """A test set."""
 
-    source: str = "en"
-    target: str = "pt"
+    source: Language = "en"
+    target: Language = "pt"
     clips: tuple[Clip, ...] = Field(min_length=1)
 
 

@@ -14,6 +14,7 @@ from stages.base import EngineError
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Transcript, Word
+from stream.languages import among
 
 DEFAULT_MODEL = "tiny.en"
 
@@ -65,8 +66,8 @@ class FasterWhisper:
 
     Args:
         model: a path, a hub id or a known name; ``default`` is ``tiny.en``.
-        language: ISO 639-1 code of the speech, with or without a region; empty to detect it
-            in each utterance.
+        language: code of the speech, with or without a region; empty to detect it in each
+            utterance.
         threads: of the CPU.
         beam_size: hypotheses kept in the first pass.
         compute_type: CTranslate2's, such as ``int8``, ``float16`` or ``default``.
@@ -93,12 +94,12 @@ class FasterWhisper:
             raise EngineError(
                 f"asr.model '{name}' cannot be loaded as Whisper in CTranslate2 form: {error}."
             ) from error
-        self._language = language.lower().split("-")[0] or None
         known = self._model.supported_languages
-        if self._language is not None and self._language not in known:
+        self._language = among(language, known) if language else None
+        if language and self._language is None:
             raise EngineError(
-                f"asr.model '{name}' does not know '{self._language}', only "
-                f"{', '.join(sorted(known))}; choose a multilingual one."
+                f"asr.model '{name}' does not know '{language}', only {', '.join(sorted(known))}"
+                f"{'' if len(known) > 1 else '; choose a multilingual one, such as base'}."
             )
         self._beam_size = beam_size
         # English writes about 6 tokens a second; other scripts up to four times as many.

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stages.base import EngineError
-from stream.media.languages import container_tag
+from stream.languages import among, container_tag
 
 _END = "</s>"
+_M2M = re.compile(r"__[a-z]{2,3}__")
 # NLLB names the variety where ISO 639-2 names the macrolanguage.
 _NLLB = {
     "ar": "arb_Arab", "az": "azj_Latn", "fa": "pes_Arab", "lv": "lvs_Latn", "mn": "khk_Cyrl",
@@ -159,7 +160,7 @@ def _nllb_code(language: str, vocabulary: frozenset[str]) -> str:
 
 
 def _m2m_code(language: str, vocabulary: frozenset[str]) -> str:
-    code = f"__{language.lower().split('-')[0]}__"
-    if code not in vocabulary:
+    known = among(language, (token.strip("_") for token in vocabulary if _M2M.fullmatch(token)))
+    if known is None:
         raise EngineError(f"The M2M-100 model does not know the language '{language}'.")
-    return code
+    return f"__{known}__"

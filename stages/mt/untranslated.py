@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stages.base import EngineError
+from stream.languages import same_language
 
 
 class Untranslated:
@@ -27,7 +28,7 @@ class Untranslated:
         threads: int = 1,
         beam_size: int = 1,
     ) -> None:
-        if source.split("-")[0] != target.split("-")[0]:
+        if not same_language(source, target):
             raise EngineError(
                 f"mt.engine 'none' cannot turn '{source}' into '{target}'; choose another engine."
             )

@@ -16,6 +16,7 @@ from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
+from stream.languages import among, same_language
 
 _LIMIT_CHARACTERS = 160
 """Characters in one run of the network: about 9 s of speech."""
@@ -57,8 +58,7 @@ class Piper:
     ) -> None:
         name, speaker = (voice, "default") if model == "default" else (model, voice)
         config, session = _load(_reference(name, language), threads)
-        base = language.lower().replace("_", "-").split("-")[0]
-        if config.espeak_voice.split("-")[0] != base:
+        if not same_language(config.espeak_voice, language):
             raise EngineError(
                 f"The Piper voice '{name}' speaks '{config.espeak_voice}', not '{language}'; "
                 "set tts.voice to one of that language."
@@ -114,9 +114,8 @@ class Piper:
 def _reference(name: str, language: str) -> str:
     if name != "default":
         return name
-    base = language.lower().split("-")[0]
-    if base in _EMBEDDED:
-        return _EMBEDDED[base]
+    if (known := among(language, _EMBEDDED)) is not None:
+        return _EMBEDDED[known]
     raise EngineError(
         f"No Piper voice for '{language}' comes with livedub: set tts.voice to the path of one, "
         "or to rhasspy/piper-voices:path/to/voice.onnx."

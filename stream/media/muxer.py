@@ -12,9 +12,9 @@ from av.stream import Disposition
 
 from stream.errors import LivedubError
 from stream.frames import PictureFormat, PicturePacket
+from stream.languages import container_tag
 from stream.media.aac import LAYOUTS, AacPacket
 from stream.media.annexb import CODECS
-from stream.media.languages import container_tag
 from stream.timeline import TICK, TICK_RATE
 
 

@@ -15,9 +15,9 @@ from av.stream import Disposition
 
 from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
+from stream.languages import container_tag
 from stream.media.address import address
 from stream.media.copies import Copies, codec_of
-from stream.media.languages import container_tag
 from stream.media.losses import losses
 from stream.media.source_info import SourceInfo
 from stream.timeline import TICK_RATE

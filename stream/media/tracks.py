@@ -9,7 +9,7 @@ from typing import Any
 import av.stream
 
 from stream.errors import UserError
-from stream.media.languages import is_language, same_language
+from stream.languages import is_language, same_language
 from stream.media.options import AUTO
 
 _D = av.stream.Disposition

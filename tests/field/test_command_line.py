@@ -42,7 +42,7 @@ async def _nothing(*arguments: object) -> int:
 def test_no_language_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = film(tmp_path / "in.mkv", length=0.2)
     assert main(["file", str(path), str(tmp_path / "out.mkv"), "--target-lang", "xx"]) == 2
-    assert "languages.target is 'xx', which is no language" in capsys.readouterr().err
+    assert "languages.target: 'xx' is no language" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

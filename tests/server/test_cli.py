@@ -104,7 +104,8 @@ def test_the_shipped_configuration_is_the_default() -> None:
         ("asr: tiny", "asr must be a section with keys, not a text"),
         ("- a", "must hold sections"),
         ("a: [", "is not valid YAML at line 1"),
-        ("languages: {target: xx}", "bergamot"),
+        ("languages: {target: ua}", "languages.target: 'ua' is no language; did you mean uk"),
+        ("languages: {target: sw}", "bergamot"),
     ],
 )
 def test_a_wrong_configuration_is_one_sentence(

