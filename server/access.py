@@ -32,6 +32,11 @@ class Denied(Problem):
         super().__init__(status, detail, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
 
+def wrong(problem: Problem) -> bool:
+    """Whether a refusal is due to a key or token that is not right."""
+    return isinstance(problem, Denied) and problem.status == 403
+
+
 Authorise = Callable[[HTTPConnection, str, Right], None]
 """Lets a client do something in the session of that name; raises ``Denied`` if it may not."""
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import cast
 
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
+from server import descriptors
 from server.config import Config, amend, load
 from server.http.app import create_app
 from server.http.doors import Doors
 from server.http.exposure import check_exposure
+from server.http.transport import Connections, LiveHttpProtocol
+from server.limits import Clients, Places
 from server.outputs.make import outputs
 from server.sessions import logs
 from server.sessions.daemon import APP, Daemon
@@ -43,6 +48,10 @@ def run_serve(options: argparse.Namespace, console: Console) -> int:
     return asyncio.run(_serve(config, console))
 
 
+BACKLOG = 128
+"""Connections that the system holds until they are accepted; also how many are tried in a row."""
+
+
 class HttpServer(uvicorn.Server):
     """uvicorn for a started daemon, which handles the signals itself.
 
@@ -52,9 +61,17 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(self, daemon: Daemon, doors: Doors) -> None:
+        serve = daemon.config.serve
+        # The other half of the descriptors is for media, files and engines.
+        most = min(serve.max_connections, descriptors.raise_limit() // 2)
+        places = Places(most, serve.connections_per_address, Clients(serve.proxies))
+        protocol = functools.partial(LiveHttpProtocol, connections=Connections(places))
         super().__init__(
             uvicorn.Config(
                 create_app(daemon, doors.routers),
+                http=cast(type[asyncio.Protocol], protocol),
+                backlog=BACKLOG,
+                forwarded_allow_ips=[str(proxy) for proxy in serve.proxies],
                 log_config=None,
                 access_log=False,
                 ws=LiveWebSocketProtocol,
@@ -73,6 +90,7 @@ class HttpServer(uvicorn.Server):
 
 async def _serve(config: Config, console: Console) -> int:
     serve = config.serve
+    descriptors.be_quiet_without(asyncio.get_running_loop())
     listening = _listen(serve.host, serve.port)
     try:
         daemon = Daemon(config, outputs)

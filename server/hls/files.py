@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from server.hls.fragment import Fragment
 from server.hls.playlist import Segment, media_playlist
+
+Write = Callable[[Path, bytes], None]
+"""Writes a file at once; raises ``OSError`` where it cannot."""
+
+PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT}
+"""What others may put an end to: they close files, or delete some."""
+
+PAUSE_S = 0.5
+"""Seconds until it is tried again."""
+
+_log = logging.getLogger(__name__)
 
 
 class RenditionFiles:
@@ -24,6 +39,7 @@ class RenditionFiles:
         window: segments in the playlist.
         first: number of the first segment.
         discontinuities: how many there were before it.
+        write: how a file is written.
     """
 
     def __init__(
@@ -35,7 +51,9 @@ class RenditionFiles:
         *,
         first: int = 0,
         discontinuities: int = 0,
+        write: Write | None = None,
     ) -> None:
+        self._write = write or put
         self.playlist = f"{name}.m3u8"
         self.peak = 0.0
         """Highest bit rate of a segment so far, bit/s."""
@@ -63,7 +81,7 @@ class RenditionFiles:
         if made.init != self.init:
             self.init = made.init
             self._init_name = f"{self._name}-{self._next}.mp4"
-            put(self._folder / self._init_name, made.init)
+            self._write(self._folder / self._init_name, made.init)
         self._add(replace(entry, init=self._init_name), made.media, "m4s", target)
 
     def add_text(self, text: str, entry: Segment, target: int) -> None:
@@ -85,7 +103,7 @@ class RenditionFiles:
             independent=independent,
             ended=ended,
         )
-        put(self._folder / self.playlist, text.encode())
+        self._write(self._folder / self.playlist, text.encode())
 
     def forget(self) -> None:
         """Delete files that no player can still ask for."""
@@ -97,7 +115,7 @@ class RenditionFiles:
 
     def _add(self, entry: Segment, content: bytes, suffix: str, target: int) -> None:
         name = f"{self._name}-{self._next}.{suffix}"
-        put(self._folder / name, content)
+        self._write(self._folder / name, content)
         self._segments.append(replace(entry, name=name))
         self._next += 1
         bits = len(content) * 8
@@ -120,3 +138,45 @@ def put(path: Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+class PatientDisk:
+    """Waits while there is no room for a file, as for a disk that is slow.
+
+    Args:
+        pause: seconds between two tries.
+
+    Attributes:
+        trouble: why it waits, if it does; may be read by any thread.
+    """
+
+    def __init__(self, pause: float = PAUSE_S) -> None:
+        self.trouble: OSError | None = None
+        self._pause = pause
+        self._over = threading.Event()
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Write a file, sooner or later; blocks.
+
+        Raises:
+            OSError: if that will never succeed, or has not before ``give_up``.
+        """
+        while True:
+            try:
+                put(path, content)
+            except OSError as error:
+                if error.errno not in PASSING or self._over.is_set():
+                    raise
+                if self.trouble is None:
+                    _log.warning("HLS waits until it can be written: %s", error.strerror)
+                self.trouble = error
+            else:
+                break
+            self._over.wait(self._pause)
+        if self.trouble is not None:
+            _log.warning("HLS can be written again")
+            self.trouble = None
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        self._over.set()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from server.hls.files import PatientDisk
 from server.hls.packager import MASTER, Language, Packager
 from stream.flow.worker import Worker
 from stream.live.feed import ORIGINAL, Feed
@@ -27,8 +28,9 @@ class HlsOutput:
     """Writes one session; made before its feed starts.
 
     A disk that is too slow loses segments' sound to silence and pictures up to the next key
-    picture, after 10 s of waiting; a disk that fails ends this output with one sentence in the
-    log. Neither touches the feed.
+    picture, after 10 s of waiting. A full disk, or a full table of descriptors, is a slow disk
+    until there is room; a disk that fails ends this output with one sentence in the log. Neither
+    touches the feed.
 
     Args:
         feed: the session.
@@ -56,12 +58,14 @@ class HlsOutput:
             code = feed.language if track == ORIGINAL else track
             label = f"Original ({code})" if track == ORIGINAL else code
             offered[track] = Language(*given.get(track, (code, label)))
+        self._disk = PatientDisk()
         self._packager = Packager(
             folder,
             offered,
             channels=feed.channels,
             segment=segment,
             window=window,
+            write=self._disk.put,
         )
         self._feed = feed
         self._dated = program_date_time
@@ -76,11 +80,16 @@ class HlsOutput:
     def status(self) -> OutputStatus:
         """See ``Output``; it misses what the disk was too slow for."""
         state: OutputState = "ended" if self._done.is_set() else "running"
+        failure, trouble = self._failure, self._disk.trouble
+        if failure is not None:
+            state = "failed"
+        elif trouble is not None:
+            state, failure = "retrying", f"HLS waits until it can be written: {why(trouble)}"
         return OutputStatus(
             "hls",
             MASTER,
-            state if self._failure is None else "failed",
-            self._failure,
+            state,
+            failure,
             missed=self._tap.missed,
             missed_pictures=self._tap.missed_pictures,
         )
@@ -99,12 +108,14 @@ class HlsOutput:
             _log.error("%s (in %s)", self._failure, self._folder)
         finally:
             self._tap.close()
+            self._disk.give_up()
             await self._worker.aclose()
             self._done.set()
 
     async def aclose(self) -> None:
         """End the playlists now, whether or not the feed has ended."""
         self._tap.close()
+        self._disk.give_up()
         if self._running:
             await self._done.wait()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from server.hls.cues import LiveCues
 from server.hls.cutter import Cut, Cutter
-from server.hls.files import RenditionFiles, put
+from server.hls.files import RenditionFiles, Write, put
 from server.hls.fragment import Fragment, codec_name, picture_fragment, sound_fragment
 from server.hls.playlist import Rendition, Segment, Variant, master_playlist
 from stream.frames import AudioChunk
@@ -53,6 +53,7 @@ class Packager:
         channels: of every track.
         segment: intended length of segments, seconds.
         window: segments in a playlist.
+        write: how a file is written.
 
     Raises:
         OSError: from any method that writes, if the folder cannot be written.
@@ -67,7 +68,9 @@ class Packager:
         channels: int,
         segment: float,
         window: int,
+        write: Write = put,
     ) -> None:
+        self._put = write
         self._folder = folder
         self._languages = languages
         self._channels = channels
@@ -181,7 +184,7 @@ class Packager:
             files.write_playlist(target=target, independent=independent, ended=ended)
         master = self._master_playlist()
         if master != self._master:
-            put(self._folder / MASTER, master.encode())
+            self._put(self._folder / MASTER, master.encode())
             self._master = master
 
     def _entry(self, cut: Cut, time: Interval) -> Segment:
@@ -196,6 +199,7 @@ class Packager:
             self._length,
             first=self._number,
             discontinuities=self._discontinuities,
+            write=self._put,
         )
 
     def _all_files(self) -> list[RenditionFiles]:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from server import problems
-from server.access import outside
+from server.access import Denied, outside, wrong
 from server.http.body_limit import BodyLimit
 from server.http.exposure import KnownHost
 from server.http.guard import find, permit
-from server.problems import Problem
+from server.problems import Problem, problem_response
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
 from server.sessions.spec import SessionSpec, SpecError, check_addresses
@@ -67,6 +67,14 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         favicon_url="/web/icon.svg",
     )
     problems.install(app)
+
+    @app.exception_handler(Denied)
+    async def denied(request: Request, error: Denied) -> JSONResponse:
+        if wrong(error):
+            host = request.client.host if request.client else None
+            await daemon.refusals.wrong(host, request.url.path)
+        return problem_response(error.status, error.detail, error.headers)
+
     serve = daemon.config.serve
     app.add_middleware(BodyLimit, limit=64 * 1024)
     if serve.origins:

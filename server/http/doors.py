@@ -9,15 +9,19 @@ from starlette.requests import HTTPConnection
 
 from server.access import Right, check, ticket
 from server.hls.routes import hls_router
+from server.limits import Clients, Pace, Places
 from server.sessions.daemon import Daemon
 from server.webrtc.ice_servers import ice_server
-from server.webrtc.peers import Peers
+from server.webrtc.peers import ACTIONS, OFFERS_AT_ONCE, OFFERS_PER_SECOND, Peers
 from server.webrtc.routes import webrtc_router
 from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
 from stream.live.feed import Feed
+
+PUBLISHERS = 4
+"""Publishers for each session that there may be: those who come, besides the one who is in."""
 
 
 class Doors:
@@ -36,9 +40,16 @@ class Doors:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         serve = daemon.config.serve
-        self._peers = Peers(serve.max_viewers, [ice_server(url) for url in serve.ice_servers])
+        clients = Clients(serve.proxies)
+        places: dict[Right, Places] = {
+            "play": Places(serve.max_viewers, serve.viewers_per_address, clients, "viewers"),
+            "publish": Places(PUBLISHERS * serve.max_sessions, called="publishers"),
+        }
+        ice_servers = [ice_server(url) for url in serve.ice_servers]
+        offers = Pace(OFFERS_AT_ONCE, OFFERS_PER_SECOND, clients)
+        self._peers = Peers({act: places[act] for act in ACTIONS}, ice_servers, offers)
         self._programmes = Programmes(self._feed)
-        gate = Gate(self._authorise, serve.origins, serve.max_viewers)
+        gate = Gate(self._authorise, serve.origins, places, daemon.refusals)
         self.routers: list[APIRouter] = [
             webrtc_router(self._feed, daemon.admit, self._authorise, self._peers),
             listen_router(self._programmes, gate),

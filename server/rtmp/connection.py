@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.access import Admit
-from server.problems import Problem
+from server.access import Admit, Denied
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
 from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
@@ -27,7 +26,7 @@ def publications(app: str, find: Callable[[str], str | None], admit: Admit) -> A
     async def authorise(given: str, key: str) -> BytePipe:
         session = find(key)
         if session is None or given != app:
-            raise Problem(404, "there is no such stream, or the key is wrong")
+            raise Denied(403, "there is no such stream, or the key is wrong")
         connection = FlvConnection(f"RTMP to session {session}")
         try:
             await admit(session, connection)

@@ -11,8 +11,10 @@ from typing import Annotated, Protocol
 
 import annotated_types as at
 
-from server.access import peer_name
+from server.access import peer_name, wrong
+from server.limits import Clients
 from server.problems import Problem
+from server.refusals import Refusals
 from server.rtmp.chunks import RtmpError
 from server.rtmp.commands import End, Publish
 from server.rtmp.protocol import Event, Media, RtmpProtocol
@@ -24,6 +26,10 @@ READ_BYTES = 16 << 10
 
 LINGER_S = 1.0
 """Seconds that a publisher is given to read why it was refused."""
+
+
+WAITING_PER_ADDRESS = 8
+"""Connections from one address that have not shown a key."""
 
 
 class Publication(Protocol):
@@ -58,7 +64,7 @@ class RtmpOptions:
         publish: seconds from connecting to the request to publish.
         idle: seconds without media after which a publisher is disconnected.
         silent: seconds without a byte after which another publisher may take over the key.
-        connections: open at the same time, publishing or not.
+        connections: open at the same time that have not shown a key; the oldest makes way.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -78,17 +84,29 @@ class RtmpIngest:
         port: TCP port; 0 takes a free one.
         authorise: asked for every publisher; comparing keys in constant time is its part.
         options: see ``RtmpOptions``.
+        refusals: told of who is turned away.
+        clients: tells them apart.
     """
 
     def __init__(
-        self, host: str, port: int, authorise: Authorise, options: RtmpOptions | None = None
+        self,
+        host: str,
+        port: int,
+        authorise: Authorise,
+        options: RtmpOptions | None = None,
+        refusals: Refusals | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._authorise = authorise
         self._options = options or RtmpOptions()
         self._server: asyncio.Server | None = None
+        self._refusals = refusals or Refusals()
+        self._clients = clients or Clients()
         self._connections: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Task[None], _Wire] = {}
+        """Those that have not shown a valid key, the oldest first."""
         self._publishers: dict[tuple[str, str], _Publisher] = {}
         self._closing = False
 
@@ -128,13 +146,34 @@ class RtmpIngest:
         self._server = None
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._closing or len(self._connections) >= self._options.connections:
-            _log.warning("an RTMP connection was turned away: %d are open", len(self._connections))
+        if self._closing:
             writer.transport.abort()
             return
-        task = asyncio.create_task(self._serve(_Wire(reader, writer)))
+        wire = _Wire(reader, writer)
+        self._make_way(wire)
+        task = asyncio.create_task(self._serve(wire))
         self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._waiting[task] = wire
+        task.add_done_callback(self._forget)
+
+    def _make_way(self, wire: _Wire) -> None:
+        """Who has shown no key for longest goes: an encoder does so at once."""
+        client = self._clients.tell(wire.host)
+        same = [t for t, w in self._waiting.items() if self._clients.tell(w.host) == client]
+        if client is not None and len(same) >= WAITING_PER_ADDRESS:
+            oldest = same[0]
+        elif len(self._waiting) >= self._options.connections:
+            oldest = next(iter(self._waiting))
+        else:
+            return
+        gone = self._waiting.pop(oldest)
+        self._refusals.note(gone.host, "an RTMP connection without a key made way for others")
+        gone.abort()
+        oldest.cancel()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        self._waiting.pop(task, None)
 
     async def _serve(self, wire: _Wire) -> None:
         try:
@@ -167,17 +206,19 @@ class RtmpIngest:
             if earlier.dead(self._options.silent):
                 earlier.task.cancel()
             elif not earlier.ending:
-                self._refuse(wire, "this stream is being published already")
+                await self._refuse(wire, Problem(409, "this stream is being published already"))
                 return
             await earlier.gone.wait()
         task = asyncio.current_task()
         assert task is not None
         publisher = self._publishers[name] = _Publisher(task, wire)
         try:
+            self._waiting.pop(task, None)  # while it is decided, it makes way for nobody
             try:
                 publication = await self._authorise(*name)
             except Problem as problem:
-                self._refuse(wire, problem.detail)
+                self._waiting[task] = wire
+                await self._refuse(wire, problem)
                 return
             _log.info("a publisher came by RTMP from %s", wire.peer)
             try:
@@ -189,8 +230,12 @@ class RtmpIngest:
             del self._publishers[name]
             publisher.gone.set()
 
-    def _refuse(self, wire: _Wire, reason: str) -> None:
-        _log.warning("the RTMP publisher %s was refused: %s", wire.peer, reason)
+    async def _refuse(self, wire: _Wire, problem: Problem) -> None:
+        reason = problem.detail
+        if wrong(problem):
+            await self._refusals.wrong(wire.host, "RTMP")
+        else:
+            self._refusals.note(wire.host, f"an RTMP publisher was refused: {reason}")
         wire.refuse(f"{reason[0].upper()}{reason[1:]}.")
 
     async def _carry(self, publisher: _Publisher, publication: Publication) -> None:
@@ -231,7 +276,9 @@ class _Wire:
         self._writer = writer
         self.protocol = RtmpProtocol()
         self.last_received = asyncio.get_running_loop().time()
-        self.peer = peer_name(writer.get_extra_info("peername"))
+        address = writer.get_extra_info("peername")
+        self.peer = peer_name(address)
+        self.host = str(address[0]) if isinstance(address, tuple) and address else None
 
     async def receive(self) -> list[Event]:
         """What follows from the next bytes; may be nothing."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from server.access import same
 from server.config import Config
 from server.engines.pool import EnginePool
+from server.limits import Clients
+from server.refusals import Refusals
 from server.rtmp.connection import publications
 from server.rtmp.ingest import RtmpIngest
 from server.sessions.gauges import gauges
@@ -53,6 +55,7 @@ class Daemon:
     def __init__(self, config: Config, outputs: OutputMaker = lambda *_: ()) -> None:
         self.config = config
         self.metrics = Metrics()
+        self.refusals = Refusals()
         self.pool = EnginePool(self.metrics.restarted)
         self.sessions: dict[str, RunningSession] = {}
         self.ready = False
@@ -78,7 +81,10 @@ class Daemon:
         serve = self.config.serve
         if serve.rtmp_port is not None:
             authorise = publications(APP, self.find, self.admit)
-            self.rtmp = RtmpIngest(serve.host, serve.rtmp_port, authorise, self.config.rtmp)
+            clients = Clients(serve.proxies)
+            self.rtmp = RtmpIngest(
+                serve.host, serve.rtmp_port, authorise, self.config.rtmp, self.refusals, clients
+            )
             await self.rtmp.start()
         for values in serve.sessions:
             self.create(SessionSpec.model_validate(values))

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from contextvars import ContextVar
+from typing import Any
 
 SESSION: ContextVar[str | None] = ContextVar("session", default=None)
 """Id of the session that the current task works for."""
@@ -29,6 +30,25 @@ class _Json(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_CONTROLS |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+class _Text(logging.Formatter):
+    """One line for each record, whatever strangers have put into it; tracebacks are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = record.message.translate(_CONTROLS)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"    {line.translate(_CONTROLS)}" for line in lines)
+
+
+TEXT = _Text("%(asctime)s %(levelname)-7s %(session)s %(name)s: %(message)s")
+
+
 def _note_session(record: logging.LogRecord) -> bool:
     record.session = SESSION.get() or ""
     return True
@@ -41,9 +61,7 @@ def configure(*, as_json: bool, verbose: bool) -> None:
     if as_json:
         handler.setFormatter(_Json())
     else:
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(session)s %(name)s: %(message)s")
-        )
+        handler.setFormatter(_Text("%(asctime)s %(levelname)-7s %(session)s %(name)s: %(message)s"))
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import annotated_types as at
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, IPvAnyNetwork, model_validator
 
 from stages.options import STRICT
 
@@ -40,6 +41,10 @@ class ServeConfig(BaseModel):
     recordings: Path = Path("recordings")
     max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
     max_viewers: Annotated[int, at.Ge(1), at.Le(100_000)] = 200
+    viewers_per_address: Annotated[int, at.Ge(1), at.Le(100_000)] = 64
+    max_connections: Annotated[int, at.Ge(10), at.Le(60_000)] = 2000
+    connections_per_address: Annotated[int, at.Ge(1), at.Le(60_000)] = 256
+    proxies: list[IPvAnyNetwork] = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
     min_delay: Delay = 3.0
     max_delay: Delay = 15.0
     drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0

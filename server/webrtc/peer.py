@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from aiortc import (
     RTCBundlePolicy,
@@ -29,8 +30,17 @@ from server.webrtc.sections import Declined
 MAX_SDP_BYTES = 64 * 1024
 """Size of the longest description that is accepted."""
 
+MAX_SDP_LINES = 2000
+"""Several times what browsers write; what parsing costs goes by lines."""
+
+MAX_CANDIDATES = 4
+"""Addresses of the peer's that are called in each section, where any are."""
+
 SILENCE_S = 15.0
 """Seconds without a single packet after which a peer is considered dead."""
+
+CONNECT_S = 10.0
+"""Seconds that a peer has from our answer to the end of its DTLS handshake."""
 
 CHECK_INTERVAL_S = 2.5
 """Seconds between checks for new packets."""
@@ -78,12 +88,18 @@ class Offer:
     declined: tuple[Declined, ...] = ()
 
 
-def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
-    """Check an offer before anything is set up for it.
+def read_offer(text: str, *, most_sounds: int = 1, reach_out: bool = False) -> Offer:
+    """Check an offer before anything is set up for it; takes up to 20 ms.
+
+    A peer that is to be reached directly shows by its own checks where it is (RFC 8445, section
+    7.3.1.3), so that no address that it names need be called: it could be anybody's.
 
     Args:
         text: the description.
         most_sounds: audio sections that there may be.
+        reach_out: whether to call a few of the addresses that it names all the same, as is
+            necessary from behind a NAT or a TURN server, where nothing comes in that was not
+            called.
 
     Raises:
         OfferError: if it is malformed or too long.
@@ -94,14 +110,9 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "v=0":
         raise OfferError("the offer is not a session description (SDP)")
-    # Hidden (mDNS) addresses cannot be looked up across networks, and need not be: the peer's
-    # own checks show where it is. Without an end of candidates the connection waits for them.
-    kept = [
-        line
-        for line in lines
-        if not line.startswith("a=end-of-candidates")
-        and not (line.startswith("a=candidate:") and ".local " in line)
-    ]
+    if len(lines) > MAX_SDP_LINES:
+        raise OfferError(f"the offer has more than {MAX_SDP_LINES} lines")
+    kept = list(_called(lines, MAX_CANDIDATES if reach_out else 0))
     sdp, declined = sections.taken_apart("\r\n".join(kept) + "\r\n")
     try:
         parsed = SessionDescription.parse(sdp)
@@ -115,6 +126,25 @@ def read_offer(text: str, *, most_sounds: int = 1) -> Offer:
     if not offer.codecs:
         raise UnsupportedOfferError("the offer has neither a sound nor a picture section")
     return replace(offer, declined=declined)
+
+
+def _called(lines: Sequence[str], most: int) -> Iterator[str]:
+    """An offer with ``most`` candidates in each section.
+
+    Hidden (mDNS) addresses cannot be looked up across networks. Without an end of candidates the
+    connection waits for the peer's own checks.
+    """
+    left = most
+    for line in lines:
+        if line.startswith("m="):
+            left = most
+        if line.startswith("a=end-of-candidates"):
+            continue
+        if line.startswith("a=candidate:"):
+            if ".local " in line or not left:
+                continue
+            left -= 1
+        yield line
 
 
 def _check_sections(parsed: SessionDescription, most: Mapping[str, int]) -> None:
@@ -183,6 +213,7 @@ class Peer:
         # when the offer bundles both with a picture that comes before them.
         apart = RTCBundlePolicy.MAX_COMPAT
         configuration = RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=apart)
+        self._ice_servers = ice_servers
         self.connection = RTCPeerConnection(configuration)
         self.closed = asyncio.Event()
         """Set once the peer is gone and all that served it."""
@@ -232,16 +263,26 @@ class Peer:
     async def released(self) -> None:
         """Release what a subclass holds besides the connection."""
 
+    async def read(self, text: str, most_sounds: int = 1) -> Offer:
+        """Read an offer in a thread, as it takes a while; see ``read_offer``."""
+        reach_out = bool(self._ice_servers)
+        read = partial(read_offer, text, most_sounds=most_sounds, reach_out=reach_out)
+        return await asyncio.to_thread(read)
+
     def _look_at_state(self) -> None:
         if self.connection.connectionState in ("failed", "closed"):
             self._stop.set()
 
     async def _live(self) -> None:
-        heard, silent = -1, 0
+        heard, silent, unconnected, connected = -1, 0, 0, False
         try:
             while not self._stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), CHECK_INTERVAL_S)
+                connected = connected or self.connection.connectionState == "connected"
+                unconnected += not connected
+                if not connected and unconnected * CHECK_INTERVAL_S >= CONNECT_S:
+                    break
                 # Checks are counted, not seconds: while this process stalls, nothing is received.
                 if (count := await self._received()) != heard:
                     heard, silent = count, 0

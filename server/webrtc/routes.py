@@ -61,7 +61,7 @@ def webrtc_router(
             made.append(await watch(feed, chosen, offer, ice_servers=peers.ice_servers))
             return made[0]
 
-        name = await peers.admit(session, "play", make)
+        name = await peers.admit(session, "play", _host(request), make)
         return _created(request, name, made[0], peers)
 
     @router.post("/sessions/{session}/whip", status_code=201)
@@ -82,7 +82,7 @@ def webrtc_router(
             return source
 
         try:
-            name = await peers.admit(session, "publish", make)
+            name = await peers.admit(session, "publish", _host(request), make)
         except KeyError:
             raise Problem(404, f"there is no session '{session}'") from None
         return _created(request, name, made[0], peers)
@@ -152,6 +152,10 @@ async def _offer(request: Request) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         raise Problem(400, "the offer is not text in UTF-8") from None
+
+
+def _host(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _known(feeds: Callable[[str], Feed], session: str) -> Feed:

@@ -12,7 +12,7 @@ from aiortc import RTCIceServer
 
 from server.webrtc.aiortc_private import own_ssrc, set_stream
 from server.webrtc.h264 import BASELINE, H264, best
-from server.webrtc.peer import Offer, Peer, UnsupportedOfferError, prefer, read_offer
+from server.webrtc.peer import Offer, Peer, UnsupportedOfferError, prefer
 from server.webrtc.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
 from server.webrtc.whep_tracks import FeedTrack, PictureTrack, SoundTrack
 from stream.live.feed import Feed
@@ -61,7 +61,7 @@ class WhepPeer(Peer):
 
     async def start(self, offer_sdp: str, sounds: Sequence[str]) -> None:
         """Answer the offer with what the feed has."""
-        offer = read_offer(offer_sdp, most_sounds=MOST_SOUNDS)
+        offer = await self.read(offer_sdp, MOST_SOUNDS)
         for kind, direction in offer.direction.items():
             if direction not in ("recvonly", "sendrecv"):
                 raise UnsupportedOfferError(

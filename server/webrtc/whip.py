@@ -10,7 +10,7 @@ from functools import partial
 
 from aiortc import RTCIceServer
 
-from server.webrtc.peer import Peer, UnsupportedOfferError, prefer, read_offer
+from server.webrtc.peer import Peer, UnsupportedOfferError, prefer
 from server.webrtc.rtp_clock import Alignment
 from server.webrtc.rtp_order import Lost
 from server.webrtc.rtp_pictures import CodedPicture, PictureAssembler, vp8_size
@@ -80,7 +80,7 @@ class WhipSource(Peer):
 
     async def start(self, offer_sdp: str) -> None:
         """Answer the offer."""
-        offer = read_offer(offer_sdp)
+        offer = await self.read(offer_sdp)
         for kind, direction in offer.direction.items():
             if direction not in ("sendonly", "sendrecv"):
                 raise UnsupportedOfferError(

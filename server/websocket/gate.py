@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.access import Authorise, Right
+from server.access import Authorise, Right, wrong
+from server.limits import Places
 from server.problems import Problem
+from server.refusals import Refusals
 from server.websocket.frames import (
     BAD_REQUEST,
     CONFLICT,
@@ -53,60 +54,68 @@ class Gate:
     Args:
         authorise: asked for every connection.
         origins: those whose pages may connect, besides our own.
-        most: connections that there may be at once.
+        places: how many may listen, and how many publish; 200 of each unless given.
+        refusals: told of wrong keys.
     """
 
     def __init__(
         self,
         authorise: Authorise = _anyone,
         origins: Collection[str] = (),
-        most: int = 200,
+        places: Mapping[Right, Places] | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._authorise = authorise
         self._origins = origins
-        self._most = most
-        self._count = 0
+        self._places = places or {"play": Places(200), "publish": Places(200)}
+        self._refusals = refusals or Refusals()
 
-    @asynccontextmanager
-    async def opened(self, websocket: WebSocket, session: str, right: Right) -> AsyncIterator[None]:
-        """Accept a connection and close it afterwards, with the code of what was raised.
+    async def serve(
+        self, websocket: WebSocket, session: str, right: Right, talk: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Accept a connection, talk, and close it with the code of what was raised.
 
         A refusal comes after the handshake: a browser shows no reason for one before it.
         """
         offered = websocket.scope.get("subprotocols", [])
-        try:
+        with contextlib.suppress(WebSocketDisconnect):
             await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+            code, reason = await self._talk(websocket, session, right, talk)
+            await close(websocket, code, reason)
+
+    async def _talk(
+        self, websocket: WebSocket, session: str, right: Right, talk: Callable[[], Awaitable[None]]
+    ) -> tuple[int, str]:
+        """How it ended: close code and reason."""
+        host = websocket.client.host if websocket.client else None
+        offered = websocket.scope.get("subprotocols", [])
+        try:
+            if offered and SUBPROTOCOL not in offered:
+                raise ProtocolError(BAD_REQUEST, f"This server speaks {SUBPROTOCOL} only")
+            self._check(websocket, session, right)
+            give_back = self._places[right].take(host)
             try:
-                if offered and SUBPROTOCOL not in offered:
-                    raise ProtocolError(BAD_REQUEST, f"This server speaks {SUBPROTOCOL} only")
-                self._check(websocket, session, right)
-                self._count += 1
-                try:
-                    yield
-                finally:
-                    self._count -= 1
-            except ProtocolError as error:
-                await close(websocket, error.code, error.reason)
-            except Problem as problem:
-                await close(websocket, CODES.get(problem.status, INTERNAL), problem.detail)
-            except WebSocketDisconnect:
-                raise
-            except Exception:
-                _log.exception("%s of session %s failed", right, session)
-                await close(websocket, INTERNAL, "The server made a mistake; it is in its log")
-            else:
-                await close(websocket, 1000, "")
+                await talk()
+            finally:
+                give_back()
+        except ProtocolError as error:
+            return error.code, error.reason
+        except Problem as problem:
+            if wrong(problem):
+                await self._refusals.wrong(host, websocket.url.path)
+            return CODES.get(problem.status, INTERNAL), problem.detail
         except WebSocketDisconnect:
-            pass
+            raise
+        except Exception:
+            _log.exception("%s of session %s failed", right, session)
+            return INTERNAL, "The server made a mistake; it is in its log"
+        return 1000, ""
 
     def _check(self, websocket: WebSocket, session: str, right: Right) -> None:
         origin = websocket.headers.get("origin")  # said by browsers alone
         if origin is not None and origin not in self._origins and not _ours(websocket, origin):
             raise ProtocolError(FORBIDDEN, "Pages of this origin may not connect")
         self._authorise(websocket, session, right)
-        if self._count >= self._most:
-            detail = f"there are {self._most} clients already; try again later"
-            raise ProtocolError(TRY_LATER, detail)
 
 
 def _ours(websocket: WebSocket, origin: str) -> bool:

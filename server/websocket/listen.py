@@ -51,7 +51,7 @@ def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK_S)
 
     @router.websocket("/sessions/{session}/listen")
     async def listen(websocket: WebSocket, session: str) -> None:
-        async with gate.opened(websocket, session, "play"):
+        async def talk() -> None:
             request = ListenRequest.parse(websocket.query_params)
             programme = programmes.find(session)
             listener = _Listener(websocket, session, programme, request, stuck)
@@ -60,6 +60,8 @@ def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK_S)
             if programmes.closing:
                 raise going_away()
             await listener.say("end", position=listener.at)
+
+        await gate.serve(websocket, session, "play", talk)
 
     return router
 

@@ -8,15 +8,25 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-from server.websocket.frames import GOING_AWAY, NOT_FOUND, TRY_LATER, Encoding, ProtocolError
+from server.websocket.frames import (
+    FORMATS,
+    GOING_AWAY,
+    NOT_FOUND,
+    TRY_LATER,
+    Encoding,
+    ProtocolError,
+)
 from server.websocket.rendition import Rendition
 from server.websocket.requests import message
 from stream.flow.broadcast import Broadcast, Subscription
 from stream.live.feed import ORIGINAL, Event, Feed
 from stream.timeline import TICK_RATE
 
-MAX_RENDITIONS = 24
-"""Encodings of one feed at the same time; each has a thread of its own."""
+MAX_RENDITIONS = 8
+"""Unusual encodings of one feed at the same time; each has a thread of its own."""
+
+USUAL = (FORMATS[0], "opus")
+"""Formats that everybody gets of every track, at 48 kHz and in as many channels as there are."""
 
 KEPT_EVENTS = 256
 """Events kept for those who join, and events that wait for one listener."""
@@ -73,7 +83,8 @@ class Programme:
         self.check(track)
         key = (track, encoding)
         if key not in self._renditions:
-            if len(self._renditions) >= MAX_RENDITIONS:
+            unusual = sum(not self._usual(one) for _, one in self._renditions)
+            if not self._usual(encoding) and unusual >= MAX_RENDITIONS:
                 raise ProtocolError(TRY_LATER, "Too many encodings of this session are in use")
             rendition = Rendition(self.feed, track, encoding, self._history, self._stop)
             self._renditions[key] = rendition
@@ -81,6 +92,10 @@ class Programme:
             self._encoding.add(task)
             task.add_done_callback(self._encoding.discard)
         return self._renditions[key]
+
+    def _usual(self, encoding: Encoding) -> bool:
+        whole = encoding.rate == TICK_RATE and encoding.channels == min(self.feed.channels, 2)
+        return whole and encoding.format in USUAL
 
     @property
     def renditions(self) -> int:

@@ -40,7 +40,7 @@ def publish_router(admit: Admit, gate: Gate) -> APIRouter:
 
     @router.websocket("/sessions/{session}/publish")
     async def publish(websocket: WebSocket, session: str) -> None:
-        async with gate.opened(websocket, session, "publish"):
+        async def talk() -> None:
             request = PublishRequest.parse(websocket.query_params)
             source = WebSocketSource(request.encoding)
             await websocket.send_text(
@@ -66,6 +66,8 @@ def publish_router(admit: Admit, gate: Gate) -> APIRouter:
                 receiving.cancel()
                 await asyncio.gather(receiving, return_exceptions=True)
             await _say_end(websocket, source.position)
+
+        await gate.serve(websocket, session, "publish", talk)
 
     return router
 

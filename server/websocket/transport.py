@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.transports import BaseTransport
+from collections.abc import Callable
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -18,6 +19,45 @@ SOCKET_BUFFER = 256 * 1024
 """Bytes that wait in the kernel; its own choice would hold half a minute of sound."""
 
 
+class StuckWatch:
+    """Cuts a connection whose peer reads nothing.
+
+    Args:
+        transport: of the connection.
+        loop: its event loop.
+        seconds: without any progress after which it is cut.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        seconds: float = STUCK_S,
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = 0
+
+    def begin(self) -> None:
+        """More waits to be read than should."""
+        self._waiting = self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(self._seconds, self._check)
+
+    def end(self) -> None:
+        """Enough has been read."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        if self._transport.get_write_buffer_size() >= self._waiting:
+            self._transport.abort()
+        else:
+            self.begin()
+
+
 class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
     """For ``uvicorn.Config(ws=LiveWebSocketProtocol)``.
 
@@ -26,13 +66,15 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
     """
 
     stuck = STUCK_S
-    _timer: asyncio.TimerHandle | None = None
+    on_lost: Callable[[], None] | None = None
+    """Called when the connection is gone."""
+    _watch: StuckWatch | None = None
     _cut: asyncio.TimerHandle | None = None
-    _waiting = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Bound what may wait to be written."""
         super().connection_made(transport)
+        self._watch = StuckWatch(self.transport, self.loop, self.stuck)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER)
         connection = self.transport.get_extra_info("socket")
         if connection is not None:
@@ -41,12 +83,14 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """Begin to watch for progress."""
         super().pause_writing()
-        self._watch()
+        assert self._watch is not None
+        self._watch.begin()
 
     def resume_writing(self) -> None:
         """Stop watching."""
         super().resume_writing()
-        self._unwatch()
+        assert self._watch is not None
+        self._watch.end()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Cut the connection if what is left to write is not read soon."""
@@ -56,22 +100,10 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching."""
-        self._unwatch()
+        if self._watch is not None:
+            self._watch.end()
         if self._cut is not None:
             self._cut.cancel()
+        if self.on_lost is not None:
+            self.on_lost()
         super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        self._waiting = self.transport.get_write_buffer_size()
-        self._timer = self.loop.call_later(self.stuck, self._check)
-
-    def _unwatch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _check(self) -> None:
-        if self.transport.get_write_buffer_size() >= self._waiting:
-            self.transport.abort()
-        else:
-            self._watch()

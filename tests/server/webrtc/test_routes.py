@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from server import problems
 from server.access import Denied, Right
+from server.limits import Places
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from server.webrtc.whep import WhepPeer
@@ -35,7 +36,7 @@ class Daemon:
     """The routes, one session ``s`` with a feed, and whoever publishes to it."""
 
     def __init__(self, feed: Feed, most: int = 100) -> None:
-        self.peers = Peers(most)
+        self.peers = Peers({"play": Places(most), "publish": Places(most)})
         self.published: list[WhipSource] = []
         self.feed = feed
         app = FastAPI()
@@ -153,7 +154,7 @@ async def test_mistakes_are_told_as_problem_documents(clip: Path) -> None:
         await problem(404, "/sessions/x/whip", await sender_offer(clip))
         created = await d.http.post("/sessions/s/whep", content=offer, headers=SDP)
         assert created.status_code == 201
-        assert "1 WebRTC" in await problem(503, "/sessions/s/whep", offer)
+        assert "there are 1 clients" in await problem(503, "/sessions/s/whep", offer)
         where = created.headers["location"]
         patched = await d.http.patch(where, content="a=ice-ufrag:x")
         assert patched.status_code == 405

@@ -6,6 +6,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from server.access import Denied, Right
+from server.limits import Places
 from server.websocket.gate import Gate
 from tests.helpers.ws_air import closed, on_air
 
@@ -48,7 +49,7 @@ async def test_origins_limits_and_other_protocols_are_refused(spoken) -> None:  
         for sent, code in ((b"x", 1003), ("{", 4400), ('{"type":"end"}', 4400), ("[]", 4400)):
             assert (await closed(address, sent=sent))[0] == code
         assert (await closed(address, sent="x" * 70_000))[0] == 1009
-    async with on_air(spoken[0], gate=Gate(most=1)) as (url, _, _):
+    async with on_air(spoken[0], gate=Gate(places={"play": Places(1)})) as (url, _, _):
         address = f"{url}/sessions/live/listen"
         async with connect(address) as client:
             await client.recv()
