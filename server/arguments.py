@@ -46,13 +46,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     file.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
     file.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
+    file.add_argument(
+        "--resume", action="store_true", help="go on with a job that was killed, failed or stopped"
+    )
     file.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
     file.add_argument("--replace", action="store_true", help="leave out the original audio")
     file.add_argument(
         "--report", type=Path, metavar="JSON", help="write figures for every utterance"
     )
     file.add_argument(
-        "--subtitles", type=Path, metavar="DIR", help="write WebVTT in both languages"
+        "--subtitles", type=Path, metavar="DIR", help="write WebVTT and SRT in both languages"
     )
     file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
 

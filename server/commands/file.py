@@ -14,15 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from server.config import Config, load
-from server.engines.pool import EnginePool
+from server.engines.pool import EnginePool, LaneEngines, SourceEngines
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
-from stream.dub.job import DubJob
+from server.sessions.journal import Journal, journal_of
+from server.sessions.subtitle_files import SubtitleFiles
 from stream.errors import UserError
-from stream.media.sink import FileSink
+from stream.media.sink import FileSink, part_of
 from stream.media.source import MediaSource
-from stream.media.webvtt import Cue, write
 from stream.timeline import seconds
 
 
@@ -30,6 +30,10 @@ def run_file(options: argparse.Namespace, console: Console) -> int:
     """Dub ``options.input`` into ``options.output``; exit status 0, or 130 when interrupted."""
     config = load(options.config, preset=options.preset, assignments=_assignments(options))
     _check_paths(options)
+    if options.resume and options.realtime:
+        raise UserError(
+            "--resume goes on with a file that is dubbed as fast as possible, without --realtime"
+        )
     if options.delay is not None and not options.realtime:
         console.print("Note: --delay has no effect without --realtime.", highlight=False)
     return asyncio.run(_dub(options, config, console))
@@ -38,53 +42,113 @@ def run_file(options: argparse.Namespace, console: Console) -> int:
 async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
     source = MediaSource(options.input, choice=config.input, language=config.languages.source)
     pool, began = EnginePool(), time.monotonic()
+    journal: Journal | None = None
+    stopped = False
     try:
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await pool.source(config, "file")
             lane_engines = await pool.lane(config, "file")
+        if not options.realtime:
+            journal = _journal(options, console)
+            engines = journal.source(engines, config)
+            lane_engines = journal.lane(lane_engines, config)
+        session = _session(options, config, source, engines, lane_engines, began)
+        interrupted = _stop_on_signals(session, console)
+        outcome = await _run(session, options, config, source, console)
+        stopped = interrupted.is_set()
     except BaseException:
         source.close()
-        await pool.aclose()
         raise
-    load_seconds = time.monotonic() - began
-    try:
-        try:
-            sink = FileSink(
-                options.output,
-                source.info,
-                language=config.target,
-                source_language=config.languages.source,
-                replace=config.output.replace,
-                bitrate=config.output.bitrate,
-            )
-        except BaseException:
-            source.close()
-            raise
-        try:
-            session = FileSession(
-                config,
-                engines,
-                lane_engines,
-                source,
-                sink,
-                realtime=options.realtime,
-                load=load_seconds,
-            )
-        except BaseException:
-            sink.discard()
-            source.close()
-            raise
-        interrupted = _stop_on_signals(session, console)
-        watching = asyncio.ensure_future(_show_progress(session, source.info.duration, console))
-        try:
-            outcome = await session.run()
-        finally:
-            watching.cancel()
     finally:
         await pool.aclose()
-    _write_companions(options, config, session.jobs, outcome)
+        if journal is not None:
+            await journal.aclose(forget=not (stopped or part_of(options.output).exists()))
+    _write_companions(options, session, config, outcome)
     _print_summary(outcome.report, console)
-    return 130 if interrupted.is_set() else 0
+    if stopped and journal is not None:
+        console.print("The same command with --resume goes on from here.", highlight=False)
+    return 130 if stopped else 0
+
+
+def _journal(options: argparse.Namespace, console: Console) -> Journal:
+    path = journal_of(options.output)
+    if options.resume and not path.exists():
+        console.print(f"Note: there is nothing to resume for {options.output}.", highlight=False)
+    elif path.exists() and not options.resume:
+        console.print(
+            "Note: an earlier run was not finished; this one begins anew, --resume would go on.",
+            highlight=False,
+        )
+    return Journal(path, resume=options.resume)
+
+
+def _session(
+    options: argparse.Namespace,
+    config: Config,
+    source: MediaSource,
+    engines: SourceEngines,
+    lane_engines: LaneEngines,
+    began: float,
+) -> FileSession:
+    load_seconds = time.monotonic() - began
+    sink = FileSink(
+        options.output,
+        source.info,
+        language=config.target,
+        source_language=config.languages.source,
+        replace=config.output.replace,
+        bitrate=config.output.bitrate,
+    )
+    try:
+        return FileSession(
+            config,
+            engines,
+            lane_engines,
+            source,
+            sink,
+            realtime=options.realtime,
+            load=load_seconds,
+        )
+    except BaseException:
+        sink.discard()
+        raise
+
+
+async def _run(
+    session: FileSession,
+    options: argparse.Namespace,
+    config: Config,
+    source: MediaSource,
+    console: Console,
+) -> Outcome:
+    """Run a session, its progress shown and its subtitles written meanwhile."""
+    subtitles = _subtitles(options, config)
+    watching = [asyncio.ensure_future(_show_progress(session, source.info.duration, console))]
+    if subtitles is not None:
+        watching.append(asyncio.ensure_future(subtitles.follow(lambda: session.jobs)))
+    try:
+        return await session.run()
+    except BaseException:
+        part = part_of(options.output)
+        if part.exists():
+            console.print(f"What is dubbed so far is in {part}.", highlight=False, soft_wrap=True)
+            if not options.realtime:
+                console.print("The same command with --resume goes on from it.", highlight=False)
+        raise
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        if subtitles is not None:
+            with contextlib.suppress(OSError):
+                await subtitles.finish(session.jobs)
+
+
+def _subtitles(options: argparse.Namespace, config: Config) -> SubtitleFiles | None:
+    if options.subtitles is None:
+        return None
+    stem, languages = options.output.stem, (config.languages.source, config.target)
+    return SubtitleFiles(options.subtitles, stem, *languages)
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:
@@ -179,24 +243,16 @@ def _clock(time_: float) -> str:
 
 
 def _write_companions(
-    options: argparse.Namespace, config: Config, jobs: list[DubJob], outcome: Outcome
+    options: argparse.Namespace, session: FileSession, config: Config, outcome: Outcome
 ) -> None:
     """Report, subtitles and plot, as far as they were asked for."""
     if options.report is not None:
         options.report.write_text(outcome.report.model_dump_json(indent=2) + "\n", "utf-8")
     if options.plot is not None:
         draw_sync(options.plot, outcome.report, outcome.source_speech, outcome.dub_speech)
-    if options.subtitles is not None:
-        options.subtitles.mkdir(parents=True, exist_ok=True)
-        spoken = [job for job in jobs if job.text.strip()]
-        stem = options.output.stem
-        source, target = config.languages.source, config.target
-        originals = [Cue(job.slot, job.text) for job in spoken]
-        write(options.subtitles / f"{stem}.{source}.vtt", originals)
-        if target != source:
-            # Where there is no translation the viewer still gets the words.
-            dubbed = [Cue(job.slot, job.translation or job.text) for job in spoken]
-            write(options.subtitles / f"{stem}.{target}.vtt", dubbed)
+    subtitles = _subtitles(options, config)
+    if subtitles is not None:
+        subtitles.write(session.jobs)
 
 
 def _print_summary(report: Report, console: Console) -> None:

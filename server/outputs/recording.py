@@ -15,7 +15,7 @@ from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.address import address
-from stream.media.hvc1 import rename_hevc
+from stream.media.mp4_index import rename_hevc
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 from stream.timeline import TICK_RATE
 

@@ -56,7 +56,7 @@ class FileSession:
         engines: of the source; its detector is closed by the session, the others stay open.
         lane_engines: of the target language; they stay open.
         source: opened; the session closes it.
-        sink: opened; the session closes it, or discards it if the run fails.
+        sink: opened; the session closes it, or leaves what was written if the run fails.
         realtime: pace the source at 1x and play out with the configured delay.
         load: seconds that loading took, for the report.
     """
@@ -128,7 +128,7 @@ class FileSession:
         """Dub the source to its end.
 
         Raises:
-            SinkError: if the output cannot be written; nothing is left of it then.
+            SinkError: if the output cannot be written; what is written can be played then.
         """
         began, cpu = time.monotonic(), time.process_time()
         finished = False
@@ -141,7 +141,7 @@ class FileSession:
             finished = True
         finally:
             if not finished:
-                await asyncio.shield(self._sink_worker.run(self._sink.discard))
+                await asyncio.shield(self._sink_worker.run(self._sink.keep))
                 await self._monitor.aclose()
             await self._sink_worker.aclose()
             await self._lane.aclose()

@@ -51,6 +51,8 @@ class Copies:
         self._refused: dict[int, int] = {}
         self._kinds: dict[int, str] = {}
         self._notes: list[str] = []
+        self.has_cover = False
+        """Whether one of them is a still picture that goes with the whole."""
 
     @property
     def notes(self) -> list[str]:
@@ -79,6 +81,7 @@ class Copies:
             if key not in ("encoder", "vendor_id", "ENCODER"):
                 copy.metadata[key] = value
         copy.disposition = stream.disposition
+        self.has_cover |= bool(stream.disposition & Disposition.attached_pic)
         self._streams[stream.index] = copy
         if take is not None:
             self._take[stream.index] = take

@@ -16,9 +16,9 @@ from av.stream import Disposition
 from stream.errors import UserError
 from stream.frames import CopiedPacket, Samples
 from stream.languages import container_tag
-from stream.media.address import address
 from stream.media.copies import Copies, codec_of
 from stream.media.losses import losses
+from stream.media.mp4_index import drop_empty_tracks
 from stream.media.source_info import SourceInfo
 from stream.timeline import TICK_RATE
 
@@ -47,7 +47,8 @@ class FileSink:
     """Writes the dubbed file; every method blocks and belongs in one thread.
 
     The file appears under its own name only when it is closed, complete and playable; an
-    older file of that name stays until then.
+    older file of that name stays until then. What has been written so far is playable as well,
+    under the name of `part`, also if the process is killed.
 
     Args:
         path: the output; its suffix chooses the container.
@@ -73,13 +74,20 @@ class FileSink:
     ) -> None:
         self.path = path
         self._notes: list[str] = []
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        self.part = part_of(path)
         self._source = source
         self._written = 0
+        format_ = _format(path)
         with self._reporting():
+            self._file = self.part.open("wb", buffering=0)
             try:
-                self._container = av.open(address(self._part), "w", format=_format(path))
+                # FFmpeg does not write to the file itself, so that it can be left as it is.
+                self._container = av.open(
+                    self._file, "w", format=format_, options=_options(path.suffix.lower(), source)
+                )
             except ValueError as error:
+                self._file.close()
+                self.part.unlink()
                 raise SinkError(
                     f"{path} has no suffix that names a container: use .mp4, .mkv, .webm, .mov, "
                     ".ts, .wav, .mp3, .m4a, .opus or .flac"
@@ -119,14 +127,30 @@ class FileSink:
             if self._written:
                 self._container.mux(self._dub.encode(None))
             self._container.close()
-            self._part.replace(self.path)
+            self._file.close()
+            if self.path.suffix.lower() in _MP4 and self._copies.has_cover:
+                drop_empty_tracks(self.part)
+            self.part.replace(self.path)
         self._notes += losses(self._source, self.path)
 
     def discard(self) -> None:
         """Give the output up and remove what was written of it."""
-        with contextlib.suppress(av.error.FFmpegError, OSError):
+        self._leave()
+        self.part.unlink(missing_ok=True)
+
+    def keep(self) -> bool:
+        """Give the output up and leave `part`, if there is anything in it, which is returned."""
+        self._leave()
+        if self._written < TICK_RATE:
+            self.part.unlink(missing_ok=True)
+        return self.part.exists()
+
+    def _leave(self) -> None:
+        # With the file closed nothing more is written: the end of a container may be what the
+        # disk has no room for, and without it the part can be played.
+        self._file.close()
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
-        self._part.unlink(missing_ok=True)
 
     def _add_streams(
         self, source: SourceInfo, language: str, source_language: str, replace: bool, bitrate: int
@@ -203,6 +227,34 @@ FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "du
 
 AUDIO_ONLY = {".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 """Suffixes of outputs that never hold a picture."""
+
+
+_MP4 = {".mp4", ".m4v", ".mov", ".m4a", ".3gp"}
+
+
+def _options(suffix: str, source: SourceInfo) -> dict[str, str]:
+    """Options of the muxer that keep what is written playable."""
+    if suffix not in _MP4:
+        return {"flush_packets": "1", "cluster_time_limit": "2000"}
+    # Fragments while it is written, an ordinary file once it is finished. Its index is delayed
+    # until it can say when each track begins, unless AAC has to be unpacked for it (ADTS).
+    packed = any(
+        codec_of(stream) == "aac" and not stream.codec_context.extradata
+        for stream in source.streams
+        if stream.type == "audio"
+    )
+    flags = "hybrid_fragmented+frag_keyframe" + ("" if packed else "+delay_moov")
+    return {
+        "movflags": flags,
+        "frag_duration": "2000000",
+        "use_editlist": "1",
+        "flush_packets": "1",
+    }
+
+
+def part_of(path: Path) -> Path:
+    """Where an output is written until it is finished."""
+    return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 def _format(path: Path) -> str | None:

@@ -35,7 +35,7 @@ def test_a_file_is_dubbed_with_report_and_subtitles(clip: Clip, tmp_path: Path) 
     assert portuguese.startswith("WEBVTT")
 
 
-def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(
+def test_a_disk_that_fills_is_one_sentence_and_leaves_what_fits(
     clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disk = tmp_path / "disk"
@@ -47,7 +47,8 @@ def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(
         assert main(["file", str(clip.path), str(disk / "out.mp4"), *FAST]) == 2
         error = capsys.readouterr().err.splitlines()[-1]
         assert error.startswith("livedub: ") and "No space left on device" in error
-        assert list(disk.iterdir()) == []
+        left = {path.name for path in disk.iterdir()}
+        assert left <= {".out.part.mp4", ".out.part.journal"}
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
 

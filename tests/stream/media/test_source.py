@@ -42,12 +42,16 @@ def read(path: Path) -> tuple[MediaSource, Samples, list[CopiedPacket]]:
 def copied(path: Path, out: Path) -> None:
     source = MediaSource(str(path))
     sink = FileSink(out, source.info, language="pt", source_language="en")
-    for item in source:
-        if isinstance(item, AudioChunk):
-            sink.write_audio(item.samples)
-        else:
-            sink.write_packet(item)
-    sink.close()
+    try:
+        for item in source:
+            if isinstance(item, AudioChunk):
+                sink.write_audio(item.samples)
+            else:
+                sink.write_packet(item)
+        sink.close()
+    except BaseException:
+        sink.discard()
+        raise
     source.close()
 
 
@@ -250,6 +254,6 @@ def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(clip: Clip, tmp_pa
     try:
         with pytest.raises(SinkError, match="No space left on device"):
             copied(clip.path, disk / "out.mp4")
-        assert not (disk / "out.mp4").exists()
+        assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", disk], check=True)

@@ -1,0 +1,255 @@
+"""What the models said while a file is dubbed, kept so that the job can be gone on with.
+
+A resumed job reads the source again from its beginning and asks the same questions. What was
+answered before is found by the question itself and by the engine that was asked, so nothing has to
+match but what does: after a change of the voice, recognition and translation are still known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from server.config import Config, for_proofreader
+from server.engines.options import options_of
+from server.engines.pool import LaneEngines, SourceEngines
+from stages.base import (
+    AlternativeTranslator,
+    Recogniser,
+    Rendering,
+    SpeakerEncoder,
+    Synthesiser,
+    Translator,
+)
+from stream.flow.worker import Worker
+from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript, Word
+
+log = logging.getLogger(__name__)
+
+
+def journal_of(output: Path) -> Path:
+    """Where the answers are kept while an output is made: beside it."""
+    return output.with_name(f".{output.stem}.part.journal")
+
+
+class Journal:
+    """Answers by their questions, in a file that survives the process being killed.
+
+    Args:
+        path: see `journal_of`.
+        resume: whether to use what is there already; otherwise it is removed.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        if not resume:
+            path.unlink(missing_ok=True)
+        self._worker = Worker("journal")
+        self._broken = False
+        self.found = 0
+        """Answers that were known already."""
+        try:
+            self._store = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._store.execute("PRAGMA synchronous = OFF")  # against a killed process, not a crash
+            self._store.execute(
+                "CREATE TABLE IF NOT EXISTS answers (question BLOB PRIMARY KEY, answer BLOB)"
+            )
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def source(self, engines: SourceEngines, config: Config) -> SourceEngines:
+        """The engines of the source, with a memory."""
+        encoder = engines.encoder
+        if encoder is not None:
+            encoder = _Encoder(encoder, self, _fingerprint("speakers", config))
+        recogniser = _Recogniser(engines.recogniser, self, _fingerprint("asr", config))
+        return replace(engines, recogniser=recogniser, encoder=encoder)
+
+    def lane(self, engines: LaneEngines, config: Config) -> LaneEngines:
+        """The engines of a target language, with a memory."""
+        proofreader = engines.proofreader
+        if proofreader is not None:
+            other = _fingerprint("asr", for_proofreader(config))
+            proofreader = _Recogniser(proofreader, self, other)
+        return replace(
+            engines,
+            translator=_Translator(engines.translator, self, _fingerprint("mt", config)),
+            synthesiser=_Synthesiser(engines.synthesiser, self, _fingerprint("tts", config)),
+            proofreader=proofreader,
+        )
+
+    async def get(self, question: bytes) -> bytes | None:
+        """The answer, if it is known."""
+        if self._broken:
+            return None
+        answer = await self._worker.run(lambda: self._get(question))
+        self.found += answer is not None
+        return answer
+
+    async def put(self, question: bytes, answer: bytes) -> None:
+        """Remember an answer; a disk that is full costs the memory and not the dub."""
+        if not self._broken:
+            await self._worker.run(lambda: self._put(question, answer))
+
+    async def aclose(self, *, forget: bool) -> None:
+        """Close the file; ``forget`` removes it."""
+        await self._worker.aclose()
+        if not self._broken:
+            self._store.close()
+        if forget:
+            self.path.unlink(missing_ok=True)
+
+    def _get(self, question: bytes) -> bytes | None:
+        try:
+            row = self._store.execute(
+                "SELECT answer FROM answers WHERE question = ?", (question,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        return None if row is None else bytes(row[0])
+
+    def _put(self, question: bytes, answer: bytes) -> None:
+        try:
+            self._store.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (question, answer))
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        self._broken = True
+        log.warning("the job cannot be resumed if it fails: %s: %s", self.path, error)
+
+
+class _Recogniser:
+    def __init__(self, engine: Recogniser, journal: Journal, fingerprint: bytes) -> None:
+        self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+
+    async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+        question = _question(self._fingerprint, words, audio.tobytes())
+        if (known := await self._journal.get(question)) is not None:
+            values = json.loads(known)
+            spoken = tuple(Word(**word) for word in values.pop("words"))
+            return Transcript(words=spoken, **values)
+        transcript = await self._engine.recognise(audio, words=words)
+        await self._journal.put(question, json.dumps(asdict(transcript), default=float).encode())
+        return transcript
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+class _Encoder:
+    def __init__(self, engine: SpeakerEncoder, journal: Journal, fingerprint: bytes) -> None:
+        self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+
+    async def embed(self, audio: Samples) -> Embedding:
+        question = _question(self._fingerprint, audio.tobytes())
+        if (known := await self._journal.get(question)) is not None:
+            return np.frombuffer(known, np.float32)
+        voice = await self._engine.embed(audio)
+        await self._journal.put(question, voice.astype(np.float32).tobytes())
+        return voice
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+class _Translator:
+    def __init__(self, engine: Translator, journal: Journal, fingerprint: bytes) -> None:
+        self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+
+    async def translate(self, text: str) -> str:
+        question = _question(self._fingerprint, text)
+        if (known := await self._journal.get(question)) is not None:
+            return known.decode()
+        translation = await self._engine.translate(text)
+        await self._journal.put(question, translation.encode())
+        return translation
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        if not isinstance(self._engine, AlternativeTranslator):
+            return []
+        question = _question(self._fingerprint, text, count)
+        if (known := await self._journal.get(question)) is not None:
+            return [Rendering(**values) for values in json.loads(known)]
+        renderings = await self._engine.alternatives(text, count)
+        values = [asdict(rendering) for rendering in renderings]
+        await self._journal.put(question, json.dumps(values, default=float).encode())
+        return renderings
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+class _Synthesiser:
+    def __init__(self, engine: Synthesiser, journal: Journal, fingerprint: bytes) -> None:
+        self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+        self.sample_rate = engine.sample_rate
+        self.rate_range = engine.rate_range
+        self.characters_per_second = engine.characters_per_second
+
+    @property
+    def clones(self) -> bool:
+        return self._engine.clones
+
+    def check_voice(self, name: str) -> None:
+        self._engine.check_voice(name)
+
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        how = (manner.rate, manner.speaker, manner.room, manner.take)
+        question = _question(self._fingerprint, text, *how, _voice(manner.voice))
+        if (known := await self._journal.get(question)) is not None:
+            for piece in _pieces(known):
+                yield piece
+            return
+        pieces = []
+        async with aclosing(self._engine.synthesise(text, manner)) as speech:
+            async for piece in speech:
+                pieces.append(piece)
+                yield piece
+        await self._journal.put(question, _joined(pieces))
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+def _joined(pieces: list[Samples]) -> bytes:
+    lengths = json.dumps([len(piece) for piece in pieces]).encode()
+    return b"\n".join([lengths, b"".join(p.astype(np.float32).tobytes() for p in pieces)])
+
+
+def _pieces(answer: bytes) -> list[Samples]:
+    lengths, _, sound = answer.partition(b"\n")
+    ends = np.cumsum(json.loads(lengths))[:-1].astype(int)
+    if not len(sound):
+        return []
+    return [piece.copy() for piece in np.split(np.frombuffer(sound, np.float32), ends)]
+
+
+def _voice(name: str) -> str:
+    """A voice by its sound where it is a clip, as clips of speakers get names that change."""
+    path = Path(name)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if name and path.is_file() else name
+
+
+def _fingerprint(kind: str, config: Config) -> bytes:
+    name, options = options_of(kind, config)
+    languages = (config.languages.source, config.target)
+    parts = (kind, name, sorted(options.items()), languages, getattr(config, kind).model_dump())
+    return repr(parts).encode()
+
+
+def _question(fingerprint: bytes, *parts: object) -> bytes:
+    digest = hashlib.sha256(fingerprint)
+    for part in parts:
+        written = part if isinstance(part, bytes) else repr(part).encode()
+        digest.update(len(written).to_bytes(8, "big") + written)
+    return digest.digest()
