@@ -75,7 +75,7 @@ def same_language(one: str, other: str) -> bool:
 def among(language: str, codes: Iterable[str]) -> str | None:
     """Which of somebody's ``codes`` stands for a language; ``None`` if none does."""
     known = {code.lower().replace("_", "-"): code for code in codes}
-    for written in (language.lower(), base(language)):
+    for written in (language.lower(), base(language), _canonical(language)):
         if written in known:
             return known[written]
     return next((code for code in known.values() if same_language(code, language)), None)

