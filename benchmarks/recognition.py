@@ -29,7 +29,7 @@ import random
 import re
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +51,7 @@ from stages.mt.continuation import Context, InContext
 from stages.text.sentences import sentences
 from stages.vad import SileroDetector
 from stream.frames import Samples, Transcript
+from stream.speech.account import of_draft, of_utterance
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import Found
 from stream.timeline import TICK_RATE, Interval, ticks
@@ -108,17 +109,21 @@ class Ear:
         """For another mode."""
         self.free, self.calls, self.cpu = 0.0, 0, 0.0
 
-    async def hear(self, audio: Samples, now: float, *, words: bool) -> tuple[Transcript, float]:
-        """The transcript, and when it is there."""
-        key = hashlib.sha256(audio.tobytes() + bytes([words])).digest()
-        if key not in self._memory:
-            began = time.process_time()
-            heard = await self._whisper.recognise(audio, words=words)
-            self._memory[key] = heard, time.process_time() - began
-        transcript, cpu = self._memory[key]
-        self.calls, self.cpu = self.calls + 1, self.cpu + cpu
-        self.free = max(self.free, now) + self._cost
-        return transcript, self.free
+    def at(self, now: float) -> Callable[[Samples], Awaitable[Transcript]]:
+        """The recogniser as of a virtual time; its answers are there when it is ``free``."""
+
+        async def recognise(audio: Samples) -> Transcript:
+            key = hashlib.sha256(audio.tobytes() + b"\1").digest()
+            if key not in self._memory:
+                began = time.process_time()
+                heard = await self._whisper.recognise(audio, words=True)
+                self._memory[key] = heard, time.process_time() - began
+            transcript, cpu = self._memory[key]
+            self.calls, self.cpu = self.calls + 1, self.cpu + cpu
+            self.free = max(self.free, now) + self._cost
+            return transcript
+
+        return recognise
 
 
 async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay: float | None,
@@ -153,8 +158,8 @@ class _Run:
         if self._answer is not None and self._answer[0] <= now:
             await self._answered(now)
         while self._answer is None and (draft := hearing.due()) is not None:
-            heard, at = await self._ear.hear(draft.audio, now, words=True)
-            self._answer = at, hearing.own(heard)
+            heard = await of_draft(draft, self._ear.at(now), math.inf)
+            self._answer = self._ear.free, heard
             if hearing.inline:
                 await self._answered(now)
 
@@ -173,7 +178,8 @@ class _Run:
             if transcript is None and each.awaited and self._answer is not None:
                 known, transcript = self._answer
             if transcript is None:
-                transcript, known = await self._ear.hear(each.utterance.audio, now, words=False)
+                transcript = await of_utterance(each.utterance, self._ear.at(now))
+                known = self._ear.free
             if transcript.text:
                 start, end = slot.start / TICK_RATE, slot.end / TICK_RATE
                 self.units.append(Unit(start, end, known, transcript.text))

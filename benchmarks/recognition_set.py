@@ -1,9 +1,10 @@
 """A test set on the virtual clock of recognition.py: ``python benchmarks/recognition_set.py SET``.
 
-``SET`` is the manifest of a set, such as ``benchmarks/demo_set.py`` makes. What is recognised in
-each clip and how it is translated depends only on code and settings, so this is the tool for
-comparing settings of recognition; ten minutes of speech take about three. ``--memory`` keeps
-transcripts, so that settings which cut in the same places take seconds.
+``SET`` is the manifest of a set, of recordings or such as ``benchmarks/demo_set.py`` makes. What is
+recognised in each clip and how it is translated depends only on code and settings, so this is the
+tool for comparing settings of recognition; ten minutes of speech take about three. ``--memory``
+keeps transcripts, so that settings which cut in the same places take seconds. ``--plain`` measures
+a plain run of faster-whisper over each whole file instead, with the same weights.
 """
 
 from __future__ import annotations
@@ -13,43 +14,67 @@ import asyncio
 import statistics
 from pathlib import Path
 
-import jiwer
 import numpy as np
 import sacrebleu
-from recognition import Ear, Unit, in_context, plain, play
+from recognition import Ear, Unit, in_context, play
 
 from server.config import Config, load
-from server.evaluation.manifest import read_manifest
+from server.evaluation.manifest import Clip, read_manifest
+from server.evaluation.words import word_edits
 from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot.engine import Bergamot
 from stages.vad import SileroDetector
+from stages.weights.resolve import resolve
+from stream.frames import Samples
 from stream.media.soundtrack import read_soundtrack
 
 REST = 0.1
 """Seconds from a text to the first sound of a voice that takes no time."""
 
 
+class Edits:
+    """Word edits of the clips, as ``livedub eval`` counts them."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._wrong = self._words = 0
+
+    def count(self, clip: Clip, heard: str) -> None:
+        """Add a clip, and print its line."""
+        said = " ".join(segment.text for segment in clip.segments)
+        wrong, words = word_edits(said, heard, self._language)
+        self._wrong, self._words = self._wrong + wrong, self._words + words
+        print(f"{clip.name:12} WER {wrong / words:.3f}, {wrong:3d} of {words:3d}", flush=True)
+
+    @property
+    def rate(self) -> float:
+        """Of all clips."""
+        return self._wrong / self._words
+
+
 async def measure(options: argparse.Namespace) -> None:
     """All clips, and a line of figures."""
     config = load(assignments=options.set, environment={})
     manifest = read_manifest(options.manifest, options.only)
+    edits = Edits(manifest.source)
     whisper, mt = FasterWhisper(), Bergamot()
     ear = Ear(whisper, options.decode, options.memory)
-    heard, said, ours, references = [], [], [], []
+    ours, references = [], []
     lengths, first = [], []
     for clip in manifest.clips:
         units, translations = await _dub(clip.media, config, ear, mt, options)
-        heard.append(plain(" ".join(unit.text for unit in units)))
-        said.append(plain(" ".join(segment.text for segment in clip.segments)))
+        if options.verbose:
+            for unit in units:
+                print(f"{unit.start:7.2f} {unit.end:7.2f} {unit.known - unit.end:5.2f} {unit.text}")
+        edits.count(clip, " ".join(unit.text for unit in units))
         ours.append(" ".join(translations))
         references.append(" ".join(segment.translation for segment in clip.segments))
         lengths += [unit.end - unit.start for unit in units]
         first += [u.known + REST + options.pace * (u.end - u.start) - u.start for u in units]
-        print(clip.name, flush=True)
+        ear.remember()
     await whisper.aclose()
-    ear.remember()
     print(
-        f"WER {100 * jiwer.wer(said, heard):.1f} %, "
+        f"WER {edits.rate:.3f}, "
         f"BLEU {sacrebleu.corpus_bleu(ours, [references]).score:.1f}, "
         f"chrF {sacrebleu.corpus_chrf(ours, [references]).score:.1f}, "
         f"{len(lengths)} units of {statistics.median(lengths):.2f} s"
@@ -59,10 +84,29 @@ async def measure(options: argparse.Namespace) -> None:
         print(f"first dub after {statistics.median(first):.2f} s, {late} after {options.delay:g} s")
 
 
+def plain(options: argparse.Namespace) -> None:
+    """The same clips by faster-whisper alone, each file at once."""
+    from faster_whisper import WhisperModel
+
+    asr = load(assignments=options.set, environment={}).asr
+    whisper = WhisperModel(str(resolve(asr.model)), device="auto", compute_type=asr.compute_type)
+    manifest = read_manifest(options.manifest, options.only)
+    edits = Edits(manifest.source)
+    for clip in manifest.clips:
+        sound = read_soundtrack(clip.media).samples
+        found, _ = whisper.transcribe(sound, language=manifest.source, beam_size=asr.beam_size)
+        segments = list(found)
+        if options.verbose:
+            for segment in segments:
+                print(f"{segment.start:7.2f} {segment.end:7.2f} {segment.text.strip()}")
+        edits.count(clip, " ".join(segment.text for segment in segments))
+    print(f"WER {edits.rate:.3f}")
+
+
 async def _dub(
     media: Path, config: Config, ear: Ear, mt: Bergamot, options: argparse.Namespace
 ) -> tuple[list[Unit], list[str]]:
-    sound = read_soundtrack(media).samples
+    sound: Samples = read_soundtrack(media).samples
     sound = np.pad(sound, (0, -len(sound) % 512))
     detector = SileroDetector()
     speech = await detector.probabilities(sound)
@@ -82,7 +126,13 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.03, help="s for a second of dub")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     parser.add_argument("--memory", type=Path, help="keeps what was heard for the next run")
-    asyncio.run(measure(parser.parse_args()))
+    parser.add_argument("--plain", action="store_true", help="faster-whisper over each whole file")
+    parser.add_argument("--verbose", action="store_true", help="print every unit")
+    options = parser.parse_args()
+    if options.plain:
+        plain(options)
+    else:
+        asyncio.run(measure(options))
 
 
 if __name__ == "__main__":

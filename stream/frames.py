@@ -77,6 +77,7 @@ class Utterance:
         audio_start: media time of ``audio[0]``, ticks.
         ended_by: a pause, a cut inside long speech, or the end of the source.
         speaker: label of who speaks.
+        speech: the stretches of the slot in which somebody speaks.
     """
 
     id: int
@@ -85,6 +86,7 @@ class Utterance:
     audio_start: int
     ended_by: Literal["pause", "cut", "end"]
     speaker: str = "S1"
+    speech: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,11 @@ from stream.speech.segment import Segmenter
 REACTION_S = 0.5
 """What recognition and translation take together."""
 
-CONTEXT_S = 4.0
-"""Speech before an utterance that is recognised again with it."""
+CONTEXT_S, NEAR_S = 4.0, 1.0
+"""Sound before an utterance that is recognised again with it, and the silence that parts them."""
+
+FILE_CONTEXT_S, FILE_NEAR_S = 8.0, 3.0
+"""The same of a file, where nobody waits: more is recognised better."""
 
 SOON_S = 0.07
 """Before the end of the pause that ends an utterance, where nobody waits for it."""
@@ -143,6 +146,7 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         pace: seconds that the slowest synthesiser takes for a second of speech.
     """
     options, incremental = config.segment, config.asr.mode == "incremental"
+    context, near = (CONTEXT_S, NEAR_S) if delay is not None else (FILE_CONTEXT_S, FILE_NEAR_S)
     if delay is not None:
         reaction = REACTION_S if incremental else options.pause + REACTION_S
         options = within_delay(options, delay, pace, reaction)
@@ -156,5 +160,6 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         breaths=not incremental,
         leaning=leaning(language),
         opening=conjunctions(language),
-        context=CONTEXT_S if incremental else 0.0,
+        context=context if incremental else 0.0,
+        near=near,
     )

@@ -10,6 +10,7 @@ from stages.asr.sentence_case import SentenceCase
 from stages.base import Recogniser
 from stages.options import AsrConfig
 from stream.frames import Samples, Transcript, Utterance
+from stream.speech.account import of_utterance
 
 
 def behind_denoiser(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
@@ -35,14 +36,14 @@ def transcription(
     async def transcribe(utterance: Utterance, known: Transcript | None) -> Transcript:
         if known is None or not (known.text.strip() or known.rejected):
             # While it was under way no word was found in it: as a whole it may be understood.
-            known = await recogniser.recognise(utterance.audio)
+            known = await of_utterance(utterance, with_words(recogniser))
         return replace(known, text=case.of(known.text, utterance.slot))
 
     return transcribe
 
 
 def with_words(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
-    """The words of speech that may have to be cut, with their times."""
+    """The words of speech, with their times."""
 
     async def recognise(audio: Samples) -> Transcript:
         return await recogniser.recognise(audio, words=True)

@@ -21,6 +21,7 @@ from stream.frames import (
     Transcript,
     Utterance,
 )
+from stream.speech.account import of_draft
 from stream.speech.detection import Windows
 from stream.speech.diarize import Diarizer
 from stream.speech.hearing import Hearing
@@ -184,12 +185,12 @@ class Recognition:
         began = clock()
         DUE.set(began + self._attempts.pacing.time_left(draft.onset * TICKS_PER_SAMPLE))
         try:
-            async with asyncio.timeout(self._recogniser.words_deadline):
-                heard = await self._recogniser.words(draft.audio)
+            recogniser = self._recogniser
+            heard = await of_draft(draft, recogniser.words, recogniser.words_deadline)
         except Exception as error:
             log.warning("speech under way was not recognised: %s", message(error))
             return Answer(None, clock() - began)
-        return Answer(self._hearing.own(heard), clock() - began)
+        return Answer(heard, clock() - began)
 
     async def recognise(self, pending: Pending) -> DubJob:
         """An utterance with its words and its speaker, or with a fate if it has none."""

@@ -8,7 +8,7 @@ One task owns it.
 from __future__ import annotations
 
 from stream.frames import TICKS_PER_SAMPLE, Samples, Transcript, Utterance
-from stream.speech.incremental import Found, Incremental, since_onset
+from stream.speech.incremental import Found, Incremental
 from stream.speech.segment import Draft, Segmenter
 
 
@@ -61,16 +61,12 @@ class Hearing:
             self._asked = self._pending()
         return self._asked
 
-    def own(self, transcript: Transcript) -> Transcript:
-        """What an answer to the request under way says beyond the words that were taken before."""
-        assert self._asked is not None
-        return since_onset(self._asked, transcript)
-
     def answer(self, transcript: Transcript | None, took: float = 0.0) -> list[Found]:
         """The recogniser's answer to what was ``due`` last.
 
         Args:
-            transcript: as ``own`` made it; ``None`` if there is no answer.
+            transcript: of what is said from the draft's onset on, as ``account.of_draft`` makes it;
+                ``None`` if there is no answer.
             took: wall seconds until it came.
         """
         draft, self._asked = self._asked, None
@@ -100,7 +96,8 @@ class Hearing:
     def _pending(self) -> Draft:
         segmenter = self._segmenter
         assert segmenter.onset is not None
-        return Draft(segmenter.onset, segmenter.onset, segmenter.pending(), segmenter.voiced)
+        onset, audio = segmenter.onset, segmenter.pending()
+        return Draft(onset, onset, audio, segmenter.voiced, segmenter.speech)
 
     def _cut(self, draft: Draft, transcript: Transcript | None) -> list[Found]:
         if self._segmenter.onset != draft.onset:

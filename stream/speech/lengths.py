@@ -34,8 +34,9 @@ class SegmentOptions:
 class Lengths:
     """The lengths of the options, and of the context, in samples."""
 
-    def __init__(self, options: SegmentOptions, context: float) -> None:
+    def __init__(self, options: SegmentOptions, context: float, near: float) -> None:
         self.context = to_samples(context)
+        self.near = to_samples(near)
         self.pause = to_samples(options.pause)
         self.late_pause = to_samples(options.late_pause)
         self.padding = to_samples(options.padding)

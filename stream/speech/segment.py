@@ -25,9 +25,6 @@ SLIP_S = 0.2
 SILENCE_S = 0.09
 """Such a silence lasts at least this long."""
 
-NEAR_S = 1.0
-"""After a longer silence what was said before is no context."""
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -38,6 +35,7 @@ class Draft:
         start: of ``audio[0]``: the onset less padding.
         audio: up to the last window classified, mono at ``SPEECH_RATE``.
         voiced: just after the last window that counted as speech.
+        speech: stretches of speech since the onset.
         resumed: whether ``audio`` begins with speech of the utterance before.
         after: the last word of that one, where it is known.
     """
@@ -46,6 +44,7 @@ class Draft:
     start: int
     audio: Samples
     voiced: int
+    speech: tuple[tuple[int, int], ...] = ()
     resumed: bool = False
     after: Word | None = None
 
@@ -66,6 +65,7 @@ class Segmenter:
         opening: words, in lower case, that begin a clause: a good place before them.
         context: seconds of what was said just before that drafts begin with: speech is
             recognised better in its context.
+        near: seconds of silence after which what was said before is no context.
     """
 
     def __init__(
@@ -77,12 +77,13 @@ class Segmenter:
         leaning: frozenset[str] = frozenset(),
         opening: frozenset[str] = frozenset(),
         context: float = 0.0,
+        near: float = 1.0,
     ) -> None:
         self._options = options
         self._choose = partial(choose_cut, leaning=leaning, opening=opening)
         self._breaths = breaths
         self._window = window
-        self._lengths = Lengths(options, context)
+        self._lengths = Lengths(options, context, near)
         self._history = History()
         self._position = 0  # samples whose probability is known
         self._onset: int | None = None
@@ -137,6 +138,11 @@ class Segmenter:
         return self._last_voiced
 
     @property
+    def speech(self) -> tuple[tuple[int, int], ...]:
+        """Stretches of the speech under way, samples."""
+        return tuple(self._voiced)
+
+    @property
     def silence(self) -> int:
         """Samples without speech at the end of the speech under way."""
         return self._position - self._last_voiced
@@ -149,7 +155,7 @@ class Segmenter:
         if self._context is not None:
             first = max(min(self._context, first), self._history.start)
         audio = self._history.slice(first, self._position)
-        return Draft(self._onset, first, audio, self._last_voiced, resumed)
+        return Draft(self._onset, first, audio, self._last_voiced, self.speech, resumed)
 
     def wants_cut(self, grace: float = 0.0) -> bool:
         """Whether the speech under way has reached ``max_length`` without a gap to cut at.
@@ -211,7 +217,7 @@ class Segmenter:
             if probability >= self._options.onset:
                 self._onset = begin
                 self._voice_goes_on(begin)
-            elif self._position - self._previous_end >= to_samples(NEAR_S):
+            elif self._position - self._previous_end >= self._lengths.near:
                 self._context = None
             return None
         silence = begin - self._last_voiced
@@ -286,6 +292,11 @@ class Segmenter:
             audio=self._history.slice(first, last),
             audio_start=first * TICKS_PER_SAMPLE,
             ended_by=ended_by,
+            speech=tuple(
+                Interval(start * TICKS_PER_SAMPLE, min(stop, end) * TICKS_PER_SAMPLE)
+                for start, stop in self._voiced
+                if start < end
+            ),
         )
         self._next_id += 1
         self._previous_end = end if cut is None else cut

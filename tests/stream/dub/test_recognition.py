@@ -58,7 +58,8 @@ class Words:
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             raise fault
-        words = tuple(Word(f"w{n}", n, n + 0.9, 1.0) for n in range(max(1, len(audio) // 16_000)))
+        seconds = max(1, round(len(audio) / 16_000))
+        words = tuple(Word(f"w{n}", n, n + 0.9, 1.0) for n in range(seconds))
         return Transcript(" ".join(word.text for word in words), "en", words)
 
 

@@ -32,7 +32,7 @@ def test_words_are_asked_for_once_at_the_longest_and_speech_is_cut_between_them(
     assert hearing.due() is None
     words = tuple(Word(f"w{i}", i, i + 0.9, 1.0) for i in range(4))
     words = (*words[:2], Word("w2,", 2.0, 2.9, 1.0), *words[3:])
-    heard = hearing.own(Transcript("w0 w1 w2, w3", "en", words))
+    heard = Transcript("w0 w1 w2, w3", "en", words)
     (found,) = hearing.answer(heard, 0.5)
     assert found.transcript is None and not found.awaited
     assert found.utterance.ended_by == "cut"

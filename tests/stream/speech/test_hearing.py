@@ -10,7 +10,7 @@ from stages.asr.units import Units, clause_ends, sentence_ends
 from stream.frames import SPEECH_RATE, Transcript, Word, written
 from stream.speech.agreement import LocalAgreement
 from stream.speech.hearing import Hearing
-from stream.speech.incremental import Found, Incremental, Outlook
+from stream.speech.incremental import Found, Incremental, Outlook, since_onset
 from stream.speech.lengths import SegmentOptions
 from stream.speech.segment import Draft, Segmenter
 from stream.timeline import TICK_RATE
@@ -66,7 +66,7 @@ def run(
             if draft.resumed:
                 shifted = [replace(w, start=w.start + late, end=w.end + late) for w in heard.words]
                 heard = replace(heard, words=tuple(shifted))
-            ready = index + delay, hearing.own(heard)
+            ready = index + delay, since_onset(draft, heard)
         if ready is not None and ready[0] <= index:
             done += hearing.answer(ready[1])
             ready = None
@@ -222,7 +222,7 @@ def _talked_on(answers: list[tuple[int, bool]]) -> list[Found]:
             ready = None
         if answers and (draft := hearing.due()) is not None:
             took, answered = answers.pop(0)
-            own = hearing.own(recognised(speech, draft)) if answered else None
+            own = since_onset(draft, recognised(speech, draft)) if answered else None
             ready = index + took, own
     return done
 

@@ -32,8 +32,9 @@ def test_lengths_are_only_ever_shortened(delay: float, pace: float, reaction: fl
 
 
 def test_lengths_in_samples() -> None:
-    lengths = Lengths(SegmentOptions(pause=0.5, min_speech=0.25), 2.0)
+    lengths = Lengths(SegmentOptions(pause=0.5, min_speech=0.25), 2.0, 1.0)
     assert (lengths.pause, lengths.min_speech, lengths.context) == (8000, 4000, 2 * SPEECH_RATE)
+    assert lengths.near == SPEECH_RATE
 
 
 def test_history_keeps_what_may_still_be_asked_for() -> None:
