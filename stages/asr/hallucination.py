@@ -12,6 +12,10 @@ from stages.asr.silence_phrases import CREDITS, PHRASES
 LIKELY_NO_SPEECH = 0.6
 LOW_LOGPROB = -1.0
 IMPROBABLE = -1.8
+PHRASE_NO_SPEECH = 0.5
+"""Above this, a phrase that Whisper learnt to write for silence was not said."""
+DOUBTED_NO_SPEECH, DOUBTED_LOGPROB = 0.3, -0.8
+"""Nor where both are on the wrong side of these."""
 COMPRESSION = 2.4
 FASTEST_CHARACTERS_PER_S = 35.0
 """Characters a second: above the fastest intelligible speech of any language."""
@@ -61,9 +65,19 @@ def rejection(decoding: Decoding) -> str | None:
         return "faster than speech"
     if is_credit(decoding.text):
         return "subtitle credit"
-    if is_silence_phrase(decoding.text) and (decoding.no_speech > 0.4 or decoding.logprob < -0.8):
+    if is_silence_phrase(decoding.text) and _not_heard(decoding):
         return "phrase that stands for silence"
     return None
+
+
+def _not_heard(decoding: Decoding) -> bool:
+    """Whether what could be said as well as invented was invented.
+
+    For noise, tiny.en gives a ``no_speech`` of 0.89 and more; for such a phrase said over applause
+    at 5 dB and more, at most 0.47 in its second pass, whatever the log-probability.
+    """
+    unsure = decoding.logprob < DOUBTED_LOGPROB and decoding.no_speech > DOUBTED_NO_SPEECH
+    return unsure or decoding.no_speech > PHRASE_NO_SPEECH
 
 
 def is_doubtful(decoding: Decoding) -> bool:

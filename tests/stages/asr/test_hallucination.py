@@ -34,7 +34,7 @@ def heard(
         (heard("Subtitles by the Amara.org community"), "subtitle credit"),
         (heard("Субтитры сделал DimaTorzok", no_speech=0.0), "subtitle credit"),
         (heard("Thanks for watching!", no_speech=0.7), "phrase that stands for silence"),
-        (heard(" you", logprob=-0.9), "phrase that stands for silence"),
+        (heard(" you", no_speech=0.4, logprob=-0.9), "phrase that stands for silence"),
         (heard("ご視聴ありがとうございました", no_speech=0.6), "phrase that stands for silence"),
     ],
 )
@@ -49,6 +49,8 @@ def test_inventions_are_rejected_with_a_reason(decoding: Decoding, reason: str) 
         heard("The quick brown fox jumps over the lazy dog."),
         heard("yes", seconds=0.65, no_speech=0.74, logprob=-0.5),
         heard("Thank you.", seconds=0.9),
+        heard("So.", seconds=0.5, no_speech=0.47, logprob=-0.5),
+        heard("The end.", seconds=0.7, no_speech=0.24, logprob=-1.1),
         heard("No, no, no, no!", seconds=2),
         heard("Ha ha ha ha ha.", seconds=2),
         heard("New York, New York, it's a wonderful town."),
