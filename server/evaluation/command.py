@@ -49,6 +49,8 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
         raise UserError("eval takes one manifest, or: eval compare A.json B.json")
     if options.out is None:
         raise UserError("eval needs --out DIR for its report")
+    if options.delay is not None and not options.realtime:
+        console.print("Note: --delay has no effect without --realtime.", highlight=False)
     manifest = read_manifest(options.manifest[0], options.clips)
     systems = systems_of(options)
     target = _target(systems, manifest)

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import av.error
+from av.stream import Disposition
 
 from stream.media.address import address
 from stream.media.source_info import SourceInfo
@@ -69,9 +70,10 @@ def _looks(name: str | None) -> dict[str, object]:
     if name is None:
         return {}
     with av.open(name) as media, contextlib.suppress(av.error.FFmpegError, OSError):
-        if not media.streams.video:
+        moving = (s for s in media.streams.video if not s.disposition & Disposition.attached_pic)
+        video: Any = next(moving, None)
+        if video is None:
             return {}
-        video: Any = media.streams.video[0]
         video.codec_context.thread_count = 1
         frame: Any = next(media.decode(video), None)
         if frame is None:

@@ -207,6 +207,11 @@ class FileSink:
     def _copy_picture(self, stream: Any) -> None:
         cover = stream.disposition & Disposition.attached_pic
         sound_alone = self.path.suffix.lower() in AUDIO_ONLY
+        if sound_alone and not cover:
+            self._notes.append(
+                f"video track {stream.index} is left out: {self.path.suffix} holds sound alone"
+            )
+            return
         if self._copies.add(stream) is None and not cover and not sound_alone:
             raise SinkError(
                 f"{self.path.suffix} cannot hold {codec_of(stream) or 'this'} video as it is: "
@@ -235,7 +240,8 @@ _MP4 = {".mp4", ".m4v", ".mov", ".m4a", ".3gp"}
 def _options(suffix: str, source: SourceInfo) -> dict[str, str]:
     """Options of the muxer that keep what is written playable."""
     if suffix not in _MP4:
-        return {"flush_packets": "1", "cluster_time_limit": "2000"}
+        clusters = {"cluster_time_limit": "2000"} if suffix in (".mkv", ".webm") else {}
+        return {"flush_packets": "1", **clusters}
     # Fragments while it is written, an ordinary file once it is finished. Its index is delayed
     # until it can say when each track begins, unless AAC has to be unpacked for it (ADTS).
     packed = any(
@@ -245,6 +251,7 @@ def _options(suffix: str, source: SourceInfo) -> dict[str, str]:
     )
     flags = "hybrid_fragmented+frag_keyframe" + ("" if packed else "+delay_moov")
     return {
+        **({"brand": "M4A "} if suffix == ".m4a" else {}),
         "movflags": flags,
         "frag_duration": "2000000",
         "use_editlist": "1",
@@ -258,8 +265,8 @@ def part_of(path: Path) -> Path:
 
 
 def _format(path: Path) -> str | None:
-    """FFmpeg's name of the container where it would take a narrower one: iPods know no HEVC."""
-    return "mp4" if path.suffix.lower() == ".m4v" else None
+    """FFmpeg's name of the container where it would take iPods' own: without HEVC or covers."""
+    return "mp4" if path.suffix.lower() in (".m4v", ".m4a") else None
 
 
 def _narrow(source: SourceInfo) -> str:

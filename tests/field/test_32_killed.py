@@ -110,7 +110,7 @@ def test_nothing_is_left_of_what_was_not_begun(long: Path, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", ["mp4"])
+@pytest.mark.parametrize("suffix", ["mp4", "m4a"])
 def test_a_cover_leaves_no_empty_track(tmp_path: Path, suffix: str) -> None:
     base = film(tmp_path / "base.m4a", Track(), length=3)
     ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", tmp_path / "c.jpg")
