@@ -220,6 +220,7 @@ class Peer:
         self.answer = ""
         """The answering description, all candidates in it."""
         self._stop = asyncio.Event()
+        self._connected = False
         self._life: asyncio.Task[None] | None = None
         self.connection.on("connectionstatechange", self._look_at_state)
 
@@ -270,8 +271,20 @@ class Peer:
         return await asyncio.to_thread(read)
 
     def _look_at_state(self) -> None:
-        if self.connection.connectionState in ("failed", "closed"):
+        state = self.connection.connectionState
+        self._connected |= state == "connected"
+        if state == "failed" and not self._connected:
+            _log.warning("a WebRTC peer did not get through: %s", self._obstacle())
+        if state in ("failed", "closed"):
             self._stop.set()
+
+    def _obstacle(self) -> str:
+        if self.connection.iceConnectionState == "completed":
+            return (
+                "the DTLS handshake failed; an FFmpeg built with GnuTLS needs a certificate of the "
+                "kind prime256v1, by -cert_file and -key_file"
+            )
+        return "no pair of addresses works; see TURN in the operator's guide"
 
     async def _live(self) -> None:
         heard, silent, unconnected, connected = -1, 0, 0, False
