@@ -99,10 +99,10 @@ async def _serve(config: Config, console: Console) -> int:
         raise
     try:
         doors = Doors(daemon)
-    except ValueError as error:
+    except UserError:
         listening.close()
         await daemon.aclose()
-        raise UserError(f"serve.ice_servers: {error}") from None
+        raise
     try:
         await daemon.start()
     except (OSError, UserError, ValidationError) as error:
@@ -157,7 +157,8 @@ def _announce(daemon: Daemon, port: int, console: Console) -> None:
     for session in daemon.sessions.values():
         if session.spec.source == PUBLISH:
             url = f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{session.key}"
-            console.print(f"Publish to {url}", highlight=False, soft_wrap=True)
+            shown_url = f"Publish to {url} (session {session.id})"
+            console.print(shown_url, highlight=False, soft_wrap=True)
 
 
 def _reason(error: Exception) -> str:
@@ -166,5 +167,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        return f"serve.sessions: {where}: {first['msg']}"
+        return f"serve.sessions: {where}: {first['msg'].removeprefix('Value error, ')}"
     return f"serve.sessions: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -13,11 +14,13 @@ from server.limits import Clients, Pace, Places
 from server.sessions.daemon import Daemon
 from server.webrtc.ice_servers import ice_server
 from server.webrtc.peers import ACTIONS, OFFERS_AT_ONCE, OFFERS_PER_SECOND, Peers
+from server.webrtc.reach import keep_within, port_range
 from server.webrtc.routes import webrtc_router
 from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
+from stream.errors import UserError
 from stream.live.feed import Feed
 
 PUBLISHERS = 4
@@ -34,7 +37,7 @@ class Doors:
         daemon: whose sessions these are.
 
     Raises:
-        ValueError: for an invalid ICE server.
+        UserError: for an invalid ICE server or range of ports.
     """
 
     def __init__(self, daemon: Daemon) -> None:
@@ -45,9 +48,15 @@ class Doors:
             "play": Places(serve.max_viewers, serve.viewers_per_address, clients, "viewers"),
             "publish": Places(PUBLISHERS * serve.max_sessions, called="publishers"),
         }
-        ice_servers = [ice_server(url) for url in serve.ice_servers]
+        try:
+            ice_servers = [ice_server(url) for url in serve.ice_servers]
+        except ValueError as error:
+            raise UserError(f"serve.ice_servers: {error}") from None
         offers = Pace(OFFERS_AT_ONCE, OFFERS_PER_SECOND, clients)
-        self._peers = Peers({act: places[act] for act in ACTIONS}, ice_servers, offers)
+        addresses = [str(address) for address in serve.addresses]
+        self._peers = Peers({act: places[act] for act in ACTIONS}, ice_servers, offers, addresses)
+        if serve.udp_ports is not None:
+            keep_within(asyncio.get_running_loop(), port_range(serve.udp_ports))
         self._programmes = Programmes(self._feed)
         gate = Gate(self._authorise, serve.origins, places, daemon.refusals)
         self.routers: list[APIRouter] = [

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from stream.live.intake import PictureIntake
 from stream.live.output import OutputState, OutputStatus
 from stream.timeline import seconds
 
@@ -39,6 +40,30 @@ class OutputDescription(BaseModel):
         )
 
 
+class PictureDescription(BaseModel):
+    """What comes of a session's picture, over the last seconds."""
+
+    codec: str = Field(description="FFmpeg's name, such as `h264`.")
+    width: int
+    height: int
+    frame_rate: float = Field(description="Pictures a second.")
+    bitrate: int = Field(description="Bit/s of the coded pictures.")
+
+    @classmethod
+    def of(cls, intake: PictureIntake | None) -> PictureDescription | None:
+        """From what the source measures."""
+        if intake is None:
+            return None
+        coded = intake.format
+        return cls(
+            codec=coded.codec,
+            width=coded.width,
+            height=coded.height,
+            frame_rate=round(intake.frame_rate, 2),
+            bitrate=intake.bitrate,
+        )
+
+
 class SessionDescription(BaseModel):
     """A session and what it is doing."""
 
@@ -61,6 +86,9 @@ class SessionDescription(BaseModel):
         default=None,
         description="How media arrives now: `rtmp`, `whip`, `websocket`, `pull`, or null.",
     )
+    picture: PictureDescription | None = Field(
+        default=None, description="The picture as it arrives; null if none does."
+    )
     concealed_s: float = Field(
         default=0.0,
         description="Seconds of sound synthesised for lost packets, on all connections so far.",
@@ -70,7 +98,7 @@ class SessionDescription(BaseModel):
     delay_s: float = Field(description="How far viewers are behind the source, s.")
     hls: bool
     protected: bool = Field(description="Whether viewers must show a token.")
-    viewers: int = Field(description="Readers of its sound, outputs included.")
+    viewers: int = Field(description="Those who watch or listen by WebRTC or WebSocket.")
     outputs: list[OutputDescription] = []
     dubs: dict[str, dict[str, float | None]] = Field(
         description="By track: utterances by fate, and the share that was dubbed on time."

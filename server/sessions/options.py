@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import annotated_types as at
-from pydantic import BaseModel, IPvAnyNetwork, model_validator
+from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, model_validator
 
 from stages.options import STRICT
 
@@ -49,6 +49,8 @@ class ServeConfig(BaseModel):
     max_delay: Delay = 15.0
     drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
     ice_servers: list[str] = []
+    udp_ports: str | None = None
+    addresses: list[IPvAnyAddress] = []
     sessions: list[dict[str, Any]] = []
 
     @property

@@ -13,7 +13,12 @@ from pathlib import Path
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.problems import Problem
-from server.sessions.description import OutputDescription, SessionDescription, SessionState
+from server.sessions.description import (
+    OutputDescription,
+    PictureDescription,
+    SessionDescription,
+    SessionState,
+)
 from server.sessions.live import LiveSession
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
@@ -205,6 +210,7 @@ class RunningSession:
             connected=self.source.connected,
             connections=self.source.connections,
             transport=self.source.transport,
+            picture=PictureDescription.of(self.source.picture),
             concealed_s=round(seconds(self.source.concealed), 3),
             position=live.position,
             position_s=round(seconds(live.position), 3),
@@ -222,8 +228,8 @@ class RunningSession:
 
     @property
     def viewers(self) -> int:
-        """Readers of its sound."""
-        return sum(sound.readers for sound in self.feed.sounds.values())
+        """Those who watch or listen by WebRTC or WebSocket."""
+        return self.feed.viewers
 
 
 class _Guarded:

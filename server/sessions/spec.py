@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import annotated_types as at
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from server.config import DAEMON_SECTIONS, Config, ConfigError, Language, amend
 from stages.options import STRICT
@@ -27,6 +28,41 @@ SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
 
 PUSH_SCHEMES = ("rtmp", "rtmps", "udp")
 """What it may push to."""
+
+
+def _spelt(pattern: str, sentence: str) -> AfterValidator:
+    """Refuses a string that does not match, with a sentence that says what it must be."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
+
+
+def _shown(pattern: str) -> Any:
+    """The same in the API's schema."""
+    return Field(json_schema_extra={"pattern": f"^{pattern}$"})
+
+
+_RECORD = r"[\w-][\w.-]{0,100}\.(mp4|mkv)"
+_NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
+_SECRET = r"[\w-]{8,128}"
+
+RecordName = Annotated[
+    str,
+    _spelt(_RECORD, "a recording is a name of letters, digits and _-. that ends in .mp4 or .mkv"),
+    _shown(_RECORD),
+]
+SessionName = Annotated[
+    str,
+    _spelt(_NAME, "a session's name is of at most 63 lower-case letters, digits, and later _-"),
+    _shown(_NAME),
+]
+Secret = Annotated[
+    str, _spelt(_SECRET, "a key or token has 8 to 128 letters, digits and _-"), _shown(_SECRET)
+]
 
 
 class SpecError(UserError):
@@ -47,7 +83,7 @@ class OutputSpec(BaseModel):
 
     model_config = STRICT
     url: str | None = None
-    record: Annotated[str | None, Field(pattern=r"^[\w-][\w.-]{0,100}\.(mp4|mkv)$")] = None
+    record: RecordName | None = None
     track: str | None = None
 
 
@@ -60,16 +96,12 @@ class SessionSpec(BaseModel):
     """
 
     model_config = {**STRICT, "coerce_numbers_to_str": True}  # a key may be all digits
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
-        default_factory=lambda: secrets.token_hex(4)
-    )
+    id: SessionName = Field(default_factory=lambda: secrets.token_hex(4))
     source: Annotated[str, Field(min_length=1, max_length=2000)] = PUBLISH
     targets: Annotated[list[Language], at.Len(0, 8)] = []
     delay: Annotated[float, at.Ge(1), at.Le(60)] | Literal["auto"] | None = None
-    key: Annotated[str, Field(pattern=r"^[\w-]{8,128}$")] = Field(
-        default_factory=lambda: secrets.token_urlsafe(18)
-    )
-    play_token: Annotated[str | None, Field(pattern=r"^[\w-]{8,128}$")] = None
+    key: Secret = Field(default_factory=lambda: secrets.token_urlsafe(18))
+    play_token: Secret | None = None
     hls: bool = True
     outputs: Annotated[list[OutputSpec], at.Len(0, 8)] = []
     settings: Annotated[dict[str, Any], at.Len(0, 50)] = {}

@@ -30,6 +30,7 @@ class Peers:
         places: how many may watch, and how many publish; 100 of each unless given.
         ice_servers: STUN or TURN servers.
         offers: how often a client may make one.
+        addresses: by which the daemon is reached beside its own.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Peers:
         places: Mapping[Action, Places] | None = None,
         ice_servers: Collection[RTCIceServer] = (),
         offers: Pace | None = None,
+        addresses: Collection[str] = (),
     ) -> None:
         self.ice_servers = ice_servers
+        self.addresses = addresses
         self._places = places or {"play": Places(100), "publish": Places(100)}
         self._offers = offers or Pace(OFFERS_AT_ONCE, OFFERS_PER_SECOND)
         self._peers: dict[str, tuple[str, Action, Peer]] = {}

@@ -15,6 +15,7 @@ from server.problems import Problem
 from server.webrtc.ice_servers import ice_links
 from server.webrtc.peer import MAX_SDP_BYTES, Peer
 from server.webrtc.peers import Action, Peers
+from server.webrtc.reach import announced
 from server.webrtc.whep import WhepPeer, watch
 from server.webrtc.whip import WhipSource, publish
 from stream.live.feed import ORIGINAL, Feed
@@ -178,4 +179,5 @@ def _created(request: Request, name: str, peer: Peer, peers: Peers) -> Response:
     location = outside(request, f"{request.url.path.rstrip('/')}/{name}")
     headers = {"Location": location, "ETag": f'"{name[:8]}"'}
     headers |= ice_links(peers.ice_servers) | NOT_KEPT
-    return Response(peer.answer, 201, headers, media_type=SDP)
+    answer = announced(peer.answer, peers.addresses)
+    return Response(answer, 201, headers, media_type=SDP)

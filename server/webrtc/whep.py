@@ -30,6 +30,7 @@ class WhepPeer(Peer):
         self._feed = feed
         self._sounds: list[SoundTrack] = []
         self._picture: PictureTrack | None = None
+        self._counted = False
 
     @property
     def sounds(self) -> tuple[str, ...]:
@@ -54,6 +55,9 @@ class WhepPeer(Peer):
 
     async def released(self) -> None:
         """Stop reading the feed."""
+        if self._counted:
+            self._counted = False
+            self._feed.viewers -= 1
         for sound in self._sounds:
             await sound.aclose()
         if self._picture is not None:
@@ -86,6 +90,8 @@ class WhepPeer(Peer):
             raise UnsupportedOfferError("the offer is for a picture alone, and there is none")
         await self.negotiate(offer, accepted)
         self._report_by_media_time()
+        self._feed.viewers += 1
+        self._counted = True
 
     def _add(self, track: FeedTrack, codec: str) -> None:
         transceiver = self.connection.addTransceiver(track, direction="sendonly")

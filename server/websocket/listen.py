@@ -55,8 +55,14 @@ def listen_router(programmes: Programmes, gate: Gate, *, stuck: float = STUCK_S)
             request = ListenRequest.parse(websocket.query_params)
             programme = programmes.find(session)
             listener = _Listener(websocket, session, programme, request, stuck)
-            with _first_error():
-                await listener.run()
+            # Whoever takes events alone hears by another way, if at all.
+            hears = request.encoding is not None
+            programme.feed.viewers += hears
+            try:
+                with _first_error():
+                    await listener.run()
+            finally:
+                programme.feed.viewers -= hears
             if programmes.closing:
                 raise going_away()
             await listener.say("end", position=listener.at)

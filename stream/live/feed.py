@@ -83,6 +83,7 @@ class Feed:
             them, for who mixes the two; published in step with ``tracks``, and only to who asks.
         picture: coded pictures in decoding order; never published where there is none.
         events: about every utterance, as they become known (ahead of the viewer's time).
+        viewers: those who watch or listen at the moment, outputs not counted.
         picture_format: the newest, ``None`` until a picture was published.
         language: ISO 639-1 code of the original.
     """
@@ -94,6 +95,7 @@ class Feed:
     voices: dict[str, Broadcast[AudioChunk]] = field(default_factory=dict)
     picture: Broadcast[PicturePacket] = field(default_factory=Broadcast)
     events: Broadcast[Event] = field(default_factory=Broadcast)
+    viewers: int = 0
     picture_format: PictureFormat | None = None
 
     @property

@@ -15,6 +15,7 @@ from stream.clock.playout_clock import PlayoutClock
 from stream.errors import message
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
+from stream.live.intake import Intake, PictureIntake
 from stream.media.pictures import SoundAndPicture
 from stream.media.reading import batched
 from stream.media.source import MediaSource
@@ -109,6 +110,7 @@ class LiveSource:
         """Publishers so far."""
         self._connection: Connection | None = None
         self._concealed = 0  # on connections that are over
+        self._intake = Intake()
 
     @property
     def connected(self) -> bool:
@@ -119,6 +121,11 @@ class LiveSource:
     def transport(self) -> str | None:
         """How media arrives now, ``None`` while nobody is connected."""
         return self._connection.status().transport if self._connection is not None else None
+
+    @property
+    def picture(self) -> PictureIntake | None:
+        """What comes of the picture now; ``None`` if nothing does."""
+        return self._intake.status(asyncio.get_running_loop().time())
 
     @property
     def concealed(self) -> int:
@@ -233,6 +240,8 @@ class LiveSource:
                 moved.append(AudioChunk(self._sound_end, samples))
                 self._sound_end += len(samples)
         moved.extend(self._silence(self._passed()))
+        if self._intake.note(batch, asyncio.get_running_loop().time()):
+            log.info("the picture of the source is %s", self._intake)
         return moved
 
     @contextlib.asynccontextmanager
