@@ -10,6 +10,7 @@ from stages.asr.sentence_case import SentenceCase
 from stages.base import Recogniser
 from stages.options import AsrConfig
 from stream.frames import Samples, Transcript, Utterance
+from stream.sound.leveller import raised
 from stream.speech.account import of_utterance
 
 
@@ -43,9 +44,9 @@ def transcription(
 
 
 def with_words(recogniser: Recogniser) -> Callable[[Samples], Awaitable[Transcript]]:
-    """The words of speech, with their times."""
+    """The words of speech, with their times; quiet speech is raised for it."""
 
     async def recognise(audio: Samples) -> Transcript:
-        return await recogniser.recognise(audio, words=True)
+        return await recogniser.recognise(raised(audio), words=True)
 
     return recognise

@@ -12,6 +12,7 @@ import numpy as np
 from stream.errors import message
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
 from stream.sound.channels import SpeechChannels
+from stream.sound.leveller import Leveller
 from stream.sound.resample import Resampler
 from stream.timeline import TICK_RATE
 
@@ -55,7 +56,7 @@ class Windows:
 
 
 class Detection:
-    """Runs a detector over a source; where it fails, windows count as silence.
+    """Runs a detector over a source, quiet speech raised; where it fails, windows count as silence.
 
     Args:
         detector: of this source alone.
@@ -67,6 +68,7 @@ class Detection:
         self._detector = detector
         self._channels = channels
         self._live = live
+        self._leveller = Leveller(detector.window)
         self._analysis = Resampler(TICK_RATE, SPEECH_RATE)
         self._rest = np.zeros(0, np.float32)
         self._resting_until = 0.0
@@ -104,7 +106,8 @@ class Detection:
         elif count:
             try:
                 async with asyncio.timeout(self._detector.deadline):
-                    probabilities = await self._detector.probabilities(audio)
+                    levelled = self._leveller.raised(audio)
+                    probabilities = await self._detector.probabilities(levelled)
             except Exception as error:
                 log.warning("voice activity detection failed: %s", message(error))
                 self.skipped += count
