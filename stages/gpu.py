@@ -1,8 +1,23 @@
-"""GPUs as PyTorch sees them, and the memory that this process holds there."""
+"""GPUs as PyTorch and the system see them, and the memory that this process holds there."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+DRIVER = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver names the GPUs of the machine, containers and sandboxes or not."""
+
+DEVICES = Path("/dev")
+
+
+def hidden() -> bool:
+    """Whether the machine has NVIDIA GPUs, none of which this process may open."""
+    try:
+        present = any(DRIVER.iterdir())
+    except OSError:
+        return False
+    return present and not any(DEVICES.glob("nvidia[0-9]*"))
 
 
 def peak_gpu() -> int | None:

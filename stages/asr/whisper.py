@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from typing import Any
@@ -11,6 +12,7 @@ from faster_whisper import WhisperModel
 
 from stages.asr.hallucination import Decoding, is_doubtful, rejection
 from stages.base import EngineError
+from stages.gpu import hidden
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Transcript, Word
@@ -30,6 +32,8 @@ _BUCKET_FRAMES = 100
 _INAUDIBLE_PEAK = 1e-4
 """Peak below which audio is silence, whatever the model would make of it."""
 _SECOND_BEAM = 5
+
+_log = logging.getLogger(__name__)
 
 
 def window_frames(samples: int) -> int:
@@ -59,6 +63,16 @@ class _ShortWindowWhisper(WhisperModel):  # type: ignore[misc]
         # one, timing the words makes ``transcribe`` decode the tail once more.
         segments, seek, _ = super()._split_segments_by_timestamps(*args, **kwargs)
         return segments, seek, True
+
+
+def _tell(device: str) -> None:
+    """Say where recognition runs, and why it is not where one would expect it."""
+    _log.info("recognition runs on the %s", "CPU" if device == "cpu" else "GPU")
+    if device == "cpu" and hidden():
+        _log.warning(
+            "this machine has an NVIDIA GPU that livedub may not use: allow its devices "
+            "(PrivateDevices and DeviceAllow of systemd, --gpus of docker)"
+        )
 
 
 class FasterWhisper:
@@ -94,6 +108,7 @@ class FasterWhisper:
             raise EngineError(
                 f"asr.model '{name}' cannot be loaded as Whisper in CTranslate2 form: {error}."
             ) from error
+        _tell(self._model.model.device)
         known = self._model.supported_languages
         self._language = among(language, known) if language else None
         if language and self._language is None:
