@@ -21,7 +21,8 @@ from server.http.guard import find, permit
 from server.problems import Problem, problem_response
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
-from server.sessions.spec import SessionSpec, SpecError, check_addresses
+from server.sessions.spec import SessionSpec, SpecError
+from server.sessions.terms import Terms
 
 WEB = Path(__file__).parents[1] / "web"
 
@@ -97,6 +98,7 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
 
 def _sessions(daemon: Daemon) -> APIRouter:
     router = APIRouter(prefix="/sessions", tags=["sessions"])
+    terms = Terms(daemon.config.serve)
 
     @router.get("")
     async def list_sessions() -> list[SessionDescription]:
@@ -114,8 +116,8 @@ def _sessions(daemon: Daemon) -> APIRouter:
         if daemon.running >= serve.max_sessions:
             raise Problem(503, f"there are {serve.max_sessions} sessions already: end one first")
         try:
-            await asyncio.to_thread(check_addresses, spec, serve.hosts, serve.files)
-            session = daemon.create(spec)
+            asked = await asyncio.to_thread(terms.checked, spec)
+            session = daemon.create(asked, terms.reach)
         except SpecError as error:
             raise Problem(422, str(error)) from None
         except Taken as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from server.addresses.reach import Reach
 from server.hls.output import HlsOutput
 from server.outputs.push import Push
 from server.outputs.recording import Recording
@@ -13,7 +14,9 @@ from stream.live.feed import ORIGINAL, Feed
 from stream.live.output import Output
 
 
-def outputs(spec: SessionSpec, feed: Feed, hls: Path, recordings: Path) -> Iterable[Output]:
+def outputs(
+    spec: SessionSpec, feed: Feed, hls: Path, recordings: Path, reach: Reach
+) -> Iterable[Output]:
     """Where a session goes beside its viewers.
 
     Args:
@@ -21,13 +24,14 @@ def outputs(spec: SessionSpec, feed: Feed, hls: Path, recordings: Path) -> Itera
         feed: what the session shows.
         hls: folder of its HLS files.
         recordings: folder of its recordings.
+        reach: where it may connect to.
     """
     if spec.hls:
         yield HlsOutput(feed, hls)
     first_dub = next(name for name in feed.tracks if name != ORIGINAL)
     for output in spec.outputs:
         if output.url is not None:
-            yield Push(feed, output.track or first_dub, output.url)
+            yield Push(feed, output.track or first_dub, output.url, reach, verify=spec.tls_verify)
         else:
             assert output.record is not None
             chosen = (output.track,) if output.track is not None else None

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from urllib.parse import urlsplit
 
+from server.addresses.opening import pinned
+from server.addresses.reach import EVERYWHERE, AddressError, Reach
 from server.outputs.push_link import LinkError, PushLink
 from server.outputs.push_process import hello, picture_record, sound_record
 from stream.flow.worker import Worker
@@ -43,13 +45,23 @@ class Push:
         track: its sound.
         url: ``rtmp://``, ``rtmps://`` or ``udp://``. User, path and query may be secrets and are
             never shown.
+        reach: where it may go; the name is resolved and checked for every connection.
+        verify: whether the server's certificate is checked.
 
     Raises:
         ValueError: for another URL.
         KeyError: for a track that the feed does not have.
     """
 
-    def __init__(self, feed: Feed, track: str, url: str) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        track: str,
+        url: str,
+        reach: Reach = EVERYWHERE,
+        *,
+        verify: bool = True,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in CONTAINERS or not parts.hostname:
             raise ValueError(
@@ -59,6 +71,7 @@ class Push:
         # Datagrams of seven whole packets pass through any network.
         sized = parts.scheme != "udp" or "pkt_size" in parts.query
         self._url = url if sized else f"{url}{'&' if parts.query else '?'}pkt_size=1316"
+        self._reach, self._verify = reach, verify
         self._target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._track = track
         self._sound = SoundTrack(feed.channels, language=track)
@@ -177,8 +190,17 @@ class Push:
             self._coded, zero = None, packets[0].time
         else:
             return False
-        self._link = PushLink(self._url, zero, loop.time(), self._established)
-        await self._link.open(hello(self._url, self._container, self._coded, self._sound, zero))
+        self._link = link = PushLink(self._url, zero, loop.time(), self._established)
+        try:
+            address, options = await self._worker.run(
+                lambda: pinned(self._url, self._reach, verify=self._verify)
+            )
+        except AddressError as error:
+            self._broken(str(error), link)
+            return False
+        await link.open(
+            hello(address, self._container, self._coded, self._sound, zero, protocol=options)
+        )
         return True
 
     def _established(self, link: PushLink) -> None:

@@ -8,10 +8,15 @@ import os
 import sys
 from collections.abc import Callable
 
+from server.addresses.shown import without_addresses
 from stream.errors import LivedubError
 
 STALLED_S = 10.0
 """How long a server may take nothing before the connection is given up."""
+
+
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "SYSTEMROOT", "PYTHONHOME")
+"""Variables that the process gets; others may hold tokens."""
 
 
 class LinkError(LivedubError):
@@ -45,6 +50,7 @@ class PushLink:
 
     async def open(self, first: bytes) -> None:
         """Start the process and send it its first record."""
+        kept = {name: value for name in _INHERITED if (value := os.environ.get(name)) is not None}
         path = os.pathsep.join(one for one in sys.path if one)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -54,7 +60,7 @@ class PushLink:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us: what was handed over must still be sent
-            env={**os.environ, "PYTHONPATH": path},
+            env={**kept, "PYTHONPATH": path},
         )
         self._reading = asyncio.create_task(self._read(self._process))
         assert self._process.stdin is not None
@@ -110,4 +116,4 @@ class PushLink:
 
     def _reason(self) -> str:
         said = self._last_words or "the connection was closed"
-        return said.replace(self._url, "the server")
+        return without_addresses(said, self._url, "the server")

@@ -14,14 +14,14 @@ import signal
 import struct
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import BinaryIO
 
 from stream.frames import PictureFormat, PicturePacket
 from stream.live.output import why
 from stream.media.aac import AacPacket
-from stream.media.muxer import Muxer, MuxerError, SoundTrack
+from stream.media.muxer import NONE, Muxer, MuxerError, SoundTrack
 
 _RECORD = struct.Struct(">?qqqI")
 LAST_S = 10
@@ -36,14 +36,23 @@ _FORMAT_OPTIONS = {"flv": {"flvflags": "no_duration_filesize"}}
 
 
 def hello(
-    url: str, container: str, picture: PictureFormat | None, sound: SoundTrack, zero: int
+    url: str,
+    container: str,
+    picture: PictureFormat | None,
+    sound: SoundTrack,
+    zero: int,
+    *,
+    protocol: Mapping[str, str] = NONE,
 ) -> bytes:
-    """The first record: the format of what follows, and the media time that becomes zero."""
+    """The first record: the format of what follows, and the media time that becomes zero.
+
+    ``protocol`` has the options of FFmpeg's protocol.
+    """
     shown = None
     if picture is not None:
         shown = {**asdict(picture), "extradata": b64encode(picture.extradata).decode()}
     what = {"url": url, "container": container, "picture": shown, "sound": asdict(sound)}
-    return json.dumps({**what, "zero": zero}).encode() + b"\n"
+    return json.dumps({**what, "zero": zero, "protocol": dict(protocol)}).encode() + b"\n"
 
 
 def picture_record(packet: PicturePacket) -> bytes:
@@ -79,6 +88,7 @@ def push(source: BinaryIO, established: Callable[[], object]) -> None:
         [SoundTrack(**what["sound"])],
         zero=what["zero"],
         options={**_OPTIONS, **_FORMAT_OPTIONS.get(what["container"], {})},
+        protocol=what["protocol"],
     )
     confirmed = False
     while len(head := source.read(_RECORD.size)) == _RECORD.size:

@@ -8,9 +8,14 @@ from server.access import Admit, Denied
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
 from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
+from stream.media.opening import NETWORK_CODECS
 from stream.media.source import MediaSource
 
-SOURCE_OPTIONS = {"analyzeduration": "1000000", "fpsprobesize": "0"}
+SOURCE_OPTIONS = {
+    "analyzeduration": "1000000",
+    "fpsprobesize": "0",
+    "codec_whitelist": NETWORK_CODECS,
+}
 """What suffices to find out what a publication holds: a second of it."""
 
 

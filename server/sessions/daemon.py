@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from server.access import same
+from server.addresses.reach import EVERYWHERE, Reach
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.limits import Clients
@@ -107,8 +108,12 @@ class Daemon:
         await self.pool.aclose()
         self._folder.cleanup()
 
-    def create(self, spec: SessionSpec) -> RunningSession:
+    def create(self, spec: SessionSpec, reach: Reach = EVERYWHERE) -> RunningSession:
         """Start a session.
+
+        Args:
+            spec: what is asked for; see ``Terms`` where it is not the operator who asks.
+            reach: where it may connect to.
 
         Raises:
             SpecError: if it cannot be created as asked.
@@ -119,12 +124,14 @@ class Daemon:
         if self.find(spec.key) is not None:
             raise Taken("another session has that key already: choose another")
         config = spec.configured(self.config)
-        session = self._made(spec, config)
-        task = asyncio.create_task(self._keep(session, config), name=f"session {spec.id}")
+        session = self._made(spec, config, reach)
+        task = asyncio.create_task(self._keep(session, config, reach), name=f"session {spec.id}")
         self._tasks[spec.id] = task
         return session
 
-    def _made(self, spec: SessionSpec, config: Config, restarts: int = 0) -> RunningSession:
+    def _made(
+        self, spec: SessionSpec, config: Config, reach: Reach, restarts: int = 0
+    ) -> RunningSession:
         folder = Path(self._folder.name) / spec.id
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -132,11 +139,18 @@ class Daemon:
         except OSError as error:
             raise SpecError(f"the session's HLS cannot be written: {cause(error)}") from None
         session = self.sessions[spec.id] = RunningSession(
-            spec, config, self.pool, self.metrics, folder, self._outputs, restarts=restarts
+            spec,
+            config,
+            self.pool,
+            self.metrics,
+            folder,
+            self._outputs,
+            reach=reach,
+            restarts=restarts,
         )
         return session
 
-    async def _keep(self, session: RunningSession, config: Config) -> None:
+    async def _keep(self, session: RunningSession, config: Config, reach: Reach) -> None:
         """Run a session, and again after every failure, until it ends or is ended.
 
         A file is read once, as it was asked for: what is left of it is not known.
@@ -158,7 +172,7 @@ class Daemon:
                 return
             pause = min(2 * pause, LONGEST_PAUSE_S)
             try:
-                session = self._made(spec, config, session.restarts + 1)
+                session = self._made(spec, config, reach, session.restarts + 1)
             except Exception as error:
                 session.error, session.restart_at = cause(error), None
                 log.exception("session %s cannot be started again", spec.id)

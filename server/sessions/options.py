@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import annotated_types as at
-from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, model_validator
+from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, field_validator, model_validator
 
+from server.addresses.reach import Public
 from stages.options import STRICT
 
 SHORTEST_TOKEN = 16
@@ -57,6 +58,12 @@ class ServeConfig(BaseModel):
     def guarded(self) -> bool:
         """Whether it takes a token to create sessions."""
         return self.token is not None
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_addresses(cls, hosts: list[str]) -> list[str]:
+        Public.declared(hosts)
+        return hosts
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from server.addresses.reach import EVERYWHERE, Reach
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.problems import Problem
@@ -33,9 +34,9 @@ from stream.timeline import seconds
 
 log = logging.getLogger(__name__)
 
-OutputMaker = Callable[[SessionSpec, Feed, Path, Path], Iterable[Output]]
-"""Creates a session's outputs from what was asked for, its feed, its folder of HLS files and the
-folder of recordings."""
+OutputMaker = Callable[[SessionSpec, Feed, Path, Path, Reach], Iterable[Output]]
+"""Creates a session's outputs from what was asked for, its feed, its folder of HLS files, the
+folder of recordings, and where it may connect to."""
 
 
 class RunningSession:
@@ -48,6 +49,7 @@ class RunningSession:
         metrics: counts its utterances.
         folder: where its HLS goes; it exists.
         outputs: creates its outputs.
+        reach: where it may connect to.
         restarts: how often it has been started again after a failure.
 
     Attributes:
@@ -64,6 +66,7 @@ class RunningSession:
         folder: Path,
         outputs: OutputMaker,
         *,
+        reach: Reach = EVERYWHERE,
         restarts: int = 0,
     ) -> None:
         self.spec = spec
@@ -82,7 +85,13 @@ class RunningSession:
         clock = PlayoutClock(config.playout.delay)
         self._pull = None
         if spec.source != PUBLISH:
-            self._pull = Pull(spec.source, config.input, config.languages.source)
+            self._pull = Pull(
+                spec.source,
+                config.input,
+                config.languages.source,
+                reach,
+                verify=spec.tls_verify,
+            )
         connect = self.points.connect if self._pull is None else self._pull.connect
         self.source = LiveSource(connect, clock, only=config.input.only)
         serve = config.serve
@@ -97,7 +106,7 @@ class RunningSession:
             on_notice=lambda notice: metrics.observe(spec.id, notice),
         )
         self._outputs = [
-            _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings)
+            _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings, reach)
         ]
 
     @property

@@ -5,42 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import av.error
-
+from server.addresses.opening import opening
+from server.addresses.reach import EVERYWHERE, AddressError, Reach
+from server.addresses.shown import without_addresses
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
 from stream.media.options import ANY, InputOptions
 from stream.media.source import MediaSource, SourceError
 
-ANSWER_TIMEOUT_S = 10.0
-"""Time without an answer after which a pulled source is considered gone."""
-
-SEGMENT_TIMEOUT_S = 90.0
-"""The same for what comes through HTTP, where HLS may wait for a segment to be made."""
-
 LEAVING_S = 3.0
 """How long a new publisher waits for the previous one to have left."""
-
-PROBE = {"probesize": "2000000", "analyzeduration": "1000000", "fpsprobesize": "0"}
-"""The first second of a live stream is enough to identify it (bytes, microseconds)."""
-
-HTTP = {
-    "rw_timeout": str(round(ANSWER_TIMEOUT_S * 1e6)),
-    "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto,data",
-    "allowed_extensions": "ALL",
-    "allowed_segment_extensions": "ALL",
-    "extension_picky": "0",
-}
-"""Segments of HLS may have any name. FFmpeg asks for certain endings lest a playlist makes it read
-local files as media; here none can, as a playlist from the network leads to HTTP alone."""
-
-RTSP = {"rtsp_flags": "prefer_tcp"}
-"""One connection that passes firewalls and loses nothing; UDP if the server has no other."""
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +61,21 @@ class Pull:
         url: that FFmpeg reads, or the path of a file.
         choice: which of its sounds to dub.
         language: that is spoken, if it is known.
+        reach: where it may connect to.
+        verify: whether certificates are checked.
     """
 
-    def __init__(self, url: str, choice: InputOptions = ANY, language: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        choice: InputOptions = ANY,
+        language: str | None = None,
+        reach: Reach = EVERYWHERE,
+        *,
+        verify: bool = True,
+    ) -> None:
         self._url = url
+        self._reach, self._verify = reach, verify
         self._choice = choice
         self._language = language
         self._file = reads_file(url)
@@ -107,8 +94,8 @@ class Pull:
             worker = Worker("pull")
             try:
                 source = await worker.run(self.open)
-            except SourceError as error:
-                failure = str(error).replace(self._url, "the source")  # it may hold secrets
+            except (AddressError, SourceError) as error:
+                failure = without_addresses(str(error), self._url)
                 # A source that stays away is worth one line, not one for every attempt.
                 level = logging.DEBUG if failure == self.failure else logging.WARNING
                 log.log(level, "%s", failure)
@@ -128,33 +115,20 @@ class Pull:
         """Open the source; blocks.
 
         Raises:
+            AddressError: if it leads where the session may not connect to.
             SourceError: if it cannot be opened.
         """
-        if self._file:
-            path = Path(self._url.removeprefix("file:"))
-            return self._source(path)
-        scheme = urlsplit(self._url).scheme
-        http = scheme in ("http", "https")
-        options = HTTP if http else RTSP if scheme == "rtsp" else {}
-        reading = SEGMENT_TIMEOUT_S if http else ANSWER_TIMEOUT_S
-        how: dict[str, Any] = {
-            "options": PROBE | options,
-            "timeout": (ANSWER_TIMEOUT_S, reading),
-            "live": True,
-        }
-        try:
-            return self._source(self._url, **how)
-        except SourceError as error:
-            # FFmpeg knows playlists by the end of their name, or by what the server calls them.
-            if not http or not isinstance(error.__cause__, av.error.InvalidDataError):
-                raise
-            with contextlib.suppress(SourceError):
-                return self._source(self._url, format="hls", **how)
-            raise
-
-    def _source(self, url: str | Path, **network: Any) -> MediaSource:
+        chosen = opening(self._url, self._reach, verify=self._verify)
         source = MediaSource(
-            url, choice=self._choice, language=self._language, layout=LAYOUT, **network
+            chosen.address,
+            choice=self._choice,
+            language=self._language,
+            layout=LAYOUT,
+            options=chosen.options,
+            format=chosen.format,
+            timeout=chosen.timeout,
+            fetch=chosen.fetch,
+            live=not self._file,
         )
         for note in source.notes:
             log.info("pulled source: %s", note)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fnmatch
-import ipaddress
 import re
 import secrets
-import socket
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import annotated_types as at
 from pydantic import AfterValidator, BaseModel, Field
 
+from server.addresses.opening import PUSH_SCHEMES
 from server.config import DAEMON_SECTIONS, Config, ConfigError, Language, amend
 from stages.options import STRICT
 from stages.registry import is_external
@@ -22,12 +18,6 @@ from stream.errors import UserError
 
 PUBLISH = "publish"
 """The source of a session that waits for a publisher: RTMP, WHIP or WebSocket."""
-
-SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
-"""What a session may pull from."""
-
-PUSH_SCHEMES = ("rtmp", "rtmps", "udp")
-"""What it may push to."""
 
 
 def _spelt(pattern: str, sentence: str) -> AfterValidator:
@@ -92,7 +82,8 @@ class SessionSpec(BaseModel):
 
     ``source`` is ``publish``, or a URL that is pulled. ``key`` is what a publisher must show
     (made up if not given); ``play_token`` what viewers must, if anything. ``delay`` in seconds,
-    or ``auto``.
+    or ``auto``. ``tls_verify`` is whether the certificates of servers are checked that it pulls
+    from and pushes to.
     """
 
     model_config = {**STRICT, "coerce_numbers_to_str": True}  # a key may be all digits
@@ -103,6 +94,7 @@ class SessionSpec(BaseModel):
     key: Secret = Field(default_factory=lambda: secrets.token_urlsafe(18))
     play_token: Secret | None = None
     hls: bool = True
+    tls_verify: bool = True
     outputs: Annotated[list[OutputSpec], at.Len(0, 8)] = []
     settings: Annotated[dict[str, Any], at.Len(0, 50)] = {}
 
@@ -138,7 +130,7 @@ class SessionSpec(BaseModel):
             if (output.url is None) == (output.record is None):
                 raise SpecError("an output has either a url or a record, and not both")
             if output.url is not None:
-                _check_push(output.url)
+                check_push(output.url)
             if output.track is not None and output.track not in tracks:
                 raise SpecError(
                     f"there is no track '{output.track}' to put out, only {', '.join(tracks)}"
@@ -146,25 +138,12 @@ class SessionSpec(BaseModel):
         return amended
 
 
-def check_addresses(spec: SessionSpec, allowed: Sequence[str], files: Path | None) -> None:
-    """Refuse addresses that a stranger must not make the daemon open.
-
-    A session may pull from and push to public hosts, and to those that match ``allowed``
-    (shell patterns), and read files below ``files`` only. Names are resolved here once; this does
-    not catch a name server that gives another answer later.
+def check_push(url: str) -> None:
+    """Refuse a URL that nothing can be pushed to.
 
     Raises:
-        SpecError: naming what is not allowed.
+        SpecError: saying what it should be.
     """
-    if spec.source != PUBLISH:
-        _check(spec.source, allowed, files)
-    for output in spec.outputs:
-        if output.url is not None:
-            _check_push(output.url)
-            _check(output.url, allowed, None)
-
-
-def _check_push(url: str) -> None:
     try:
         parts = urlsplit(url)
         named = parts.scheme in PUSH_SCHEMES and parts.hostname
@@ -175,32 +154,3 @@ def _check_push(url: str) -> None:
         raise SpecError(
             "an output's url is rtmp://HOST/APPLICATION/NAME, rtmps:// or udp://HOST:PORT"
         )
-
-
-def _check(url: str, allowed: Sequence[str], files: Path | None) -> None:
-    parts = urlsplit(url)
-    if parts.scheme in ("", "file"):
-        if files is None:
-            raise SpecError("files are no source here: set serve.files to a folder of media")
-        path = Path(parts.path).resolve()
-        if not path.is_relative_to(files.resolve()):
-            raise SpecError("the file is outside of the folder in serve.files")
-        return
-    if parts.scheme not in SCHEMES:
-        raise SpecError(f"'{parts.scheme}:' is no source, only {', '.join(SCHEMES)}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise SpecError("the URL has no valid port") from None
-    if not host:
-        raise SpecError("the URL names no host")
-    if any(fnmatch.fnmatch(host, pattern) for pattern in allowed):
-        return
-    try:
-        found = socket.getaddrinfo(host, port or 0, proto=socket.IPPROTO_TCP)
-    except (OSError, UnicodeError):
-        raise SpecError(f"the host '{host}' is not known") from None
-    for *_, address in found:
-        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
-        if not ip.is_global or ip.is_multicast:
-            raise SpecError(f"the host '{host}' is private: allow it in serve.hosts if it is meant")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -16,6 +18,8 @@ from stream.languages import container_tag
 from stream.media.aac import LAYOUTS, AacPacket
 from stream.media.annexb import CODECS
 from stream.timeline import TICK, TICK_RATE
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class MuxerError(LivedubError):
@@ -42,6 +46,7 @@ class Muxer:
         sounds: the tracks, in their order.
         zero: media time that becomes the container's 0, ticks.
         options: of the muxer.
+        protocol: options of FFmpeg's protocol that the target names.
 
     Raises:
         MuxerError: from every method, when the target cannot be written or cannot hold the codec.
@@ -55,14 +60,18 @@ class Muxer:
         sounds: list[SoundTrack],
         *,
         zero: int = 0,
-        options: dict[str, str] | None = None,
+        options: Mapping[str, str] = NONE,
+        protocol: Mapping[str, str] = NONE,
     ) -> None:
         self._zero = zero
         self._last = -1
         self._configured = False
         self._name = target.removeprefix("file:") if isinstance(target, str) else container
         with _Reporting(self._name):
-            self._container: Any = av.open(target, "w", format=container, options=options or {})
+            if protocol and isinstance(target, str):
+                target = _slave(target, {"f": container, **options, **protocol})
+                container, options = "tee", NONE
+            self._container: Any = av.open(target, "w", format=container, options=dict(options))
             self._picture = None if picture is None else self._add_picture(picture)
             self._sounds = [self._add_sound(sound) for sound in sounds]
 
@@ -111,11 +120,22 @@ class Muxer:
         stream = self._container.add_stream("aac", rate=TICK_RATE)
         stream.codec_context.layout = LAYOUTS[sound.channels]
         stream.codec_context.time_base = TICK
+        stream.codec_context.flags |= av.codec.context.Flags.global_header.value
         stream.metadata["language"] = container_tag(sound.language)
         if sound.title:
             stream.metadata["title"] = sound.title
         stream.disposition = Disposition.default if sound.default else Disposition(0)
         return stream
+
+
+def _slave(target: str, options: Mapping[str, str]) -> str:
+    """A target of FFmpeg's tee, which hands options to a protocol; PyAV hands it none."""
+    given = ":".join(f"{name}={_escaped(value, ':]')}" for name, value in options.items())
+    return _escaped(f"[{given}]{target}", "|")
+
+
+def _escaped(text: str, special: str) -> str:
+    return "".join(f"\\{char}" if char in "\\'" + special else char for char in text)
 
 
 class _Reporting:

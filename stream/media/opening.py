@@ -12,7 +12,7 @@ import av.error
 from stream.errors import UserError
 from stream.media.address import address
 from stream.media.options import InputOptions
-from stream.media.readable import Readable
+from stream.media.readable import Fetch, Readable
 from stream.media.tracks import choose_track, describe_track, differs
 
 RESETTABLE = {"flv", "live_flv", "rtp", "rtsp", "sdp"}
@@ -20,6 +20,15 @@ RESETTABLE = {"flv", "live_flv", "rtp", "rtsp", "sdp"}
 
 PATIENT = {"probesize": "500000000", "analyzeduration": "600000000"}
 """How far a file is read for streams that begin late: bytes, microseconds."""
+
+
+NETWORK_CODECS = (
+    "aac,aac_latm,mp1,mp1float,mp2,mp2float,mp3,mp3float,ac3,eac3,opus,libopus,vorbis,flac,alac,"
+    "pcm_mulaw,pcm_alaw,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_bluray,g722,g726,g726le,"
+    "h264,hevc,vp8,libvpx,vp9,libvpx-vp9,av1,libdav1d,mpeg2video,mpeg4,webvtt"
+)
+"""FFmpeg's decoders that are lent to strangers, separated by commas: the ones in common use, since
+each is code that they may attack."""
 
 
 class SourceError(UserError):
@@ -46,6 +55,7 @@ def open_container(
     options: dict[str, str] | None = None,
     format: str | None = None,
     timeout: tuple[float, float] | None = None,
+    fetch: Fetch | None = None,
 ) -> Any:
     """Open what FFmpeg reads.
 
@@ -55,21 +65,36 @@ def open_container(
         options: for FFmpeg's demultiplexer and protocol.
         format: FFmpeg's name of the container, so that it is not guessed.
         timeout: seconds without an answer after which opening, and later reading, fails.
+        fetch: opens the address, and all that the container names, in FFmpeg's place.
 
     Raises:
         SourceError: if it cannot be opened.
     """
     opened: Any = address(url) if isinstance(url, Path) else url
+    if file is not None:
+        opened = file
+    elif fetch is not None:
+        fetched = fetch(str(url), {})
+        if not fetched.found:
+            fetch.close()
+            raise SourceError(f"{url} cannot be opened: {fetch.failure}")
+        opened, format = fetched, format or fetched.format
+    asked = None if fetch is None else lambda address, flags, more: fetch(address, more)
     try:
         container: Any = av.open(
-            opened if file is None else file,
+            opened,
             "r",
             format=format,
             options=options,
             timeout=timeout,
             metadata_errors="replace",
+            io_open=asked,
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if fetch is not None:
+            fetch.close()
+        if isinstance(error, av.error.ArgumentError) and "format_whitelist" in (options or {}):
+            raise SourceError(f"{url} is of a format that is not taken from there") from error
         raise SourceError(_reason(str(url), error)) from error
     # FFmpeg would make up presentation times, of H.264 with B-frames in the wrong order.
     container.flags &= ~av.container.Flags.gen_pts.value
@@ -113,6 +138,33 @@ def select(
         notes.append(f"the audio track is tagged '{tag}', but languages.source is {language}")
     # Sound of its own belongs to all variants of HLS, and FFmpeg would name the first.
     return Selection(chosen, picture if chosen is own else _picture(container, chosen))
+
+
+def accepted(selection: Selection, codecs: str, name: str, notes: list[str]) -> Selection:
+    """What may be decoded of what was chosen: a picture of another codec is left out.
+
+    Args:
+        selection: of an open container.
+        codecs: FFmpeg's names of decoders, separated by commas.
+        name: of the source, in messages.
+        notes: gets what was left out.
+
+    Raises:
+        SourceError: if the sound is of another codec.
+    """
+    names = set(codecs.split(","))
+    audio, picture = selection.audio, selection.picture
+    if audio is not None and _decoder(audio) not in names:
+        raise SourceError(f"{name} has sound of the codec {_decoder(audio)}, which is not taken")
+    if picture is not None and _decoder(picture) not in names:
+        notes.append(f"a picture of the codec {_decoder(picture)} is not taken")
+        picture = None
+    return Selection(audio, picture)
+
+
+def _decoder(stream: Any) -> str:
+    context = stream.codec_context
+    return "unknown" if context is None else str(context.name)
 
 
 def has_grown(container: Any, selection: Selection) -> bool:

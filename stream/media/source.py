@@ -17,6 +17,7 @@ from stream.media.opening import (
     PATIENT,
     Selection,
     SourceError,
+    accepted,
     has_grown,
     is_picture,
     open_container,
@@ -25,7 +26,7 @@ from stream.media.opening import (
 )
 from stream.media.options import ANY, InputOptions
 from stream.media.order import DisplayOrder
-from stream.media.readable import Divided, Readable
+from stream.media.readable import Divided, Fetch, Readable
 from stream.media.source_clock import Placed, SourceClock
 from stream.media.source_info import SourceInfo, centre_of, layout_for
 from stream.timeline import TICK, TICK_RATE, rescale
@@ -65,6 +66,7 @@ class MediaSource:
         timeout: seconds without an answer from the network after which opening, and after which
             reading fails.
         live: read its sound and one picture alone, and take either as it comes.
+        fetch: opens the address, and all that the container names, in FFmpeg's place.
 
     Raises:
         SourceError: if the source cannot be opened or, unless it is live, has no audio, and from
@@ -83,10 +85,16 @@ class MediaSource:
         format: str | None = None,
         timeout: tuple[float, float] | None = None,
         live: bool = False,
+        fetch: Fetch | None = None,
     ) -> None:
-        self._url, self._file, self._live = url, file, live
+        self._url, self._file, self._live, self._fetch = url, file, live, fetch
         self._choice, self._language = choice, language
-        self._opening: dict[str, Any] = {"options": options, "format": format, "timeout": timeout}
+        self._opening: dict[str, Any] = {
+            "options": options,
+            "format": format,
+            "timeout": timeout,
+            "fetch": fetch,
+        }
         self.notes: list[str] = []
         """What was chosen where there was a choice, one sentence each."""
         self.repaired = 0
@@ -105,6 +113,8 @@ class MediaSource:
     def close(self) -> None:
         """Close the container; not while another thread iterates."""
         self._container.close()
+        if self._fetch is not None:
+            self._fetch.close()
 
     def __iter__(self) -> Iterator[AudioChunk | CopiedPacket]:
         clock = SourceClock[Any](self._first_timestamp(), discontinuous=resettable(self._container))
@@ -219,13 +229,16 @@ class MediaSource:
             if self._selected.audio is None and not self._live:
                 self._look_further()
         except SourceError:
-            self._container.close()
+            self.close()
             raise
         self._spare()
 
     def _select(self) -> Selection:
         self.notes.clear()
-        return select(self._container, str(self._url), self._choice, self._language, self.notes)
+        name = str(self._url)
+        chosen = select(self._container, name, self._choice, self._language, self.notes)
+        codecs = (self._opening["options"] or {}).get("codec_whitelist")
+        return chosen if codecs is None else accepted(chosen, codecs, name, self.notes)
 
     def _look_further(self) -> None:
         """A file whose sound begins late holds it all the same."""
@@ -233,7 +246,8 @@ class MediaSource:
         if self._file is not None or "://" in str(self._url):
             raise nothing
         self._container.close()
-        self._container = open_container(self._url, options=PATIENT)
+        patient = {**(self._opening["options"] or {}), **PATIENT}
+        self._container = open_container(self._url, options=patient)
         self._selected = self._select()
         if self._selected.audio is None:
             raise nothing
@@ -254,7 +268,7 @@ class MediaSource:
                 return False
         elif not self._grown:
             return False
-        self._container.close()
+        self.close()
         try:
             self._open()
         except SourceError:

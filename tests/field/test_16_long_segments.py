@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.sessions import sources
+from server.addresses import opening
 from server.sessions.sources import Pull
 from stream.clock.playout_clock import PlayoutClock
 from stream.live.source import LiveSource
@@ -47,7 +47,7 @@ async def test_what_comes_in_bursts_is_handed_on_as_it_passes(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
     # A whole segment may be waited for that lasts longer than this:
-    monkeypatch.setattr(sources, "ANSWER_TIMEOUT_S", 1.2)
+    monkeypatch.setattr(opening, "ANSWER_TIMEOUT_S", 1.2)
     names = ("-f", "segment", "-segment_time", str(SEGMENT_S), "-break_non_keyframes", "0")
     await asyncio.to_thread(ffmpeg, "-i", whole, "-c", "copy", *names, tmp_path / "%d.ts")
     loop = asyncio.get_running_loop()

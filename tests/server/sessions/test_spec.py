@@ -4,9 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from server.config import Config, load
-from server.sessions.spec import SessionSpec, SpecError, check_addresses
+from server.sessions.options import ServeConfig
+from server.sessions.spec import SessionSpec, SpecError
+from server.sessions.terms import Terms
 
 CONFIG = load(environment={})
+
+
+def check_addresses(spec: SessionSpec, hosts: list[str], files: Path | None) -> SessionSpec:
+    return Terms(ServeConfig(hosts=hosts, files=files)).checked(spec)
 
 
 def test_a_session_needs_nothing_but_gets_a_name_and_a_key() -> None:

@@ -1,0 +1,68 @@
+"""What a session may ask for that is made over the API, and not by the operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from server.addresses.opening import SCHEMES, pinned
+from server.addresses.reach import AddressError, Public, host_of
+from server.sessions.options import ServeConfig
+from server.sessions.spec import PUBLISH, SessionSpec, SpecError, check_push
+
+
+class Terms:
+    """The limits of sessions that are made over the API.
+
+    Args:
+        serve: the daemon's own settings.
+    """
+
+    def __init__(self, serve: ServeConfig) -> None:
+        self.reach = Public.declared(serve.hosts)
+        self._files = serve.files
+
+    def checked(self, spec: SessionSpec) -> SessionSpec:
+        """A session as it may be made; blocks while names are resolved.
+
+        Hosts are checked again, and the addresses that were checked connected to, whenever it
+        connects. A file is opened by the path that was checked.
+
+        Raises:
+            SpecError: naming what is not allowed.
+        """
+        try:
+            for output in spec.outputs:
+                if output.url is not None:
+                    check_push(output.url)
+                    pinned(output.url, self.reach)
+            return spec.model_copy(update={"source": self._source(spec.source)})
+        except AddressError as error:
+            raise SpecError(str(error)) from None
+
+    def _source(self, url: str) -> str:
+        scheme = urlsplit(url).scheme
+        if url == PUBLISH:
+            return url
+        if scheme in ("", "file"):
+            return f"file:{self._file(url.removeprefix('file:'))}"
+        if scheme not in SCHEMES or not url[len(scheme) :].startswith("://"):
+            raise SpecError(f"'{scheme}:' is no source, only {', '.join(SCHEMES)}")
+        host, _ = host_of(url)
+        self.reach.addresses(host)
+        if scheme == "udp":
+            pinned(url, self.reach)
+        return url
+
+    def _file(self, name: str) -> Path:
+        if self._files is None:
+            raise SpecError("files are no source here: set serve.files to a folder of media")
+        try:
+            path = Path(name).resolve()
+        except (OSError, RuntimeError, ValueError):
+            raise SpecError("the source is no valid name of a file") from None
+        if not path.is_relative_to(self._files.resolve()):
+            raise SpecError("the file is outside of the folder in serve.files")
+        if path.exists() and not path.is_file():
+            raise SpecError("the source is no regular file")
+        return path
