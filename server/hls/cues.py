@@ -5,13 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stream.media.webvtt import Cue, arrange, escape, timestamp
-from stream.timeline import Interval
+from stream.timeline import TICK_RATE, Interval
 
 MAX_WAITING = 256
 """Cues that may wait for their time; events are seconds ahead of it, not hours."""
 
-_HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
-"""Cue times are media times, as those of picture and sound are."""
+ROLLOVER = 1 << 33
+"""Where the clock of MPEG-TS begins again, after 26.5 hours."""
+
+MPEGTS_RATE = 90_000
+
+
+def header(time: int) -> str:
+    """The head of a segment at that media time, ticks.
+
+    Cue times are media times, as those of picture and sound are. The clock of MPEG-TS, by which the
+    map is written, has 33 bits, and players count its rounds by the segment's own time (RFC 8216,
+    section 3.5), so the map names a moment in the same round.
+    """
+    thousandths = time * 1000 // TICK_RATE  # as exact as WebVTT is
+    mpegts = thousandths * MPEGTS_RATE // 1000 % ROLLOVER
+    local = timestamp(thousandths * TICK_RATE // 1000)
+    return f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{mpegts},LOCAL:{local}\n"
 
 
 @dataclass(slots=True)
@@ -49,7 +64,7 @@ class LiveCues:
                 self._arranged.append(Cue(Interval(start, end), cue.text))
                 shown_until = end
         self._arranged = [cue for cue in self._arranged if cue.time.end > time.start]
-        blocks = [_HEADER]
+        blocks = [header(time.start)]
         for cue in self._arranged:
             if cue.time.start < time.end:
                 times = f"{timestamp(cue.time.start)} --> {timestamp(cue.time.end)}"
