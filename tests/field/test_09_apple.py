@@ -23,9 +23,9 @@ def pictures(path: Path) -> list[bytes]:
         return [f.to_ndarray(format="gray").tobytes() for f in media.decode(video=0)]
 
 
-@pytest.mark.parametrize("into", ["mp4", "mov", "m4v"])
 @pytest.mark.parametrize(
-    ("of", "given"), [("mov", "hvc1"), ("mp4", "hev1"), ("mkv", None), ("ts", None)]
+    ("of", "given", "into"),
+    [("mov", "hvc1", "mp4"), ("mp4", "hev1", "mov"), ("mkv", None, "m4v"), ("ts", None, "mp4")],
 )
 def test_hevc_is_hvc1(tmp_path: Path, of: str, given: str | None, into: str) -> None:
     path = film(tmp_path / f"in.{of}", picture="libx265", tag=given, length=0.4)

@@ -29,8 +29,10 @@ CODINGS = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize(
+    ("coding", "suffix"),
+    [("h264", "mp4"), ("pyramid", "mkv"), ("no B-frames", "mp4"), ("mpeg4", "mkv")],
+)
 def test_pictures_are_shown_in_their_order(tmp_path: Path, coding: str, suffix: str) -> None:
     source = ramp(tmp_path / "in.avi", *CODINGS[coding])
     assert written(source, tmp_path / f"out.{suffix}") == []

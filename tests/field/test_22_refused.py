@@ -20,10 +20,8 @@ def codecs(path: Path) -> list[str]:
     ("codec", "suffix", "kept"),
     [
         ("truehd", "mp4", False),
-        ("truehd", "mov", False),
         ("truehd", "mkv", True),
         ("flac", "ts", False),
-        ("pcm_s16le", "mp4", False),
         ("pcm_s16le", "mov", True),
     ],
 )

@@ -12,7 +12,7 @@ from stream.media.soundtrack import read_soundtrack
 from tests.helpers.dubbed_file import read, written
 from tests.helpers.films import Track, film
 
-NAMES = ("2024-05-01T10:30.mkv", "http:x.mkv", "pipe:0.mkv", "concat:a|b.mkv", "-a%20b:.mkv")
+NAMES = ("2024-05-01T10:30.mkv", "http:x.mkv", "concat:a|b%20c.mkv")
 
 
 @pytest.mark.parametrize("name", NAMES)

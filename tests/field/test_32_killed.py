@@ -47,35 +47,35 @@ def interrupted(path: Path, out: Path, at: float) -> FileSink:
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("long")
-    path = film(folder / "in.mkv", Track(), picture="libx264", length=8)
+    path = film(folder / "in.mkv", Track(), picture="libx264", length=6)
     return path
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_what_a_killed_process_leaves_can_be_played(
     long: Path, tmp_path: Path, suffix: str
 ) -> None:
-    sink = interrupted(long, tmp_path / f"out.{suffix}", 7)
+    sink = interrupted(long, tmp_path / f"out.{suffix}", 5)
     left = tmp_path / f"left.{suffix}"  # as the disk holds it at this moment
     shutil.copy(sink.part, left)
     sink.discard()
     assert len(lengths(left)) == 3
-    assert all(length > 3.5 for length in lengths(left))
+    assert all(length > 2.5 for length in lengths(left))
     assert list(tmp_path.iterdir()) == [left]
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "m4a", "opus"])
+@pytest.mark.parametrize("suffix", ["wav", "m4a", "opus"])
 def test_sound_alone_too(long: Path, tmp_path: Path, suffix: str) -> None:
-    sink = interrupted(long, tmp_path / f"out.{suffix}", 7)
+    sink = interrupted(long, tmp_path / f"out.{suffix}", 5)
     assert sink.keep()
-    assert lengths(sink.part)[0] > 3.5
+    assert lengths(sink.part)[0] > 2.5
 
 
 def test_sound_that_must_be_configured_by_its_first_packet(long: Path, tmp_path: Path) -> None:
     ffmpeg("-i", long, "-c", "copy", tmp_path / "in.ts")
-    sink = interrupted(tmp_path / "in.ts", tmp_path / "out.mp4", 7)
+    sink = interrupted(tmp_path / "in.ts", tmp_path / "out.mp4", 5)
     assert sink.keep()
-    assert len(lengths(sink.part)) == 3 and min(lengths(sink.part)) > 3.5
+    assert len(lengths(sink.part)) == 3 and min(lengths(sink.part)) > 2.5
 
 
 @contextmanager

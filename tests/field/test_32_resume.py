@@ -90,24 +90,21 @@ def test_it_goes_on_where_it_was(clip: Clip, tmp_path: Path) -> None:
     recognised, spoken, _ = dub(clip, whole)
     first = dub(clip, out, fails=True)
     assert not out.exists() and part_of(out).exists()
+    journal = journal_of(out).read_bytes()
     second = dub(clip, out, resume=True)
     assert first[0] >= 1 and first[0] + second[0] == recognised
     assert first[1] >= 1 and second[1] < spoken
     assert packets(out) == packets(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mkv", "whole.mkv"]
-
-
-def test_another_voice_leaves_recognition_known(clip: Clip, tmp_path: Path) -> None:
-    recognised, spoken, _ = dub(clip, tmp_path / "whole.mkv")
-    first = dub(clip, tmp_path / "out.mkv", fails=True)
-    second = dub(clip, tmp_path / "out.mkv", resume=True, voice="other")
-    assert (first[0] + second[0], second[1]) == (recognised, spoken)
+    # In another voice, what was heard is still known.
+    journal_of(out).write_bytes(journal)
+    other = dub(clip, out, resume=True, voice="other")
+    assert (first[0] + other[0], other[1]) == (recognised, spoken)
 
 
 def test_without_resume_it_begins_anew(clip: Clip, tmp_path: Path) -> None:
-    recognised, *_ = dub(clip, tmp_path / "whole.mkv")
-    dub(clip, tmp_path / "out.mkv", fails=True)
-    assert dub(clip, tmp_path / "out.mkv")[0] == recognised
+    first = dub(clip, tmp_path / "out.mkv", fails=True)
+    assert dub(clip, tmp_path / "out.mkv")[0] >= first[0] >= 1  # everything again
 
 
 async def test_a_journal_that_cannot_be_kept_costs_no_dub(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ def cues(path: Path) -> list[tuple[float, str]]:
         ("mkv", "srt", "mp4", "mov_text"),
         ("mkv", "ass", "mov", "mov_text"),
         ("mp4", "mov_text", "mkv", "subrip"),
-        ("mp4", "mov_text", "mp4", "mov_text"),
         ("mkv", "srt", "mkv", "subrip"),
     ],
 )
