@@ -45,6 +45,11 @@ class AudioChunk:
         """Media time just after the last sample, ticks."""
         return self.start + len(self.samples)
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return self.samples.nbytes
+
 
 @dataclass(frozen=True, slots=True)
 class CopiedPacket:
@@ -64,6 +69,11 @@ class CopiedPacket:
     def end(self) -> int:
         """Media time at which the packet's own duration is over, ticks."""
         return self.time + rescale(self.packet.duration or 0, self.packet.time_base, TICK)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return int(self.packet.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +217,11 @@ class PicturePacket:
     def end(self) -> int:
         """When it is decoded; how long it is shown only the next packet tells."""
         return self.time
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.data) + len(self.format.extradata)
 
 
 Packet = CopiedPacket | PicturePacket

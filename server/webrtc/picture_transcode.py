@@ -16,6 +16,7 @@ from stream.flow.broadcast import Subscription
 from stream.flow.relay import Relays
 from stream.frames import PictureFormat, PicturePacket
 from stream.live.feed import Feed
+from stream.media.bounds import picture_decoder
 from stream.timeline import TICK, TICK_RATE
 
 KEYFRAME_INTERVAL = 2 * TICK_RATE
@@ -85,7 +86,7 @@ class PictureTranscoder:
     def _open(self, format_: PictureFormat) -> None:
         self._format = format_
         self._waiting = False
-        self._decoder = av.CodecContext.create(format_.codec, "r")
+        self._decoder = picture_decoder(format_.codec)
         if format_.extradata:
             self._decoder.extradata = format_.extradata
         # Decoding several frames at once would add as many frames of delay.

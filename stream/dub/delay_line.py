@@ -7,11 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.frames import AudioChunk, Packet, Samples
+from stream.frames import AudioChunk, Packet, PicturePacket, Samples
+from stream.media.bounds import OVERHEAD
+
+MOST_BYTES = 256 << 20
+"""Of pictures that wait: a minute of 30 Mbit/s, six seconds of 300."""
 
 
 class DelayLine:
     """Source media in the order in which it came, given back by media time.
+
+    Its time is bounded by who fills it, by that of the sound; pictures may come without any, so
+    that they are bounded in bytes: beyond those they are lost, up to a keyframe.
 
     Args:
         channels: of the source's sound.
@@ -25,6 +32,10 @@ class DelayLine:
         """The same for anything."""
         self._chunks: deque[AudioChunk] = deque()
         self._packets: deque[Packet] = deque()
+        self._held = 0
+        self._dropping = False
+        self.dropped = 0
+        """Pictures that there was no room for."""
 
     def push(self, items: Sequence[AudioChunk | Packet]) -> None:
         """Put source media in."""
@@ -32,8 +43,12 @@ class DelayLine:
             if isinstance(item, AudioChunk):
                 self._chunks.append(item)
                 self.audio_end = item.end
-            else:
+            elif self._fits(item):
                 self._packets.append(item)
+                self._held += item.size + OVERHEAD
+            else:
+                self.dropped += 1
+                continue
             self.media_end = max(self.media_end, item.end)
 
     def sound(self, start: int, length: int) -> Samples:
@@ -55,4 +70,12 @@ class DelayLine:
         due: list[Packet] = []
         while self._packets and self._packets[0].time < until:
             due.append(self._packets.popleft())
+            self._held -= due[-1].size + OVERHEAD
         return due
+
+    def _fits(self, item: Packet) -> bool:
+        if not isinstance(item, PicturePacket):
+            return True  # of a file, which somebody chose
+        room = self._held + item.size + OVERHEAD <= MOST_BYTES
+        self._dropping = not room or (self._dropping and not item.key)
+        return not self._dropping

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+MOST_BYTES = 64 << 20
+"""That wait for one reader; what waits for several is held once."""
 
 
 class Subscription(Generic[T]):
@@ -20,6 +24,7 @@ class Subscription(Generic[T]):
         self._source = source
         self._capacity = capacity
         self._items: deque[T] = deque()
+        self._held = 0
         self._changed = asyncio.Event()
         self._closed = False
         self.missed = 0
@@ -34,7 +39,7 @@ class Subscription(Generic[T]):
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        return self._items.popleft()
+        return self._take()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -46,17 +51,31 @@ class Subscription(Generic[T]):
         self._changed.set()
 
     def _offer(self, item: T) -> None:
-        if len(self._items) >= self._capacity:
-            self._items.popleft()
+        size = self._source.size(item)
+        while self._items and (
+            len(self._items) >= self._capacity or self._held + size > MOST_BYTES
+        ):
+            self._take()
             self.missed += 1
         self._items.append(item)
+        self._held += size
         self._changed.set()
+
+    def _take(self) -> T:
+        item = self._items.popleft()
+        self._held -= self._source.size(item)
+        return item
 
 
 class Broadcast(Generic[T]):
-    """Hands every item to all who are subscribed at the time; never waits for any of them."""
+    """Hands every item to all who are subscribed at the time; never waits for any of them.
 
-    def __init__(self) -> None:
+    Args:
+        size: bytes of an item, where it is a stranger who decides on them.
+    """
+
+    def __init__(self, size: Callable[[T], int] = lambda item: 0) -> None:
+        self.size = size
         self._readers: set[Subscription[T]] = set()
         self._closed = False
 

@@ -93,7 +93,9 @@ class Feed:
     tracks: dict[str, Broadcast[AudioChunk]]
     language: str = "en"
     voices: dict[str, Broadcast[AudioChunk]] = field(default_factory=dict)
-    picture: Broadcast[PicturePacket] = field(default_factory=Broadcast)
+    picture: Broadcast[PicturePacket] = field(
+        default_factory=lambda: Broadcast(lambda picture: picture.size)
+    )
     events: Broadcast[Event] = field(default_factory=Broadcast)
     viewers: int = 0
     picture_format: PictureFormat | None = None

@@ -16,6 +16,7 @@ from stream.errors import message
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
 from stream.live.intake import Intake, PictureIntake
+from stream.media.bounds import OVERHEAD
 from stream.media.pictures import SoundAndPicture
 from stream.media.reading import batched
 from stream.media.source import MediaSource
@@ -41,6 +42,9 @@ HOPE = 2 * TICK_RATE
 
 ABSENCE_S = 1.0
 """Seconds of such silence given out at a time."""
+
+LARGEST_BURST = 64 << 20
+"""Bytes of it, so that a clock that stands still has an end."""
 
 _T = TypeVar("_T")
 
@@ -202,8 +206,8 @@ class LiveSource:
         head: list[LiveBatch] = []
         if self.connections == 1:
             return head
-        length = 0
-        while length < LONGEST_BURST:
+        length = held = 0
+        while length < LONGEST_BURST and held < LARGEST_BURST:
             began = asyncio.get_running_loop().time()
             async with self._wait(anext(media, None)) as coming:
                 batch = await coming.result()
@@ -211,6 +215,7 @@ class LiveSource:
                 break
             head.append(batch)
             length = max((item.end for item in batch), default=length)
+            held += sum(item.size + OVERHEAD for item in batch)
             if len(head) > 1 and asyncio.get_running_loop().time() - began > BURST_PAUSE_S:
                 break
         return head

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 
 from stream.frames import AudioChunk, Samples
+from stream.media.bounds import takes_sound
 from stream.timeline import TICK, TICK_RATE, rescale
 
 GAP = TICK_RATE // 25
@@ -35,6 +37,8 @@ class ContiguousTrack:
         self._count = 0  # samples at the source's rate since the anchor
         self._skip = 0
         self.repairs = 0
+        self.refused = 0
+        """Frames of sound that are not taken."""
 
     @property
     def end(self) -> int:
@@ -42,7 +46,13 @@ class ContiguousTrack:
         return self._out
 
     def add(self, frame: av.AudioFrame, offset: int) -> Iterator[AudioChunk]:
-        """Convert one decoded frame; ``offset`` brings its timestamp to media time."""
+        """Convert one decoded frame; ``offset`` brings its timestamp to media time.
+
+        What is not taken (see `stream.media.bounds`) is left out, and so becomes silence.
+        """
+        if not takes_sound(frame.sample_rate, frame.layout.nb_channels):
+            self.refused += 1
+            return
         due = self._due()
         start = self._out if due is None else due
         if frame.pts is not None and frame.time_base:
@@ -63,9 +73,10 @@ class ContiguousTrack:
             self._swr = av.AudioResampler("fltp", self._layout, TICK_RATE)
         assert self._swr is not None
         self._count += frame.samples
-        frame.pts = None
-        for converted in self._swr.resample(frame):
-            yield from self._give(converted)
+        for piece in _pieces(frame):
+            piece.pts = None
+            for converted in self._swr.resample(piece):
+                yield from self._give(converted)
 
     def flush(self) -> Iterator[AudioChunk]:
         """What the converter still holds."""
@@ -111,6 +122,20 @@ class ContiguousTrack:
             yield AudioChunk(self._out, zeros)
             self._out += block
             length -= block
+
+
+def _pieces(frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+    """A frame in pieces of a second at most: a coder's block may be minutes at a low rate."""
+    if frame.samples <= frame.sample_rate:
+        yield frame
+        return
+    samples: Any = frame.to_ndarray()
+    step = frame.sample_rate * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    for begin in range(0, samples.shape[1], step):
+        part = np.ascontiguousarray(samples[:, begin : begin + step])
+        piece = av.AudioFrame.from_ndarray(part, frame.format.name, frame.layout.name)
+        piece.sample_rate = frame.sample_rate
+        yield piece
 
 
 def placeless(layout: av.AudioLayout) -> bool:

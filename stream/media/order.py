@@ -10,6 +10,7 @@ import av
 import av.error
 
 from stream.frames import CopiedPacket
+from stream.media.bounds import picture_decoder
 from stream.timeline import TICK, rescale
 
 LONGEST_REORDER = 32
@@ -33,11 +34,11 @@ class DisplayOrder:
         context = stream.codec_context
         if not timed and stream.type == "video" and context and context.has_b_frames:
             self._depth = context.reorder_depth
-            self._decoder = av.CodecContext.create(context.name, "r")
+            self._decoder = picture_decoder(context.name)
             self._decoder.extradata = context.extradata
             self._decoder.thread_count = 1
             # Only the order is of interest.
-            self._decoder.options = {"skip_loop_filter": "all", "flags2": "fast"}
+            self._decoder.options |= {"skip_loop_filter": "all", "flags2": "fast"}
         self._waiting: dict[int, CopiedPacket] = {}
         self._count = 0
         self._times: deque[int] = deque()  # decoding times that nothing is shown at yet

@@ -12,6 +12,7 @@ import av.error
 
 from stream.frames import AudioChunk, CopiedPacket, PictureFormat, PicturePacket
 from stream.media.annexb import CODECS, AnnexB
+from stream.media.bounds import picture_decoder
 from stream.media.source import MediaSource
 from stream.timeline import TICK, rescale
 
@@ -85,7 +86,7 @@ class _PictureReader:
 
 def coded_size(codec: str, keyframe: bytes) -> tuple[int, int] | None:
     """Width and height of a keyframe, pixels, which only decoding tells for sure."""
-    decoder: Any = av.CodecContext.create(codec, "r")
+    decoder = picture_decoder(codec)
     decoder.thread_count = 1
     with contextlib.suppress(av.error.FFmpegError, OSError):
         for frame in [*decoder.decode(av.Packet(keyframe)), *decoder.decode(None)]:

@@ -7,6 +7,10 @@ from typing import Protocol, TypeVar
 
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, CopiedPacket, PicturePacket
+from stream.media.bounds import OVERHEAD
+
+MOST_BYTES = 4 << 20
+"""Of a batch; more only if a single packet is larger."""
 
 Item = TypeVar("Item", bound=AudioChunk | CopiedPacket | PicturePacket)
 Item_co = TypeVar("Item_co", bound=AudioChunk | CopiedPacket | PicturePacket, covariant=True)
@@ -41,17 +45,22 @@ async def batches(
 
 
 def batched(source: Media[Item], span: int, *, close: bool) -> Iterator[list[Item]]:
-    """Lists of about ``span`` ticks, to cross threads less often; see `batches`."""
+    """Lists of about ``span`` ticks, to cross threads less often; see `batches`.
+
+    What a source sends without its time going on ends a list by its size.
+    """
     batch: list[Item] = []
     begin: int | None = None
+    held = 0
     try:
         for item in source:
             batch.append(item)
+            held += item.size + OVERHEAD
             time = item.end if isinstance(item, AudioChunk) else item.time
             begin = time if begin is None else begin
-            if time - begin >= span:
+            if time - begin >= span or held >= MOST_BYTES:
                 yield batch
-                batch, begin = [], None
+                batch, begin, held = [], None, 0
         if batch:
             yield batch
     finally:
