@@ -32,6 +32,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import jiwer
 import numpy as np
@@ -47,10 +48,12 @@ from server.sessions.assembly import increments, segmenter
 from stages.asr.sentence_case import SentenceCase
 from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot.engine import Bergamot
-from stages.mt.continuation import Context, InContext
+from stages.mt.stage import translation
+from stages.options import MtConfig
 from stages.text.sentences import sentences
 from stages.vad import SileroDetector
-from stream.frames import Samples, Transcript
+from stream.dub.job import Heard
+from stream.frames import Samples, Transcript, Utterance, Word
 from stream.speech.account import of_draft, of_utterance
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import Found
@@ -81,12 +84,17 @@ def script() -> list[Line]:
 
 @dataclass(frozen=True)
 class Unit:
-    """What went to translation; times in media seconds, ``known`` on the virtual clock."""
+    """What went to translation; times in media seconds, ``known`` on the virtual clock.
+
+    ``cut`` says that the speaker goes on; ``words`` are as they were recognised.
+    """
 
     start: float
     end: float
     known: float
     text: str
+    cut: bool = False
+    words: tuple[Word, ...] = ()
 
 
 class Ear:
@@ -182,7 +190,8 @@ class _Run:
                 known = self._ear.free
             if transcript.text:
                 start, end = slot.start / TICK_RATE, slot.end / TICK_RATE
-                self.units.append(Unit(start, end, known, transcript.text))
+                cut = each.utterance.ended_by == "cut"
+                self.units.append(Unit(start, end, known, transcript.text, cut, transcript.words))
 
 
 def paragraphs(texts: Sequence[tuple[float, str]], ends: Sequence[float]) -> list[str]:
@@ -277,17 +286,24 @@ async def in_context(units: Sequence[Unit], mt: Bergamot, delay: float | None = 
 
     Live, what nobody will have heard by then is said in better words.
     """
-    context, translations = Context("en"), []
-    for before, unit in zip((None, *units), units, strict=False):
+    translations: list[str] = []
+
+    async def reword(before: int, text: str, following: Heard) -> bool:
+        left = -math.inf if delay is None else units[before].start + delay
+        if left - units[following.id].known <= REWORDED:
+            return False
+        translations[before] = text
+        return True
+
+    options = MtConfig(alternatives=1)
+    translate = translation(mt, options, "en", lambda text: TICK_RATE, reword)
+    for number, unit in enumerate(units):
         slot = Interval(ticks(unit.start), ticks(unit.end))
-        translator = context.translator(mt, unit.text, slot, "S1")
-        if before is not None and delay is not None and isinstance(translator, InContext):
-            rewording = await translator.rewording(unit.text)
-            if rewording is not None and before.start + delay - unit.known > REWORDED:
-                translator.reworded(rewording)
-                translations[-1] = rewording
-        translations.append(await translator.translate(unit.text))
-        context.add(unit.text, translations[-1], slot, "S1", new=translator is mt)
+        ended_by: Literal["pause", "cut"] = "cut" if unit.cut else "pause"
+        utterance = Utterance(number, slot, np.zeros(0, np.float32), 0, ended_by)
+        async with asyncio.timeout(None) as limit:
+            said = await translate(Heard(utterance, Transcript(unit.text, "en", unit.words)), limit)
+        translations.append(said.text)
     return translations
 
 

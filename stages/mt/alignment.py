@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def aligned(
 
 def _words(pieces: Sequence[str], spaced: bool) -> Iterator[tuple[int, int]]:
     starts = [n for n, piece in enumerate(pieces) if not n or not spaced or piece.startswith(SPACE)]
-    yield from zip(starts, [*starts[1:], len(pieces)], strict=True)
+    yield from itertools.pairwise([*starts, len(pieces)])
 
 
 def placed(text: str, portions: Sequence[str]) -> list[int]:

@@ -1,23 +1,24 @@
-"""The rest of a sentence whose beginning was translated, and spoken, already."""
+"""A sentence translated as it grows: on from what was spoken of it.
+
+What is known of the sentence is the source, and what was heard of its translation is how that has
+to begin. Where what was spoken last can still be spoken otherwise, it is translated anew as well.
+And where the speaker goes on without a pause, what depends on the newest word waits for the rest:
+an adjective for its noun. Which words of the translation stand for which of the source is told by
+their alignment: AlignAtt (Papi et al. 2023, arXiv 2305.11408), with words in place of sound.
+"""
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stages.base import AlternativeTranslator, Rendering, Translator
+from stages.base import ContinuingTranslator, Rendering, TargetWord, Translator
 from stages.text.function_words import conjunctions
 from stages.text.sentences import APART, ends_sentence, sentences
-from stream.frames import letters
-from stream.timeline import Interval, ticks
-
-DIFFERENCE = 0.35
-"""Word edits, over the words spoken, by which a sentence may begin in another way than it was
-spoken and still count as the same."""
-
-REWORDED = 0.6
-"""The same where what was spoken last can still be spoken otherwise."""
+from stream.dub.job import Heard
+from stream.timeline import ticks
 
 SUBSTANCE = 0.5
 """Words of a translation for each of the source: with fewer, some of it was taken for spoken."""
@@ -27,6 +28,11 @@ BREATH = ticks(0.6)
 
 LONGEST = 180
 """Characters of a sentence: translators derail on longer ones."""
+
+UNSURE = 1
+"""Words at the end of what is known of a sentence whose translation waits for the next ones."""
+
+_MARKS = " ,.;:!?…"
 
 
 @dataclass(slots=True)
@@ -41,15 +47,19 @@ class Begun:
         end: of the last part in the source, ticks.
         speaker: who says it.
         over: whether it seemed to have ended.
+        joint: what stands between the parts where it goes on all the same.
+        owed: what was translated of it and not spoken yet.
     """
 
-    heard: str
-    before: str
-    last: str
-    lead: str
-    end: int
-    speaker: str
+    heard: str = ""
+    before: str = ""
+    last: str = ""
+    lead: str = ""
+    end: int = 0
+    speaker: str = ""
     over: bool = False
+    joint: str = ", "
+    owed: str = ""
 
     @property
     def spoken(self) -> str:
@@ -59,8 +69,8 @@ class Begun:
     def continued(self, text: str) -> str:
         """The sentence in the source's language, going on with ``text``."""
         if not self.over:
-            return f"{self.heard} {text}"
-        return f"{self.heard.rstrip()[:-1]}, {text[:1].lower()}{text[1:]}"
+            return f"{self.heard} {text}".lstrip()
+        return f"{self.heard.rstrip()[:-1]}{self.joint}{text[:1].lower()}{text[1:]}"
 
 
 class Context:
@@ -74,32 +84,33 @@ class Context:
         self._opening = conjunctions(language)
         self._begun: Begun | None = None
 
-    def translator(
-        self, translator: Translator, text: str, slot: Interval, speaker: str
-    ) -> Translator:
-        """``translator``, or an ``InContext``, where ``text`` continues a sentence."""
+    def translator(self, translator: Translator, heard: Heard) -> Translator:
+        """An ``InContext``, or ``translator`` itself if it cannot go on from what was spoken."""
+        text, utterance = heard.transcript.text, heard.utterance
+        if not isinstance(translator, ContinuingTranslator):
+            return translator
         begun = self._begun
-        if begun is None or begun.speaker != speaker or slot.start - begun.end > APART:
-            return translator
-        if begun.over and not self._goes_on(begun, text, slot):
-            return translator
-        if len(begun.heard) + len(text) >= LONGEST:
-            return translator
-        return InContext(translator, begun)
+        goes_on = utterance.ended_by == "cut" and not ends_sentence(text)
+        if begun is not None and self._continues(begun, heard):
+            return InContext(translator, translator, begun, goes_on=goes_on)
+        near = begun is not None and utterance.slot.start - begun.end <= APART
+        owed = begun.owed if begun is not None and near else ""
+        return InContext(translator, translator, Begun(owed=owed), goes_on=goes_on)
 
-    def add(self, heard: str, spoken: str, slot: Interval, speaker: str, *, new: bool) -> None:
+    def add(self, new: Heard, spoken: str, translator: Translator) -> None:
         """An utterance was translated.
 
         Args:
-            heard: its text.
+            new: the utterance.
             spoken: its translation.
-            slot: where it was said.
-            speaker: who said it.
-            new: whether it was translated by itself.
+            translator: that of this context, which translated it.
         """
-        before = ""
-        if self._begun is not None and not new:
-            heard, before = self._begun.continued(heard), self._begun.spoken
+        heard, utterance = new.transcript.text, new.utterance
+        begun = translator.begun if isinstance(translator, InContext) else Begun()
+        owed = translator.owed(spoken) if isinstance(translator, InContext) else ""
+        before = begun.spoken
+        if begun.heard:
+            heard = begun.continued(heard)
         self._begun = None
         if not heard.strip() or not spoken.strip():
             return
@@ -109,40 +120,72 @@ class Context:
         lead = "" if alone else spoken[: len(spoken.rstrip()) - len(last)]
         before = before if len(said) == 1 else ""
         over = ends_sentence(heard)
-        self._begun = Begun(said[-1], before, last, lead, slot.end, speaker, over)
-
-    def _goes_on(self, begun: Begun, text: str, slot: Interval) -> bool:
-        """Whether a sentence that seemed over goes on: after a breath comes a conjunction."""
-        first = text.split(maxsplit=1)[:1]
-        return (
-            begun.heard.rstrip().endswith(".")
-            and slot.start - begun.end <= BREATH
-            and bool(first)
-            and first[0].strip(string.punctuation).casefold() in self._opening
+        self._begun = Begun(
+            said[-1], before, last, lead, utterance.slot.end, utterance.speaker, over, owed=owed
         )
+
+    def _continues(self, begun: Begun, heard: Heard) -> bool:
+        text, slot = heard.transcript.text, heard.slot
+        if begun.speaker != heard.utterance.speaker or slot.start - begun.end > APART:
+            return False
+        if begun.over and not self._goes_on(begun, heard):
+            return False
+        return len(begun.heard) + len(text) < LONGEST
+
+    def _goes_on(self, begun: Begun, heard: Heard) -> bool:
+        """Whether a sentence that seemed over goes on.
+
+        Recognisers end it where their sound ends. Once they have heard both parts, they write the
+        second in lower case; and after a breath comes a conjunction.
+        """
+        if not begun.heard.rstrip().endswith("."):
+            return False
+        first = heard.transcript.text.split(maxsplit=1)[:1]
+        opens = bool(first) and first[0].strip(string.punctuation).casefold() in self._opening
+        begun.joint = ", " if opens else " "
+        words = heard.transcript.words
+        lower = bool(words) and words[0].text.strip()[:1].islower()
+        return lower or (opens and heard.slot.start - begun.end <= BREATH)
 
 
 class InContext:
-    """A translator of what continues a sentence; see ``AlternativeTranslator``.
-
-    The sentence is translated as far as it is known, and what was spoken of it is taken off at
-    the front. Where the model now begins it otherwise than it was spoken, what was added is
-    translated by itself.
+    """A translator of one part of a sentence; see ``AlternativeTranslator``.
 
     Args:
-        translator: the model.
-        begun: the sentence's beginning.
+        translator: of what cannot be said as a continuation.
+        model: the same, for what can.
+        begun: the sentence's beginning; empty if this is where it begins.
+        goes_on: whether the speaker goes on without a pause.
     """
 
-    def __init__(self, translator: Translator, begun: Begun) -> None:
+    def __init__(
+        self,
+        translator: Translator,
+        model: ContinuingTranslator,
+        begun: Begun,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        self.begun = begun
         self._translator = translator
-        self._begun = begun
-        self._whole: tuple[str, str] | None = None
+        self._model = model
+        self._goes_on = goes_on
+        self._anew: tuple[str, Sequence[TargetWord]] | None = None
+        self._rest: Sequence[TargetWord] | None = None
+        self._owed: dict[str, str] = {}
+
+    def owed(self, said: str) -> str:
+        """What waits for the next part if ``said`` is spoken now."""
+        return self._owed.get(said, "")
 
     async def translate(self, text: str) -> str:
-        """Translate what was added."""
-        rest = continuation(await self._translated(text), self._begun.spoken, text)
-        return rest if rest is not None else await self._translator.translate(text)
+        """Translate what was added, but for what has to wait."""
+        if self._rest is None:
+            found = await self._following(text, self.begun.spoken, 1)
+            self._rest = found[0].words if found else ()
+        if _says_enough(self._rest, text):
+            return self._said(self._rest, text)
+        return f"{self.begun.owed} {await self._translator.translate(text)}".strip()
 
     async def rewording(self, text: str) -> str | None:
         """How the part before would have been translated, had the rest of the sentence been known.
@@ -154,78 +197,91 @@ class InContext:
             All that is spoken in one go with that part; ``None`` if it is fine as it is, or cannot
             be told from what was added.
         """
-        begun = self._begun
-        words = (await self._translated(text)).split()
-        if begun.before:
-            at, edits = _beginning(words, begun.before)
-            if edits > DIFFERENCE * len(begun.before.split()):
-                return None
-            words = words[at:]
-        at, edits = _beginning(words, begun.last)
-        last = " ".join(words[:at])
-        alike = at > 0 and edits <= REWORDED * len(begun.last.split())
-        if not alike or last == begun.last or _insubstantial(words[at:], text):
+        begun = self.begun
+        if not begun.last:
             return None
+        found = await self._following(text, begun.before, 1)
+        if not found:
+            return None
+        words = found[0].words
+        at = boundary(words, len(begun.continued(text)) - len(text))
+        last = _spoken(words[:at])
+        if not last or not _says_enough(words[at:], text):
+            return None
+        if last == begun.last:
+            self._rest = words[at:]
+            return None
+        self._anew = last, words[at:]
         return begun.lead + last
 
-    def reworded(self, spoken: str) -> None:
+    def reworded(self) -> None:
         """Take note that the part before will be spoken as ``rewording`` said."""
-        self._begun.last = spoken[len(self._begun.lead) :]
+        assert self._anew is not None
+        self.begun.last, self._rest = self._anew
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
-        """Translations of the sentence that begin as it was spoken, less what was."""
-        if not isinstance(self._translator, AlternativeTranslator):
-            return []
-        found = await self._translator.alternatives(self._begun.continued(text), count)
-        spoken = self._begun.spoken
-        rests = {continuation(whole.text, spoken, text): whole.score for whole in found[::-1]}
-        own = [Rendering(rest, score) for rest, score in rests.items() if rest is not None]
-        return sorted(own, key=lambda rendering: -rendering.score)
+        """Other ways to go on from what was spoken."""
+        found = await self._following(text, self.begun.spoken, count)
+        enough = [one for one in found if _says_enough(one.words, text)]
+        own = {self._said(one.words, text): one.score for one in reversed(enough)}
+        return [Rendering(said, own[said]) for said in reversed(own)]
 
     async def aclose(self) -> None:
         """Free the model."""
         await self._translator.aclose()
 
-    async def _translated(self, text: str) -> str:
-        heard = self._begun.continued(text)
-        if self._whole is None or self._whole[0] != heard:
-            self._whole = heard, await self._translator.translate(heard)
-        return self._whole[1]
+    def _said(self, words: Sequence[TargetWord], text: str) -> str:
+        """What is spoken now; the rest waits."""
+        at = len(words)
+        if self._goes_on:
+            known = [match.start() for match in re.finditer(r"\S+", self.begun.continued(text))]
+            at = settled(words, known[-UNSURE] if len(known) > UNSURE else 0) or at
+        said = _spoken(words[:at])
+        if not self.begun.heard:
+            said = f"{self.begun.owed} {said}".strip()
+        self._owed[said] = _spoken(words[at:])
+        return said
+
+    async def _following(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        # Which mark follows depends on how the sentence goes on.
+        begun = spoken.rstrip(_MARKS)
+        return await self._model.continuations(self.begun.continued(text), begun, count)
 
 
-def continuation(whole: str, spoken: str, added: str) -> str | None:
-    """What is left to say of a sentence.
-
-    Matches the words of ``spoken`` with the first words of ``whole`` by the fewest edits.
+def settled(words: Sequence[TargetWord], unsure: int) -> int:
+    """How many of the first words of a translation stand for what comes before ``unsure``.
 
     Args:
-        whole: translation of the sentence as far as it is known.
-        spoken: translation of its beginning, as it was spoken.
-        added: what was said since, in the source's language.
+        words: aligned.
+        unsure: where in the source begins what may yet be translated otherwise, in characters.
+    """
+    return next((n for n, word in enumerate(words) if word.source >= unsure), len(words))
+
+
+def boundary(words: Sequence[TargetWord], added: int) -> int:
+    """Where a translation is best cut in two: what comes before ``added``, and what from there on.
+
+    Args:
+        words: aligned.
+        added: where in the source begins what was added, in characters.
 
     Returns:
-        The last words of ``whole``, or ``None`` if it does not begin like what was spoken.
+        The number of words before the cut, with the fewest on the wrong side of it; among equals
+        the largest.
     """
-    words = whole.split()
-    at, edits = _beginning(words, spoken)
-    rest = words[at:]
-    if edits > DIFFERENCE * len(spoken.split()) or _insubstantial(rest, added):
-        return None
-    return " ".join(rest)
+    wrong = sum(word.source < added for word in words)
+    fewest, best = wrong, 0
+    for place, word in enumerate(words, 1):
+        wrong += 1 if word.source >= added else -1
+        if wrong <= fewest:
+            fewest, best = wrong, place
+    return best
 
 
-def _beginning(words: Sequence[str], spoken: str) -> tuple[int, int]:
-    """How many first ``words`` are most like what was spoken, and the word edits between them."""
-    begun, known = [letters(w) for w in spoken.split()], [letters(w) for w in words]
-    edits = list(range(len(known) + 1))  # of nothing into each beginning of the words
-    for count, word in enumerate(begun, 1):
-        above, edits = edits, [count]
-        for place, other in enumerate(known):
-            here = above[place] + (word != other)
-            edits.append(min(here, above[place + 1] + 1, edits[place] + 1))
-    at = min(range(len(edits)), key=lambda place: (edits[place], -place))
-    return at, edits[at]
+def _spoken(words: Sequence[TargetWord]) -> str:
+    """Words without the mark that ends what comes before them."""
+    return "".join(word.text for word in words).lstrip(_MARKS)
 
 
-def _insubstantial(rest: Sequence[str], added: str) -> bool:
-    return len(rest) < SUBSTANCE * len(added.split())
+def _says_enough(rest: Sequence[TargetWord], added: str) -> bool:
+    return bool(_spoken(rest)) and len(rest) >= SUBSTANCE * len(added.split())

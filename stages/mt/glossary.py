@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from stages.base import AlternativeTranslator, Rendering, Translator
+from stages.base import (
+    AlternativeTranslator,
+    ContinuingTranslator,
+    Rendering,
+    TargetWord,
+    Translator,
+)
 
 
 class Glossary:
@@ -56,9 +62,39 @@ class Glossary:
             return []
         return await model.alternatives(text, count)
 
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        """The model's continuations; of text with terms, those that keep to them."""
+        model = self._translator
+        if not isinstance(model, ContinuingTranslator):
+            return []
+        matches = list(self._pattern.finditer(text))
+        wanted = {match[0]: self._terms[match[0].casefold()] for match in matches}
+        marked = self._pattern.sub(lambda match: wanted[match[0]], text)
+        found = await model.continuations(marked, spoken, count)
+        return [
+            _as_said(one, matches, wanted)
+            for one in found
+            if all(_occurs(term, f"{spoken} {one.text}") for term in wanted.values())
+        ]
+
     async def aclose(self) -> None:
         """Free the model."""
         await self._translator.aclose()
+
+
+def _as_said(
+    one: Rendering, matches: Sequence[re.Match[str]], wanted: Mapping[str, str]
+) -> Rendering:
+    """A rendering of the text with its terms put in, as one of the text as it was said."""
+    words = []
+    for word in one.words:
+        shift = 0
+        for match in matches:
+            if match.start() + shift > word.source:
+                break
+            shift += len(wanted[match[0]]) - len(match[0])
+        words.append(TargetWord(_respelt(word.text, wanted), max(word.source - shift, 0)))
+    return Rendering(_respelt(one.text, wanted), one.score, tuple(words))
 
 
 def _occurs(term: str, text: str) -> bool:

@@ -47,18 +47,18 @@ def translation(
 
     async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
         nonlocal before
-        text, slot, speaker = heard.transcript.text, heard.slot, heard.utterance.speaker
-        translator = context.translator(model, text, slot, speaker) if options.context else model
+        text = heard.transcript.text
+        translator = context.translator(model, heard) if options.context else model
         if isinstance(translator, InContext) and before is not None:
             rewording = await translator.rewording(text)
             if rewording is not None and await reword(before, rewording, heard):
-                translator.reworded(rewording)
+                translator.reworded()
         translated = Translated(await translator.translate(text))
         if not translated.text.strip():
             raise StageFault("no translation came back")
-        if misfit(expected(translated.text), slot.duration) != 0:
+        if misfit(expected(translated.text), heard.slot.duration) != 0:
             translated = await better(heard, translated, translator, limit)
-        context.add(text, translated.text, slot, speaker, new=translator is model)
+        context.add(heard, translated.text, translator)
         before = heard.id
         return translated
 

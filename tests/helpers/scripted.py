@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.engines.shared import SharedEngine
+from stages.base import Rendering, TargetWord
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 RATE = 24_000
@@ -53,11 +55,23 @@ class Translator:
     async def aclose(self) -> None: ...
 
 
+def continuations(whole: str, text: str, spoken: str) -> list[Rendering]:
+    """What follows ``spoken`` in a translation word by word of ``text``."""
+    begun = len(spoken.split())
+    starts = [match.start() for match in re.finditer(r"\S+", text)]
+    words = list(zip(whole.split(), starts, strict=True))[begun:]
+    aligned = tuple(TargetWord(f" {word}", start) for word, start in words)
+    return [Rendering(" ".join(word for word, _ in words), -0.1, aligned)]
+
+
 class Hindsight(Translator):
     """Says a sentence otherwise when it is over."""
 
     async def translate(self, text: str) -> str:
         return text.upper().replace("GO", "CLIMB") if text.endswith(".") else text.upper()
+
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        return continuations(await self.translate(text), text, spoken)
 
 
 class Synthesiser:

@@ -1,6 +1,8 @@
 import asyncio
 
+from stages.base import Rendering
 from stages.mt.glossary import Glossary
+from tests.helpers.scripted import continuations
 
 
 class Model:
@@ -47,3 +49,21 @@ async def test_only_whole_words_and_the_longest_term_count() -> None:
     terms = {"disk": "disco", "hard disk": "disco rígido"}
     glossary = Glossary(model, terms)
     assert await glossary.translate("a hard disk and diskettes") == ("a disco rígido and diskettes")
+
+
+class Continuing(Model):
+    """Goes on word by word."""
+
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        return continuations(await self.translate(text), text, spoken)
+
+
+async def test_a_continuation_keeps_to_the_glossary_and_to_the_source() -> None:
+    text = "we took the ferry home"
+    glossary = Glossary(Continuing(), {"ferry": "Balsa"})
+    (found,) = await glossary.continuations(text, "we took", 1)
+    assert found.text == "the Balsa home"
+    assert [text[word.source :].split()[0] for word in found.words] == ["the", "ferry", "home"]
+    lost = Continuing(we_took_the_Balsa_home="we took the barge home")
+    assert await Glossary(lost, {"ferry": "Balsa"}).continuations(text, "we took", 1) == []
+    assert await Glossary(Model(), {"ferry": "Balsa"}).continuations(text, "", 1) == []
