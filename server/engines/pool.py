@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from server.config import Config, for_proofreader
@@ -27,6 +28,7 @@ from stages.base import (
 )
 from stages.registry import create
 from stages.vad import SileroDetector
+from stream.flow.worker import Worker
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -65,17 +67,30 @@ class LaneEngines:
     pace: float = 0.3
 
 
+IDLE_S = 300.0
+"""Seconds after its last session at which an engine is closed; many sessions are created again."""
+
+LOAD_S = 1800.0
+"""Longest wait for an engine, whose weights may have to be fetched first."""
+
+
 class EnginePool:
-    """Loads each engine once, when it is first asked for.
+    """Loads each engine once, when it is first asked for, and closes it when nobody uses it.
 
     Args:
         on_restart: called with the kind of an engine that was reloaded.
+        most: engines that there may be at once.
     """
 
-    def __init__(self, on_restart: Callable[[str], None] = lambda kind: None) -> None:
+    def __init__(
+        self, on_restart: Callable[[str], None] = lambda kind: None, most: int = 32
+    ) -> None:
         self._on_restart = on_restart
+        self._most = most
         self._engines: dict[tuple[object, ...], SharedEngine] = {}
         self._loading: dict[tuple[object, ...], asyncio.Lock] = {}
+        self._loads = 0
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def source(self, config: Config, owner: str) -> SourceEngines:
         """What one source needs; its detector is the session's to close.
@@ -83,9 +98,9 @@ class EnginePool:
         Raises:
             EngineError: if an engine is missing something or does not know the language.
         """
-        detector = asyncio.to_thread(SileroDetector)
+        detector = _in_thread("detector", SileroDetector)
         recogniser, encoder, own = await _all(
-            self._get("asr", config), self._encoder(config), detector
+            self._get("asr", config, owner), self._encoder(config, owner), detector
         )
         return SourceEngines(
             own,
@@ -96,7 +111,9 @@ class EnginePool:
     async def lane(self, config: Config, owner: str) -> LaneEngines:
         """What a lane into ``config.target`` needs; raises as above."""
         translator, synthesiser, proofreader = await _all(
-            self._get("mt", config), self._get("tts", config), self._proofreader(config)
+            self._get("mt", config, owner),
+            self._get("tts", config, owner),
+            self._proofreader(config, owner),
         )
         return LaneEngines(
             PooledTranslator(translator, owner),
@@ -113,38 +130,101 @@ class EnginePool:
             counts[shared.kind] += shared.turns.waiting
         return counts
 
+    def release(self, owner: str) -> None:
+        """A session needs its engines no more; those of nobody are closed after ``IDLE_S``."""
+        loop = asyncio.get_running_loop()
+        for shared in self._engines.values():
+            if owner in shared.owners:
+                shared.owners.discard(owner)
+                shared.idle_since = loop.time()
+        loop.call_later(IDLE_S, self._close_idle)
+
+    def _close_idle(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for key, shared in list(self._engines.items()):
+            if not shared.owners and now - shared.idle_since >= IDLE_S - 0.001:
+                self._close(key)
+
+    def _close(self, key: tuple[object, ...]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._engines.pop(key).aclose(), name="close an engine")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
+
+    async def _make_room(self) -> None:
+        if len(self._engines) + self._loads < self._most:
+            return
+        idle = [key for key, shared in self._engines.items() if not shared.owners]
+        if not idle:
+            raise EngineError(
+                f"There are {self._most} engines in use already (serve.max_engines): "
+                "end a session, or have this one share the models of others."
+            )
+        await self._close(min(idle, key=lambda key: self._engines[key].idle_since))
+
     async def aclose(self) -> None:
         """Free every engine."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
         for shared in self._engines.values():
             await shared.aclose()
         self._engines.clear()
 
-    async def _encoder(self, config: Config) -> SharedEngine | None:
-        return await self._get("speakers", config) if config.speakers.enabled else None
+    async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
+        return await self._get("speakers", config, owner) if config.speakers.enabled else None
 
-    async def _proofreader(self, config: Config) -> SharedEngine | None:
+    async def _proofreader(self, config: Config, owner: str) -> SharedEngine | None:
         if config.tts.listener is None:
             return None
         try:
-            return await self._get("asr", for_proofreader(config))
+            return await self._get("asr", for_proofreader(config), owner)
         except EngineError as error:
             raise EngineError(f"tts.listener cannot be used: {error}") from error
 
-    async def _get(self, kind: str, config: Config) -> SharedEngine:
+    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
         name, options = options_of(kind, config)
         key = (kind, name, *sorted(options.items()))
         # Two sessions that start together load an engine once; different ones load side by side.
         async with self._loading.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
-                engine = await asyncio.to_thread(create, kind, name, **options)
-                shared = SharedEngine(kind, name, options, engine, self._on_restart)
+                await self._make_room()
+                self._loads += 1
                 try:
-                    shared.pace = await warm_up(kind, engine)
-                except BaseException:
-                    await shared.aclose()
-                    raise
-                self._engines[key] = shared
-            return self._engines[key]
+                    self._engines[key] = await self._load(kind, name, options)
+                finally:
+                    self._loads -= 1
+            shared = self._engines[key]
+            shared.owners.add(owner)
+            return shared
+
+    async def _load(self, kind: str, name: str, options: dict[str, Any]) -> SharedEngine:
+        try:
+            async with asyncio.timeout(LOAD_S):
+                engine = await _in_thread(f"load {kind}", partial(create, kind, name, **options))
+        except TimeoutError:
+            raise EngineError(
+                f"The {kind} engine '{name}' was not loaded within {LOAD_S / 60:.0f} minutes."
+            ) from None
+        shared = SharedEngine(kind, name, options, engine, self._on_restart)
+        try:
+            shared.pace = await warm_up(kind, engine)
+        except BaseException:
+            await shared.aclose()
+            raise
+        return shared
+
+
+async def _in_thread(name: str, function: Callable[[], A]) -> A:
+    """Call what may take long in a thread of its own: those of the event loop serve everybody."""
+    worker = Worker(name)
+    try:
+        made = await worker.run(function)
+    except asyncio.CancelledError:
+        raise  # the thread ends when its call does
+    except BaseException:
+        await worker.aclose()
+        raise
+    await worker.aclose()
+    return made
 
 
 async def _all(

@@ -56,6 +56,10 @@ class SharedEngine:
         self.turns = Turns()
         self.pace = 0.0
         """Seconds that a synthesiser takes for a second of speech, when it was loaded."""
+        self.owners: set[str] = set()
+        """Sessions that use it."""
+        self.idle_since = 0.0
+        """Event-loop time at which the last of them left."""
         self._options = options
         self._on_restart = on_restart
         self._faults = 0

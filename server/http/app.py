@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -22,7 +21,7 @@ from server.problems import Problem, problem_response
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
 from server.sessions.spec import SessionSpec, SpecError
-from server.sessions.terms import Terms
+from server.sessions.terms import Inquiries, Terms
 
 WEB = Path(__file__).parents[1] / "web"
 
@@ -98,25 +97,26 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
 
 def _sessions(daemon: Daemon) -> APIRouter:
     router = APIRouter(prefix="/sessions", tags=["sessions"])
-    terms = Terms(daemon.config.serve)
+    terms = Terms(daemon.config)
+    names = Inquiries(terms)
 
     @router.get("")
-    async def list_sessions() -> list[SessionDescription]:
-        """Every session, without its secrets."""
-        return [session.describe() for session in daemon.sessions.values()]
+    async def list_sessions(request: Request) -> list[SessionDescription]:
+        """Every session, without its secrets; what failed in words for the daemon's token only."""
+        show = _view(daemon, request)
+        return [show(session.describe()) for session in daemon.sessions.values()]
 
     @router.post("", status_code=201, responses={409: {}, 422: {}, 503: {}})
     async def create_session(spec: SessionSpec, request: Request, response: Response) -> Created:
         """Start a session; only this response shows its key."""
         permit(daemon, request, "control", None)
-        serve = daemon.config.serve
         if not daemon.ready:
             raise Problem(503, "the daemon is shutting down and accepts no more sessions")
         await daemon.forget(KEPT_ENDED)
-        if daemon.running >= serve.max_sessions:
-            raise Problem(503, f"there are {serve.max_sessions} sessions already: end one first")
+        _check_room(daemon)
         try:
-            asked = await asyncio.to_thread(terms.checked, spec)
+            asked = await names.checked(spec)
+            _check_room(daemon)  # others may have come meanwhile; from here on nothing waits
             session = daemon.create(asked, terms.reach)
         except SpecError as error:
             raise Problem(422, str(error)) from None
@@ -133,9 +133,9 @@ def _sessions(daemon: Daemon) -> APIRouter:
         )
 
     @router.get("/{id}", responses={404: {}})
-    async def show_session(id: str) -> SessionDescription:
-        """One session."""
-        return find(daemon, id).describe()
+    async def show_session(id: str, request: Request) -> SessionDescription:
+        """One session; see the list."""
+        return _view(daemon, request)(find(daemon, id).describe())
 
     @router.delete("/{id}", status_code=204, responses={404: {}})
     async def end_session(id: str, request: Request, drain: bool = True) -> None:
@@ -145,6 +145,21 @@ def _sessions(daemon: Daemon) -> APIRouter:
         await daemon.remove(id, drain=drain)
 
     return router
+
+
+def _view(daemon: Daemon, request: Request) -> Callable[[SessionDescription], SessionDescription]:
+    """What a client may see of a session: causes of failures may name paths, models and servers."""
+    try:
+        permit(daemon, request, "control", None)
+    except Problem:
+        return SessionDescription.for_strangers
+    return lambda description: description
+
+
+def _check_room(daemon: Daemon) -> None:
+    most = daemon.config.serve.max_sessions
+    if daemon.running >= most:
+        raise Problem(503, f"there are {most} sessions already: end one first")
 
 
 def _operation(daemon: Daemon) -> APIRouter:

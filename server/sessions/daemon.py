@@ -57,7 +57,7 @@ class Daemon:
         self.config = config
         self.metrics = Metrics()
         self.refusals = Refusals()
-        self.pool = EnginePool(self.metrics.restarted)
+        self.pool = EnginePool(self.metrics.restarted, config.serve.max_engines)
         self.sessions: dict[str, RunningSession] = {}
         self.ready = False
         """Whether the daemon accepts sessions."""
@@ -184,12 +184,16 @@ class Daemon:
         Raises:
             KeyError: if there is no session of that name.
         """
-        session = self.sessions[id_]
+        session, task = self.sessions[id_], self._tasks.get(id_)
+        if task is None:
+            return  # somebody else is about to forget it
         if drain:
             await session.drain()
-            await asyncio.wait({self._tasks[id_]}, timeout=self.config.serve.drain)
+            await asyncio.wait({task}, timeout=self.config.serve.drain)
         await session.stop()
-        task = self._tasks.pop(id_)
+        if self._tasks.get(id_) is not task:
+            return
+        del self._tasks[id_]
         if not task.done():
             await asyncio.wait({task}, timeout=5.0)
             task.cancel()

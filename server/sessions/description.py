@@ -13,6 +13,9 @@ from stream.timeline import seconds
 SessionState = Literal["starting", "waiting", "live", "draining", "ended", "failed"]
 
 
+UNTOLD = "the cause is told to those who hold the daemon's token"
+
+
 class OutputDescription(BaseModel):
     """Where a session goes beside its viewers."""
 
@@ -103,3 +106,21 @@ class SessionDescription(BaseModel):
     dubs: dict[str, dict[str, float | None]] = Field(
         description="By track: utterances by fate, and the share that was dubbed on time."
     )
+
+    def for_strangers(self) -> SessionDescription:
+        """Without the causes of failures and the servers that it is pushed to."""
+        outputs = [
+            output.model_copy(
+                update={
+                    "failure": output.failure and UNTOLD,
+                    "target": output.kind if output.kind == "push" else output.target,
+                }
+            )
+            for output in self.outputs
+        ]
+        told = {
+            "error": self.error and UNTOLD,
+            "source_failure": self.source_failure and UNTOLD,
+            "outputs": outputs,
+        }
+        return self.model_copy(update=told)

@@ -121,6 +121,7 @@ class LiveSession:
                 self._pipeline = await self._assemble(stack)
                 await self._pipeline.run()
             finally:
+                self._pool.release(self.name)
                 self.feed.close()
 
     async def _assemble(self, stack: AsyncExitStack) -> Pipeline:
@@ -128,7 +129,7 @@ class LiveSession:
         config, pacing = self._config, Live(self.clock)
         engines = await self._pool.source(config, self.name)
         stack.push_async_callback(engines.detector.aclose)
-        recogniser = behind_denoiser(engines.recogniser, config.asr)
+        recogniser = await asyncio.to_thread(behind_denoiser, engines.recogniser, config.asr)
         stack.push_async_callback(recogniser.aclose)  # of the pool, or a denoiser of its own
         casting = Casting(config, engines.encoder)
         stack.push_async_callback(casting.aclose)

@@ -41,6 +41,9 @@ class ServeConfig(BaseModel):
     files: Path | None = None
     recordings: Path = Path("recordings")
     max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
+    max_engines: Annotated[int, at.Ge(4), at.Le(10_000)] = 32
+    models: list[str] = []
+    voices: list[str] = []
     max_viewers: Annotated[int, at.Ge(1), at.Le(100_000)] = 200
     viewers_per_address: Annotated[int, at.Ge(1), at.Le(100_000)] = 64
     max_connections: Annotated[int, at.Ge(10), at.Le(60_000)] = 2000

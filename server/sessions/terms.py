@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.addresses.opening import SCHEMES, pinned
 from server.addresses.reach import AddressError, Public, host_of
-from server.sessions.options import ServeConfig
+from server.config import Config
+from server.sessions.lendable import check_settings
 from server.sessions.spec import PUBLISH, SessionSpec, SpecError, check_push
+from stream.flow.worker import Worker
+
+NAMES_S = 5.0
+"""Seconds that name servers have to answer."""
+
+INQUIRIES = 4
+"""Sessions whose names are resolved at once."""
 
 
 class Terms:
     """The limits of sessions that are made over the API.
 
     Args:
-        serve: the daemon's own settings.
+        config: the daemon's own.
     """
 
-    def __init__(self, serve: ServeConfig) -> None:
-        self.reach = Public.declared(serve.hosts)
-        self._files = serve.files
+    def __init__(self, config: Config) -> None:
+        self.reach = Public.declared(config.serve.hosts)
+        self._files = config.serve.files
+        self._config = config
 
     def checked(self, spec: SessionSpec) -> SessionSpec:
         """A session as it may be made; blocks while names are resolved.
@@ -31,6 +41,7 @@ class Terms:
         Raises:
             SpecError: naming what is not allowed.
         """
+        check_settings(spec.settings, self._config)
         try:
             for output in spec.outputs:
                 if output.url is not None:
@@ -66,3 +77,29 @@ class Terms:
         if path.exists() and not path.is_file():
             raise SpecError("the source is no regular file")
         return path
+
+
+class Inquiries:
+    """Checks sessions in threads of their own, so that slow name servers keep nobody else waiting.
+
+    Args:
+        terms: of the sessions.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._free = asyncio.Semaphore(INQUIRIES)
+
+    async def checked(self, spec: SessionSpec) -> SessionSpec:
+        """See ``Terms.checked``; it takes ``NAMES_S`` at most."""
+        worker = Worker("names")
+        try:
+            async with asyncio.timeout(NAMES_S), self._free:
+                checked = await worker.run(lambda: self._terms.checked(spec))
+        except TimeoutError:  # the thread ends when its call does
+            raise SpecError("the host's name server does not answer") from None
+        except SpecError:
+            await worker.aclose()
+            raise
+        await worker.aclose()
+        return checked

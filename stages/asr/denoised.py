@@ -16,6 +16,8 @@ from stream.sound.denoise import afftdn, arnndn
 class DenoisedRecogniser:
     """See ``Recogniser``; denoising is for recognition alone, the viewer's sound stays as it is.
 
+    Making one blocks, as it tries the filter.
+
     Args:
         recogniser: recognises what is left; its owner closes it.
         method: FFmpeg's filter.
@@ -35,6 +37,8 @@ class DenoisedRecogniser:
         self._method = method
         self._model = model or Path()
         self._worker = Worker("denoise")
+        if method == "arnndn" and not self._model.is_file():
+            raise EngineError("asr.denoise_model cannot be used: it is no regular file.")
         try:
             self._denoise(np.zeros(SPEECH_RATE // 10, np.float32))
         except ValueError as error:

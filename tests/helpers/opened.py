@@ -9,6 +9,7 @@ import numpy as np
 
 from server.addresses.opening import opening
 from server.addresses.reach import EVERYWHERE, Reach
+from server.config import Config
 from server.sessions.options import ServeConfig
 from server.sessions.spec import SessionSpec
 from server.sessions.terms import Terms
@@ -18,7 +19,7 @@ from stream.media.source import MediaSource
 
 def terms(*hosts: str, files: Path | None = None) -> Terms:
     """What a daemon with these settings lets sessions of the API ask for."""
-    return Terms(ServeConfig(hosts=list(hosts), files=files))
+    return Terms(Config(serve=ServeConfig(hosts=list(hosts), files=files)))
 
 
 def asked(source: str, terms_: Terms) -> str:

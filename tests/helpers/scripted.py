@@ -123,7 +123,7 @@ class ScriptedPool(EnginePool):
         }
         self.shared: dict[str, SharedEngine] = {}
 
-    async def _get(self, kind: str, config: Config) -> SharedEngine:
+    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
         if kind not in self.shared:
             engine = self.made[kind]
             self.shared[kind] = SharedEngine(kind, "scripted", {}, engine, self._on_restart)

@@ -12,7 +12,7 @@ CONFIG = load(environment={})
 
 
 def check_addresses(spec: SessionSpec, hosts: list[str], files: Path | None) -> SessionSpec:
-    return Terms(ServeConfig(hosts=hosts, files=files)).checked(spec)
+    return Terms(Config(serve=ServeConfig(hosts=hosts, files=files))).checked(spec)
 
 
 def test_a_session_needs_nothing_but_gets_a_name_and_a_key() -> None:
