@@ -12,6 +12,7 @@ import av.error
 import av.stream
 
 from stream.frames import AudioChunk, CopiedPacket
+from stream.media.absence import Absence
 from stream.media.contiguous import ContiguousTrack
 from stream.media.opening import (
     PATIENT,
@@ -27,6 +28,7 @@ from stream.media.opening import (
 from stream.media.options import ANY, InputOptions
 from stream.media.order import DisplayOrder
 from stream.media.readable import Divided, Fetch, Readable
+from stream.media.repeats import Repeats
 from stream.media.source_clock import Placed, SourceClock
 from stream.media.source_info import SourceInfo, centre_of, layout_for
 from stream.timeline import TICK, TICK_RATE, rescale
@@ -40,8 +42,8 @@ SEGMENTED = {"dash", "hls"}
 """Formats of which FFmpeg fetches whole segments, as soon as they are there."""
 
 LOOK_AGAIN = 10 * TICK_RATE
-"""Ticks of picture after which a live source without sound is opened anew: FFmpeg does not tell of
-every stream that has appeared. Each time it waits twice as long."""
+"""Ticks for which a stream of a pulled source may be away before the source is opened anew, since
+FFmpeg does not tell of every stream that takes another's place; then for twice as long."""
 
 
 class MediaSource:
@@ -95,6 +97,7 @@ class MediaSource:
             "timeout": timeout,
             "fetch": fetch,
         }
+        self._repeats = Repeats()
         self.notes: list[str] = []
         """What was chosen where there was a choice, one sentence each."""
         self.repaired = 0
@@ -135,18 +138,21 @@ class MediaSource:
     ) -> Iterator[AudioChunk | CopiedPacket]:
         """One container, to its end or until it holds more than when it was opened."""
         self._grown = False
+        pulled = self._live and self._file is None
+        absence = Absence([SOUND, PICTURE] if self._selected.picture else [SOUND], patience)
         names, orders = self._names(), dict[int, DisplayOrder]()
-        begun: int | None = None
         for packet in self._packets():
             if packet.stream_index not in names:
                 continue
             for placed in self._placed(packet, names[packet.stream_index], clock):
                 yield from self._give(placed, track, orders)
-                begun = placed.time if begun is None else begun
-                if self._live and self._selected.audio is None:
-                    self._grown |= placed.time - begun > patience
-            self._grown |= self._live and has_grown(self._container, self._selected)
-            if self._grown:
+                if pulled:
+                    absence.note(names[placed.item.stream_index], placed.time)
+            # Later on, a playlist may begin as it did before.
+            settled = patience == LOOK_AGAIN or absence.long
+            grown = pulled and settled and has_grown(self._container, self._selected)
+            if grown or absence.over:
+                self._grown = True
                 break
         for placed in clock.flush():
             yield from self._give(placed, track, orders)
@@ -171,6 +177,8 @@ class MediaSource:
         if stamp is None and packet.size == 0:  # FFmpeg's end-of-stream marker
             return
         time = None if stamp is None else rescale(stamp, base, TICK)
+        if time is not None and self._repeats.repeats(name, time):
+            return
         stream = packet.stream
         if stream.type == "audio" or is_picture(stream):
             yield from clock.place(name, time, rescale(packet.duration or 0, base, TICK), packet)
@@ -273,6 +281,8 @@ class MediaSource:
             self._open()
         except SourceError:
             return False
+        if self._container.format.name == "hls":
+            self._repeats.opened_anew((SOUND, PICTURE))
         self.info = self._describe()
         return True
 
