@@ -52,7 +52,7 @@ def transcribed(whisper: FasterWhisper, audio: Samples) -> str:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("snr", [20, 10, 5])
+@pytest.mark.parametrize("snr", [20, 5])
 @pytest.mark.parametrize("text", ["Thank you.", "So.", "Bye."])
 def test_what_is_said_over_applause_is_kept(whisper: FasterWhisper, text: str, snr: int) -> None:
     said = resample_poly(speak(text, "en-us", 175), SPEECH_RATE, SAMPLE_RATE)
@@ -69,7 +69,6 @@ def test_what_is_said_over_applause_is_kept(whisper: FasterWhisper, text: str, s
 @pytest.mark.parametrize("noise", [applause, pink, white])
 def test_noise_alone_says_nothing(whisper: FasterWhisper, noise: object) -> None:
     assert callable(noise)
-    for seconds in (1, 3):
-        sound = noise(seconds * SPEECH_RATE)
-        assert asyncio.run(speech_in(sound)) == []
-        assert transcribed(whisper, sound) == ""
+    sound = noise(2 * SPEECH_RATE)
+    assert asyncio.run(speech_in(sound)) == []
+    assert transcribed(whisper, sound) == ""
