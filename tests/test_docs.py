@@ -125,6 +125,12 @@ def test_the_index_has_every_page() -> None:
     assert {page for page in PAGES if page != index and page != ROOT / "README.md"} <= linked
 
 
+def test_every_case_from_the_field_is_listed() -> None:
+    page = ROOT / "docs" / "field.md"
+    listed = {(page.parent / target).resolve() for target in LINK.findall(page.read_text())}
+    assert listed == set((ROOT / "tests" / "field").glob("test_*.py"))
+
+
 @_pages()
 def test_commands_and_options_exist(page: Path) -> None:
     for words in _commands(page):
