@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Protocol
 
+from annotated_types import Len
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from server.problems import Problem
@@ -19,10 +23,37 @@ Right = Literal["play", "publish", "control"]
 class Keyed(Protocol):
     """A session, as far as access to it goes."""
 
+    id: str
+    """Its name."""
     key: str
     """What publishers must present."""
     play_token: str | None
     """What viewers must present, if anything."""
+
+
+class Grant(BaseModel):
+    """A token that the operator has given out, known by its SHA-256 alone.
+
+    Attributes:
+        sha256: of the token, as hexadecimal digits.
+        rights: that it gives; ``control`` gives all.
+        sessions: names of those that it is for; ``None`` for all, and for creating them.
+        expires: when it ends, with its time zone.
+    """
+
+    model_config = {"extra": "forbid", "frozen": True}
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rights: Annotated[list[Right], Len(1, 3)]
+    sessions: list[str] | None = None
+    expires: AwareDatetime | None = None
+
+    def gives(self, token: str, right: Right, session: Keyed | None) -> bool:
+        """Whether a token is this one, and gives a right now."""
+        known = same(hashlib.sha256(token.encode()).hexdigest(), self.sha256)
+        right_given = right in self.rights or "control" in self.rights
+        of_session = self.sessions is None or (session is not None and session.id in self.sessions)
+        lasts = self.expires is None or datetime.now(UTC) < self.expires
+        return known and right_given and of_session and lasts
 
 
 class Denied(Problem):
@@ -76,18 +107,52 @@ def ticket(secret: str) -> str:
     return hmac.new(secret.encode(), b"play", hashlib.sha256).hexdigest()[:32]
 
 
+def viewer_token(secret: str, session: str, until: int) -> str:
+    """A token that lets its holder play one session for some time.
+
+    It is void once the session has another ``play_token``.
+
+    Args:
+        secret: the session's ``play_token``.
+        session: its name.
+        until: Unix time at which it ends.
+    """
+    code = hmac.new(secret.encode(), f"view {session} {until}".encode(), hashlib.sha256)
+    return f"v1.{until}.{code.hexdigest()}"
+
+
+def is_viewer_token(given: str, secret: str, session: str) -> bool:
+    """Whether a token is one of ``viewer_token`` that has not ended."""
+    until = re.match(r"v1\.(\d{1,12})\.", given)
+    if until is None or int(until[1]) <= time.time():
+        return False
+    return same(given, viewer_token(secret, session, int(until[1])))
+
+
+def _watches(given: str | None, right: Right, session: Keyed | None) -> bool:
+    """Whether a viewer's token is shown where one is enough."""
+    if given is None or right != "play" or session is None or session.play_token is None:
+        return False
+    return is_viewer_token(given, session.play_token, session.id)
+
+
 def check(
-    connection: HTTPConnection, right: Right, session: Keyed | None, token: str | None
+    connection: HTTPConnection,
+    right: Right,
+    session: Keyed | None,
+    token: str | None,
+    grants: Sequence[Grant] = (),
 ) -> None:
     """Check a request's right; the daemon's own token gives every right.
 
-    A path that holds a ``ticket`` gives the right to play.
+    A path that holds a ``ticket``, or a viewer's token, gives the right to play.
 
     Args:
         connection: of the request.
         right: that it needs.
         session: that it is about; ``None`` for the daemon.
-        token: the daemon's; ``None`` where control is open.
+        token: the daemon's; ``None`` where control is open, unless a grant gives it.
+        grants: further tokens.
 
     Raises:
         Denied: if it may not.
@@ -96,15 +161,21 @@ def check(
         wanted = token
     else:
         wanted = session.play_token if right == "play" else session.key
-    if wanted is None:
+    if wanted is None and not (
+        (right == "control" or session is None) and any("control" in one.rights for one in grants)
+    ):
         return
     held = connection.path_params.get("ticket")
-    if held is not None and right == "play":
-        if same(held, ticket(wanted)):
+    if held is not None and right == "play" and wanted is not None and session is not None:
+        if same(held, ticket(wanted)) or _watches(held, right, session):
             return
         raise Denied(403, "the address is not valid any more: open the playlist with the token")
     given = shown(connection)
-    if same(given, wanted) or (token is not None and same(given, token)):
+    if any(known is not None and same(given, known) for known in (wanted, token)):
+        return
+    if given is not None and any(one.gives(given, right, session) for one in grants):
+        return
+    if _watches(given, right, session):
         return
     if given is None:
         raise Denied(401, f"this needs a bearer token for the right to {right}")

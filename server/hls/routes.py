@@ -47,7 +47,7 @@ def content_type(name: str) -> str:
 def hls_router(
     folder_of: Callable[[str], Path],
     authorise: Authorise,
-    ticket_of: Callable[[str], str | None] = lambda session: None,
+    ticket_of: Callable[[str, str], str | None] = lambda session, token: None,
 ) -> APIRouter:
     """Routes that serve ``/sessions/{id}/hls/{name}``.
 
@@ -57,7 +57,8 @@ def hls_router(
     Args:
         folder_of: the folder of a session; raises ``KeyError`` for one that does not exist.
         authorise: called before anything else.
-        ticket_of: what stands in the path of who may play a session, if it is protected.
+        ticket_of: what stands in the path of who has shown a token for a session, if it is
+            protected.
     """
     router = APIRouter()
 
@@ -67,7 +68,7 @@ def hls_router(
     @router.get("/sessions/{session}/hls/{name}")
     async def file(session: str, name: str, request: Request) -> Response:
         authorise(request, session, "play")
-        ticket = ticket_of(session)
+        ticket = ticket_of(session, request.query_params.get("token", ""))
         protected = ticket is not None
         try:
             kind, path = content_type(name), folder_of(session) / name

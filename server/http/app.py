@@ -140,7 +140,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
     @router.delete("/{id}", status_code=204, responses={404: {}})
     async def end_session(id: str, request: Request, drain: bool = True) -> None:
         """End a session; with ``drain``, everything received so far is dubbed and played first."""
-        permit(daemon, request, "control", None)
+        permit(daemon, request, "control", daemon.sessions.get(id))
         find(daemon, id)
         await daemon.remove(id, drain=drain)
 

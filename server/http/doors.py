@@ -8,8 +8,9 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 
-from server.access import Right, check, ticket
+from server.access import Right, check, is_viewer_token, ticket
 from server.hls.routes import hls_router
+from server.http.viewers import viewers_router
 from server.limits import Clients, Pace, Places
 from server.sessions.daemon import Daemon
 from server.webrtc.ice_servers import ice_server
@@ -64,6 +65,7 @@ class Doors:
             listen_router(self._programmes, gate),
             publish_router(daemon.admit, gate),
             hls_router(self._folder, self._authorise, self._ticket),
+            viewers_router(daemon, self._dismiss),
         ]
 
     async def aclose(self) -> None:
@@ -73,16 +75,26 @@ class Doors:
 
     def _authorise(self, connection: HTTPConnection, name: str, right: Right) -> None:
         session = self._daemon.sessions.get(name)
-        check(connection, right, session, self._daemon.config.serve.token)
+        serve = self._daemon.config.serve
+        check(connection, right, session, serve.token, serve.tokens)
         if session is not None:
             session.check()
 
     def _feed(self, name: str) -> Feed:
         return self._daemon.sessions[name].feed
 
-    def _ticket(self, name: str) -> str | None:
+    async def _dismiss(self, name: str) -> None:
+        """Send the viewers of a session away."""
+        await self._peers.dismiss(name, "play")
+        await self._programmes.dismiss(name)
+
+    def _ticket(self, name: str, given: str) -> str | None:
         session = self._daemon.sessions.get(name)
-        return None if session is None or session.play_token is None else ticket(session.play_token)
+        if session is None or session.play_token is None:
+            return None
+        # What a token that ends leads to ends with it.
+        ends = is_viewer_token(given, session.play_token, name)
+        return given if ends else ticket(session.play_token)
 
     def _folder(self, name: str) -> Path:
         return self._daemon.sessions[name].folder

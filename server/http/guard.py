@@ -28,4 +28,5 @@ def permit(daemon: Daemon, request: Request, right: Right, session: RunningSessi
     Raises:
         Denied: if it is not.
     """
-    check(request, right, session, daemon.config.serve.token)
+    serve = daemon.config.serve
+    check(request, right, session, serve.token, serve.tokens)

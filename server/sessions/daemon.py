@@ -172,7 +172,7 @@ class Daemon:
                 return
             pause = min(2 * pause, LONGEST_PAUSE_S)
             try:
-                session = self._made(spec, config, reach, session.restarts + 1)
+                session = self._made(session.spec, config, reach, session.restarts + 1)
             except Exception as error:
                 session.error, session.restart_at = cause(error), None
                 log.exception("session %s cannot be started again", spec.id)

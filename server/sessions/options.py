@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 import annotated_types as at
 from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, field_validator, model_validator
 
+from server.access import Grant
 from server.addresses.reach import Public
 from stages.options import STRICT
 
@@ -34,6 +35,7 @@ class ServeConfig(BaseModel):
     port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
     rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
     token: Annotated[str, at.MinLen(SHORTEST_TOKEN)] | None = None
+    tokens: list[Grant] = []
     open: bool = False
     names: list[str] = []
     origins: list[str] = []
@@ -60,7 +62,7 @@ class ServeConfig(BaseModel):
     @property
     def guarded(self) -> bool:
         """Whether it takes a token to create sessions."""
-        return self.token is not None
+        return self.token is not None or any("control" in one.rights for one in self.tokens)
 
     @field_validator("hosts")
     @classmethod

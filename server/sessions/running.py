@@ -109,6 +109,11 @@ class RunningSession:
             _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings, reach)
         ]
 
+    def protect(self, play_token: str) -> None:
+        """Have viewers show another token from now on, after a restart too."""
+        self.play_token = play_token
+        self.spec = self.spec.model_copy(update={"play_token": play_token})
+
     @property
     def feed(self) -> Feed:
         """What viewers get."""

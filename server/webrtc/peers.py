@@ -88,6 +88,11 @@ class Peers:
             raise Problem(404, "there is no such WebRTC peer; it may have ended")
         return known[2]
 
+    async def dismiss(self, session: str, action: Action) -> None:
+        """End the peers that do one thing in a session."""
+        found = [peer for of, act, peer in self._peers.values() if (of, act) == (session, action)]
+        await asyncio.gather(*(peer.aclose() for peer in found))
+
     async def aclose(self) -> None:
         """End all peers."""
         peers = [peer for _, _, peer in self._peers.values()]

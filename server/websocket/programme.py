@@ -169,6 +169,15 @@ class Programmes:
             self._running[id(feed)] = programme, task
         return self._running[id(feed)][0]
 
+    async def dismiss(self, session: str) -> None:
+        """Send the listeners of a session away; it may be listened to again."""
+        running = self._running.pop(id(self._feeds(session)), None)
+        if running is not None:
+            programme, task = running
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await programme.aclose()
+
     async def aclose(self) -> None:
         """Send every listener away and end all encoding."""
         self.closing = True
@@ -179,7 +188,7 @@ class Programmes:
 
     async def _run(self, programme: Programme) -> None:
         await programme.run()
-        del self._running[id(programme.feed)]
+        self._running.pop(id(programme.feed), None)
         await programme.aclose()
 
 

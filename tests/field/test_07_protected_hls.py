@@ -116,7 +116,7 @@ async def test_ffmpeg_plays_it(folder: Path) -> None:
     def authorise(connection: HTTPConnection, session: str, right: Right) -> None:
         check(connection, right, Protected(), None)
 
-    router = hls_router(lambda _: folder, authorise, lambda _: ticket(TOKEN))
+    router = hls_router(lambda _: folder, authorise, lambda _, __: ticket(TOKEN))
     async with serving(router) as url:
         command = [
             "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
