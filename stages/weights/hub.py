@@ -10,13 +10,18 @@ from pathlib import Path
 from stages.base import EngineError
 from stages.weights import licences
 
-_REFERENCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<file>[^:]+))?")
+_REFERENCE = re.compile(
+    r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[0-9a-f]{40}))?(?::(?P<file>[^:]+))?"
+)
 # Other frameworks' copies of the same weights.
 _UNWANTED = ["*.h5", "*.msgpack", "*.ot", "*.tflite", "*.onnx", "onnx/*", "coreml/*", "openvino/*"]
 
 
 def is_hub_reference(reference: str) -> bool:
-    """Whether ``reference`` reads as ``owner/name`` or ``owner/name:path/in/repository``."""
+    """Whether ``reference`` reads as ``owner/name`` or ``owner/name:path/in/repository``.
+
+    The name may have ``@`` and a commit behind it, 40 hexadecimal digits.
+    """
     return _REFERENCE.fullmatch(reference) is not None
 
 
@@ -33,7 +38,8 @@ def download(reference: str) -> Path:
     enough when the hub cannot be reached. Offline the network is never touched.
 
     Args:
-        reference: ``owner/name`` for the folder, ``owner/name:path`` for a file.
+        reference: ``owner/name`` for the folder, ``owner/name:path`` for a file, of the newest
+            commit; ``owner/name@commit`` of that one, which nobody can change any more.
 
     Raises:
         EngineError: if it cannot be fetched, or its licence was not accepted.
@@ -42,15 +48,22 @@ def download(reference: str) -> Path:
 
     match = _REFERENCE.fullmatch(reference)
     if match is None:
-        raise EngineError(f"'{reference}' is no hub id; write owner/name or owner/name:file.")
+        raise EngineError(
+            f"'{reference}' is no hub id; write owner/name, owner/name@commit or owner/name:file."
+        )
     licences.require(reference)
     repository, file = match["repository"], match["file"]
-    local = is_offline()
+    local, revision = is_offline(), match["revision"]
     if file:
-        return _fetch(reference, lambda: hf_hub_download(repository, file, local_files_only=local))
+        return _fetch(
+            reference,
+            lambda: hf_hub_download(repository, file, revision=revision, local_files_only=local),
+        )
     return _fetch(
         reference,
-        lambda: snapshot_download(repository, ignore_patterns=_UNWANTED, local_files_only=local),
+        lambda: snapshot_download(
+            repository, revision=revision, ignore_patterns=_UNWANTED, local_files_only=local
+        ),
     )
 
 

@@ -49,7 +49,7 @@ _LICENSED = {"coqui/xtts*": CPML, "*/xtts-v2*": CPML, "*/nllb-*": CC_BY_NC, "*/*
 
 def licence_of(reference: str) -> Licence | None:
     """What must be accepted for weights on the hub, by their id; ``None`` for nothing."""
-    name = reference.lower().split(":")[0]
+    name = reference.lower().split(":")[0].split("@")[0]
     return next((lic for glob, lic in _LICENSED.items() if fnmatch.fnmatch(name, glob)), None)
 
 
