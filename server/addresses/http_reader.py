@@ -7,6 +7,7 @@ the first address, and connected to at the very address that was checked.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import ssl
 import urllib.request
@@ -23,6 +24,9 @@ from server.addresses.reach import AddressError, Reach
 from stream.errors import cause
 
 MOST_REDIRECTS = 8
+
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole addresses, secrets included
 
 LONGEST_PLAYLIST = 4 << 20
 """Bytes of a playlist whose names are made absolute."""
