@@ -3,6 +3,11 @@
 #   docker build -t livedub .
 #   docker run -p 8080:8080 -p 1935:1935 -e LIVEDUB_SERVE_TOKEN=A-LONG-RANDOM-STRING livedub
 #
+# Take away what it does not need:
+#
+#   docker run --read-only --tmpfs /tmp -v livedub:/var/lib/livedub --cap-drop ALL \
+#     --security-opt no-new-privileges --memory 8g --pids-limit 1024 ...
+#
 # It does not start without a token: whoever reaches port 8080 may create and end sessions (SECURITY.md).
 # WebRTC media uses UDP ports that viewers must reach: use --network host, or a TURN server.
 FROM python:3.12-slim AS build

@@ -24,6 +24,7 @@ from server.http.exposure import check_exposure
 from server.http.transport import Connections, LiveHttpProtocol
 from server.limits import Clients, Places
 from server.outputs.make import outputs
+from server.outputs.retention import keep_tidy, recover
 from server.sessions import logs
 from server.sessions.daemon import APP, Daemon
 from server.sessions.spec import PUBLISH
@@ -103,10 +104,13 @@ async def _serve(config: Config, console: Console) -> int:
         listening.close()
         await daemon.aclose()
         raise
+    await asyncio.to_thread(recover, serve.recordings)
+    tidying = asyncio.create_task(keep_tidy(serve.recordings, serve.keep_days, serve.keep_bytes))
     try:
         await daemon.start()
     except (OSError, UserError, ValidationError) as error:
         listening.close()
+        tidying.cancel()
         await daemon.aclose()
         raise UserError(_reason(error)) from None
     server = HttpServer(daemon, doors)
@@ -130,7 +134,8 @@ async def _serve(config: Config, console: Console) -> int:
         asyncio.get_running_loop().add_signal_handler(number, signalled)
     _announce(daemon, listening.getsockname()[1], console)
     await server.serve(sockets=[listening])
-    await asyncio.gather(*ending, return_exceptions=True)
+    tidying.cancel()
+    await asyncio.gather(tidying, *ending, return_exceptions=True)
     if not ending:
         await daemon.aclose()
         await doors.aclose()
@@ -154,10 +159,17 @@ def _announce(daemon: Daemon, port: int, console: Console) -> None:
     console.print(f"Watch at http://{shown}:{port}/", highlight=False)
     if daemon.rtmp is None:
         return
+    given = {str(session.get("id")) for session in daemon.config.serve.sessions if "key" in session}
     for session in daemon.sessions.values():
         if session.spec.source == PUBLISH:
-            url = f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{session.key}"
-            shown_url = f"Publish to {url} (session {session.id})"
+            key, note = session.key, ""
+            if session.id in given:
+                key, note = "KEY", ", with its key"
+            elif not console.is_terminal:
+                # What is printed ends in a journal that more people read than the configuration.
+                key, note = "KEY", ", which wants a key: set one, it is shown on a terminal only"
+            url = f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{key}"
+            shown_url = f"Publish to {url} (session {session.id}{note})"
             console.print(shown_url, highlight=False, soft_wrap=True)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from server.outputs.retention import CONTAINERS, hold
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
 from stream.live.feed import ORIGINAL, Feed
@@ -18,9 +20,6 @@ from stream.media.address import address
 from stream.media.mp4_index import rename_hevc
 from stream.media.muxer import Muxer, MuxerError, SoundTrack
 from stream.timeline import TICK_RATE
-
-CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
-"""Container by suffix. Both keep what was written if the process dies."""
 
 _OPTIONS = {
     # Not `hybrid_fragmented`: it holds an index of all packets in memory, for days if need be.
@@ -159,6 +158,7 @@ class _Writer:
         self._early: dict[str, list[AudioChunk]] = {name: [] for name in sounds}
         self._held: PicturePacket | None = None  # until it is known how long it is shown
         self._count = 0
+        self._hold = contextlib.ExitStack()
         self.files: list[Path] = []
 
     def make_folder(self) -> None:
@@ -178,7 +178,7 @@ class _Writer:
                 self._begin_file(picture.format, picture.shown)
             self._show(picture)
         if self._muxer is None:
-            self._hold(sound)
+            self._keep(sound)
         else:
             self._encode(sound)
 
@@ -189,7 +189,7 @@ class _Writer:
             self._encode(self._early)
         self._end_file()
 
-    def _hold(self, sound: dict[str, list[AudioChunk]]) -> None:
+    def _keep(self, sound: dict[str, list[AudioChunk]]) -> None:
         """Keep sound until a picture arrives or the wait for one is over."""
         starts = [blocks[0].start for blocks in sound.values() if blocks]
         ends = [blocks[-1].end for blocks in sound.values() if blocks]
@@ -207,7 +207,11 @@ class _Writer:
         tracks = list(self._sounds.values())
         options = _OPTIONS[container]
         self._coded = coded
-        target = address(self._part())
+        part = self._part()
+        part.touch()  # FFmpeg makes it with the first packet only
+        with contextlib.suppress(OSError):  # a file system without locks
+            self._hold.enter_context(hold(part))
+        target = address(part)
         self._muxer = Muxer(target, container, coded, tracks, zero=zero, options=options)
         self._encoders = {name: AacEncoder(one.channels) for name, one in self._sounds.items()}
         for encoder in self._encoders.values():
@@ -230,6 +234,7 @@ class _Writer:
             named = self._named()
             self._part().replace(named)
             self.files.append(named)
+            self._hold.close()
 
     def _show(self, picture: PicturePacket) -> None:
         assert self._muxer is not None

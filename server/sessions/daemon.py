@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import logging
 import shutil
-import tempfile
-from pathlib import Path
 
 from server.access import same
 from server.addresses.reach import EVERYWHERE, Reach
@@ -22,6 +20,7 @@ from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
 from server.sessions.running import OutputMaker, RunningSession
 from server.sessions.spec import SessionSpec, SpecError, reads_file
+from stages.temporary import TemporaryFolder, remove_leftovers
 from stream.errors import UserError, cause
 from stream.live.source import Connection
 
@@ -36,6 +35,10 @@ STEADY_S = 120.0
 """A session that ran for so long has left its earlier failures behind."""
 
 log = logging.getLogger(__name__)
+
+
+PREFIX = "livedub-"
+"""Of temporary folders, those with clips of voices among them."""
 
 
 class Taken(UserError):
@@ -65,7 +68,8 @@ class Daemon:
         self._outputs = outputs
         self._tasks: dict[str, asyncio.Task[None]] = {}
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="livedub-")
+            remove_leftovers(PREFIX)
+            self._folder = TemporaryFolder(PREFIX)
         except OSError:
             raise UserError(
                 "there is no temporary folder for the files of HLS: set TMPDIR to a writable one"
@@ -106,7 +110,7 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self.pool.aclose()
-        self._folder.cleanup()
+        self._folder.close()
 
     def create(self, spec: SessionSpec, reach: Reach = EVERYWHERE) -> RunningSession:
         """Start a session.
@@ -132,7 +136,7 @@ class Daemon:
     def _made(
         self, spec: SessionSpec, config: Config, reach: Reach, restarts: int = 0
     ) -> RunningSession:
-        folder = Path(self._folder.name) / spec.id
+        folder = self._folder.path / spec.id
         shutil.rmtree(folder, ignore_errors=True)
         try:
             folder.mkdir()

@@ -42,6 +42,8 @@ class ServeConfig(BaseModel):
     hosts: list[str] = []
     files: Path | None = None
     recordings: Path = Path("recordings")
+    keep_days: Annotated[float, at.Gt(0)] | None = None
+    keep_bytes: Annotated[int, at.Ge(1_000_000)] | None = None
     max_sessions: Annotated[int, at.Ge(1), at.Le(1000)] = 4
     max_engines: Annotated[int, at.Ge(4), at.Le(10_000)] = 32
     models: list[str] = []

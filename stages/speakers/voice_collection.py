@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from stages.speakers.reference import RATE, score
 from stages.speakers.voice_store import write_clip
+from stages.temporary import TemporaryFolder
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Utterance
 from stream.sound.resample import resample
@@ -40,7 +39,7 @@ class VoiceCollection:
     """Reference clips of the speakers of one source, made as they speak and deleted at its end."""
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
+        self._folder: TemporaryFolder | None = None
         self._parts: dict[str, list[Samples]] = {}
         self._paths: dict[str, Path] = {}
         self._worker = Worker("references")
@@ -68,7 +67,7 @@ class VoiceCollection:
         """End the thread and delete the clips."""
         await self._worker.aclose()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
 
     def _take(self, speaker: str, audio: Samples) -> None:
         # 16 kHz are enough: XTTSv2 looks at nothing above 8 kHz.
@@ -81,7 +80,7 @@ class VoiceCollection:
         if sum(map(len, parts)) < ENOUGH_S * RATE:
             return
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        path = self._folder / f"{speaker}.wav"
+            self._folder = TemporaryFolder(_PREFIX)
+        path = self._folder.path / f"{speaker}.wav"
         write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST_S * RATE)])
         self._paths[speaker] = path

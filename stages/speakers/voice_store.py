@@ -16,7 +16,7 @@ import numpy as np
 
 from stages.base import EngineError, Synthesiser
 from stages.speakers.reference import RATE, ClipQuality, read_fit, score
-from stages.weights.cache import atomic_directory, data_dir
+from stages.weights.cache import atomic_directory, cache_dir, data_dir
 from stream.frames import Samples
 from stream.media.address import address
 
@@ -38,6 +38,11 @@ def voices_dir() -> Path:
     """``LIVEDUB_VOICES`` if set, else a folder of the platform's for data; it may not exist yet."""
     chosen = os.environ.get("LIVEDUB_VOICES")
     return Path(chosen).expanduser() if chosen else data_dir() / "voices"
+
+
+def latents_dir() -> Path:
+    """Where engines keep what they have computed from clips: a print of each voice."""
+    return cache_dir() / "latents"
 
 
 def add(name: str, paths: Sequence[Path]) -> StoredVoice:
@@ -97,10 +102,18 @@ def is_stored(name: str) -> bool:
 
 
 def remove(name: str) -> None:
-    """Delete a voice and its clips; raises ``EngineError`` if there is none."""
+    """Delete a voice, its clips and what engines have made of them.
+
+    That is kept by the contents of clips, so that all of it goes: it is soon made again.
+
+    Raises:
+        EngineError: if there is none.
+    """
     if not is_stored(name):
         load(name)
     shutil.rmtree(voices_dir() / name)
+    for latents in latents_dir().glob("*.npz"):
+        latents.unlink(missing_ok=True)
 
 
 def usable(name: str, synthesiser: Synthesiser) -> str:

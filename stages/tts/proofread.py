@@ -124,5 +124,5 @@ class Proofread:
         self._recognition_s = time.monotonic() - began
         found = likeness(text, recognised)
         if found < UNDERSTOOD_SHARE:
-            log.info("'%s' was recognised as '%s'", text, recognised)
+            log.debug("'%s' was recognised as '%s'", text, recognised)
         return found

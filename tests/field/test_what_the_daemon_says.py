@@ -57,8 +57,9 @@ async def test_an_address_to_publish_to_names_its_session() -> None:
         out = StringIO()
         _announce(it.daemon, 8080, Console(file=out, width=200))
     lines = out.getvalue().splitlines()
-    assert lines[1].startswith("Publish to rtmp://") and lines[1].endswith("key-of-a-1 (session a)")
-    assert lines[2].endswith("key-of-b-1 (session b)")
+    assert lines[1].startswith("Publish to rtmp://")
+    assert lines[1].endswith("/live/KEY (session a, with its key)")
+    assert lines[2].endswith("/live/KEY (session b, with its key)")
 
 
 @pytest.mark.parametrize(

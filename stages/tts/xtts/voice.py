@@ -18,7 +18,7 @@ from stages.speakers.reference import RATE, best, read_clip
 from stages.speakers.voice_collection import is_collected
 from stages.tts.joining import trimmed
 from stages.tts.xtts.checkpoint import Checkpoint
-from stages.weights.cache import atomic_file, cache_dir, locked
+from stages.weights.cache import atomic_file, locked
 from stages.weights.checksums import sha256
 from stream.frames import Samples
 from stream.sound.loudness import integrated_loudness
@@ -144,7 +144,7 @@ class Voices:
             if any(map(is_collected, paths)):
                 self._known[key] = self._conditioned(paths)
             else:
-                self._known[key] = self._kept(cache_dir() / "latents" / f"xtts-{key}.npz", paths)
+                self._known[key] = self._kept(voice_store.latents_dir() / f"xtts-{key}.npz", paths)
         return self._known[key]
 
     def _kept(self, place: Path, paths: Sequence[Path]) -> Latents:
