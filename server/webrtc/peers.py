@@ -12,6 +12,7 @@ from aiortc import RTCIceServer
 
 from server.limits import Pace, Places
 from server.problems import Problem
+from server.webrtc.ice_servers import SharedSecret, current
 from server.webrtc.peer import Peer
 
 Action = Literal["play", "publish"]
@@ -36,16 +37,21 @@ class Peers:
     def __init__(
         self,
         places: Mapping[Action, Places] | None = None,
-        ice_servers: Collection[RTCIceServer] = (),
+        ice_servers: Collection[RTCIceServer | SharedSecret] = (),
         offers: Pace | None = None,
         addresses: Collection[str] = (),
     ) -> None:
-        self.ice_servers = ice_servers
+        self._ice_servers = ice_servers
         self.addresses = addresses
         self._places = places or {"play": Places(100), "publish": Places(100)}
         self._offers = offers or Pace(OFFERS_AT_ONCE, OFFERS_PER_SECOND)
         self._peers: dict[str, tuple[str, Action, Peer]] = {}
         self._watching: set[asyncio.Task[None]] = set()
+
+    @property
+    def ice_servers(self) -> list[RTCIceServer]:
+        """STUN or TURN servers, with credentials for whoever comes now."""
+        return current(self._ice_servers)
 
     def __len__(self) -> int:
         return len(self._peers)

@@ -74,7 +74,7 @@ def test_any_credentials_survive_the_header(user: str, password: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "stun:", "http://a", "turn:a.example", "stun:u:p@a", "turn:u@a", "stun:a>; rel=x",
+    ["", "stun:", "http://a", "turn:a.example", "stun:u:p@a", "turn::u@a", "stun:a>; rel=x",
      "turn:u:p\r\nX: y@a", "turn:ü:p@a", "stun:a?transport=udp"],
 )  # fmt: skip
 def test_what_is_no_server_is_refused_without_its_password(url: str) -> None:
@@ -128,7 +128,7 @@ async def test_only_who_may_come_in_is_told_credentials() -> None:
             assert "link" not in refused.headers
 
         viewer = Viewer(("audio",))
-        peers.ice_servers = [ice_server("stun:127.0.0.1:9")]
+        peers._ice_servers = [ice_server("stun:127.0.0.1:9")]
         offer = await viewer.offer()
         created = await http.post("/sessions/s/whep", content=offer, headers=SDP | MAY)
         assert created.status_code == 201, created.text
