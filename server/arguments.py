@@ -150,6 +150,13 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--no-captions", action="store_true", help="do not show captions")
     listen.add_argument("--token", help="sent as a bearer token")
 
+    languages = commands.add_parser(
+        "languages", help="show what translates and speaks which languages, and how to get it"
+    )
+    languages.add_argument("--source", metavar="X", help="language spoken, by code or name")
+    languages.add_argument("--target", metavar="Y", help="language of the dub, likewise")
+    languages.add_argument("--markdown", action="store_true", help="print docs/languages.md")
+
     _add_models(commands)
     _add_voices(commands)
     _add_training(commands)
@@ -181,6 +188,8 @@ def _add_models(commands: Any) -> None:
         "--accept-licence", action="store_true", help="accept the licences of what is fetched"
     )
     _add_configuration(pull)
+    pull.add_argument("--source-lang", help="language spoken (languages.source)")
+    pull.add_argument("--target-lang", help="language of the dub (languages.target)")
     actions.add_parser("list", help="list the weights on this machine")
     verify = actions.add_parser(
         "verify", help="verify weights, all by default, against their checksums"

@@ -97,6 +97,12 @@ def _listen(options: argparse.Namespace) -> int:
     return run_listen(options, Console(stderr=True))
 
 
+def _languages(options: argparse.Namespace) -> int:
+    from server.commands.languages import run_languages
+
+    return run_languages(options, Console())
+
+
 def _models(options: argparse.Namespace) -> int:
     from server.commands.models import run_models
 
@@ -139,6 +145,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "serve": _serve,
     "listen": _listen,
+    "languages": _languages,
     "models": _models,
     "voices": _voices,
     "dataset": _dataset,

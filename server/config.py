@@ -76,9 +76,12 @@ class Config(EngineSections):
     @property
     def target(self) -> str:
         """Language of the dub: the source's own where nothing is translated."""
-        translates = not find("mt", self.mt.engine).monolingual
+        translates = self.mt.engine == AUTO or not find("mt", self.mt.engine).monolingual
         return self.languages.target if translates else self.languages.source
 
+
+AUTO = "auto"
+"""An engine that is chosen by the languages and by what is installed."""
 
 DAEMON_SECTIONS = ("serve", "rtmp")
 """Sections that no session can have for itself."""
@@ -162,8 +165,7 @@ def _checked(values: dict[str, Any], where: str) -> Config:
         raise ConfigError(f"{where}: {_sentence(error, values)}") from None
     for kind_ in ("asr", "mt", "tts", "speakers"):
         engine, choices = getattr(config, kind_).engine, names(kind_)
-        if kind_ == "speakers":
-            choices = ("none", *choices)
+        choices = ({"speakers": ("none",), "asr": ()}.get(kind_, (AUTO,))) + choices
         if engine not in choices and not is_external(engine):
             raise ConfigError(
                 f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}, "
@@ -200,7 +202,8 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: tts.voice is auto, which clones the voices of those who speak; set "
             "tts.consent to true once they have agreed to it"
         )
-    if tts.listener is not None and not find("tts", tts.engine).retakes:
+    retakes = tts.engine != AUTO and find("tts", tts.engine).retakes
+    if tts.listener is not None and not retakes:
         able = " or ".join(name for name in names("tts") if find("tts", name).retakes)
         raise ConfigError(
             f"{where}: tts.listener is for voices that speak differently when asked again, which "

@@ -63,7 +63,7 @@ class MtConfig(BaseModel):
     """Translation."""
 
     model_config = STRICT
-    engine: str = "bergamot"
+    engine: str = "auto"
     model: str = "default"
     beam_size: Beam = 2
     alternatives: Beam = 4
@@ -78,7 +78,7 @@ class TtsConfig(BaseModel):
     """Synthesis."""
 
     model_config = STRICT
-    engine: str = "kokoro"
+    engine: str = "auto"
     voice: str = "default"
     voices: dict[str, str] = {}
     consent: bool = False

@@ -19,6 +19,7 @@ from av.codec.codec import UnknownCodecError
 
 from server.config import Config
 from server.engines.options import usable_cores
+from server.engines.settled import wanted
 from stages.base import EngineError
 from stages.gpu import gpus
 from stages.registry import ENGINES, install_command, missing, names
@@ -247,7 +248,7 @@ def _models() -> Iterator[Model]:
 
 
 def _engines(models: dict[str, Model]) -> Iterator[EngineState]:
-    config = Config()
+    config = wanted(Config())
     for kind in ENGINES:
         for name in names(kind):
             engine = ENGINES[kind][name]

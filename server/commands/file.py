@@ -15,6 +15,7 @@ from rich.table import Table
 
 from server.config import Config, load
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
+from server.engines.settled import choice, settled
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
@@ -45,6 +46,9 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
     journal: Journal | None = None
     stopped = False
     try:
+        if chosen := choice(config):
+            console.print(chosen, highlight=False, soft_wrap=True)
+        config = settled(config)
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await pool.source(config, "file")
             lane_engines = await pool.lane(config, "file")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from server.config import Config, load
-from stages.mt.convert import converted
+from server.engines.settled import wanted
+from stages.mt.convert import can_convert, converted
 from stages.registry import ENGINES, default_weights
 from stages.weights.cache import cache_dir
+from stages.weights.hub import is_hub_reference
 from stages.weights.hub_cache import Fetched, damaged, fetched
 from stages.weights.known import KNOWN
 from stages.weights.licences import accept, is_accepted, licence_of
 from stages.weights.resolve import Verdict, on_the_hub, resolve, weights
+
+_MARIAN = re.compile(r"opus-mt|m2m100|nllb")
+"""Checkpoints that are converted before they are used."""
 
 CORRUPTED = 1
 """Exit status of ``verify`` if a checksum is wrong."""
@@ -28,13 +35,18 @@ def run_models(options: argparse.Namespace, console: Console) -> int:
 
 
 def references(config: Config) -> list[str]:
-    """All weights that a configuration loads, as ``resolve`` takes them."""
-    found: list[str] = []
+    """All weights that a configuration loads, as ``resolve`` takes them.
+
+    Where an engine is ``auto``, those of the best there is for the languages.
+    """
+    config, found = wanted(config), []
     for kind, engines in ENGINES.items():
         section = getattr(config, kind)
         if section.engine not in engines:
             continue  # none is wanted
-        if section.model == "default":
+        if section.model == "default" and kind == "tts" and is_hub_reference(section.voice):
+            found.append(section.voice)
+        elif section.model == "default":
             source, target = config.languages.source, config.target
             found += default_weights(kind, section.engine, source, target)
         else:
@@ -48,8 +60,9 @@ def pull(options: argparse.Namespace, console: Console) -> int:
     """Fetch weights; what is there stays, interrupted downloads resume."""
     named = options.models
     if not named:
-        named = references(load(options.config, preset=options.preset, assignments=options.set))
-    for name in map(on_the_hub, named):
+        assignments = [*options.set, *spoken(options)]
+        named = references(load(options.config, preset=options.preset, assignments=assignments))
+    for name in _with_companions(map(on_the_hub, named)):
         licence = licence_of(name)
         if licence is not None and not Path(name).exists():
             console.print(f"{name}: {licence.title}, {licence.url}: {licence.terms}.", style="bold")
@@ -57,7 +70,23 @@ def pull(options: argparse.Namespace, console: Console) -> int:
                 accept(licence)
         path = resolve(name)
         console.print(f"{name}: {_megabytes(_size(path))} in {path}", highlight=False)
+        if path.is_dir() and _MARIAN.search(name) and can_convert():
+            console.print(f"{name}: converted, in {converted(path, name)}", highlight=False)
     return 0
+
+
+def spoken(options: argparse.Namespace) -> list[str]:
+    """The settings of ``--source-lang`` and ``--target-lang``."""
+    given = {"source": options.source_lang, "target": options.target_lang}
+    return [f"languages.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _with_companions(names: Iterable[str]) -> Iterator[str]:
+    """A Piper voice is two files."""
+    for name in names:
+        yield name
+        if name.endswith(".onnx") and ":" in name:
+            yield f"{name}.json"
 
 
 def list_models(options: argparse.Namespace, console: Console) -> int:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from server.config import Config
+from server.engines.settled import settled
 from stages.registry import find, section_of
 
 
@@ -17,7 +18,13 @@ def usable_cores() -> int:
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
-    """Name and options with which the registry makes the engine of a kind."""
+    """Name and options with which the registry makes the engine of a kind.
+
+    Raises:
+        EngineError: if it is chosen by the languages, and nothing here serves them.
+    """
+    if kind in ("mt", "tts"):
+        config = settled(config, kind)
     section = getattr(config, kind)
     if kind == "speakers":
         return section.engine, {"model": section.model}

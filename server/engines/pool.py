@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from server.config import Config, for_proofreader
+from server.config import AUTO, Config, for_proofreader
 from server.engines.options import options_of
 from server.engines.pooled import (
     PooledEncoder,
@@ -29,6 +30,8 @@ from stages.base import (
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.flow.worker import Worker
+
+_LOG = logging.getLogger(__name__)
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -181,11 +184,14 @@ class EnginePool:
             raise EngineError(f"tts.listener cannot be used: {error}") from error
 
     async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
-        name, options = options_of(kind, config)
+        name, options = await asyncio.to_thread(options_of, kind, config)
         key = (kind, name, *sorted(options.items()))
         # Two sessions that start together load an engine once; different ones load side by side.
         async with self._loading.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
+                if getattr(config, kind).engine == AUTO:
+                    named = options.get("voice", options["model"])
+                    _LOG.info("%s.engine auto takes %s, %s", kind, name, named)
                 await self._make_room()
                 self._loads += 1
                 try:

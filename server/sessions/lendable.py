@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from server.config import Config
+from server.config import AUTO, Config
 from server.sessions.spec import SpecError
 from stages.weights.known import KNOWN
 
@@ -54,9 +55,15 @@ def check_settings(settings: Mapping[str, Any], config: Config) -> None:
         own_voices = set()
     voices = {"default", "auto", *own_voices, *serve.voices}
     for voice in _voices(settings):
-        if engine in _EMBEDDED and isinstance(voice, str) and _NAME.fullmatch(voice):
+        if isinstance(voice, str) and _NAME.fullmatch(voice) and _is_own(engine, voice):
             continue
         _lent("tts.voice", voice, voices, "serve.voices")
+
+
+def _is_own(engine: Any, voice: str) -> bool:
+    """Whether a plain name can be nothing but one of the engine's own voices."""
+    # What auto takes clones nobody, but Piper would open a file of that name.
+    return engine in _EMBEDDED or (engine == AUTO and not Path(voice).exists())
 
 
 def _voices(settings: Mapping[str, Any]) -> Iterable[Any]:

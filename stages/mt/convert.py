@@ -32,16 +32,33 @@ def converted(path: Path, name: str) -> Path:
             f"mt.model '{name}' is neither a CTranslate2 model (model.bin) nor a transformers "
             "checkpoint (config.json)."
         )
-    target = cache_dir() / "converted" / f"{path.name}-{_fingerprint(path)}-int8"
+    target = _place(path)
     with locked(target):
         if not target.exists():
             _convert(path, name, target)
     return target
 
 
+def can_convert() -> bool:
+    """Whether what converts checkpoints is installed."""
+    return not _absent()
+
+
+def is_converted(path: Path) -> bool:
+    """Whether a model's folder is in CTranslate2 form, or has been converted."""
+    return (path / "model.bin").exists() or _place(path).exists()
+
+
+def _absent() -> list[str]:
+    return [m for m in ("torch", "transformers") if importlib.util.find_spec(m) is None]
+
+
+def _place(path: Path) -> Path:
+    return cache_dir() / "converted" / f"{path.name}-{_fingerprint(path)}-int8"
+
+
 def _convert(path: Path, name: str, target: Path) -> None:
-    absent = [m for m in ("torch", "transformers") if importlib.util.find_spec(m) is None]
-    if absent:
+    if absent := _absent():
         raise EngineError(
             f"mt.model '{name}' must be converted first, which needs {' and '.join(absent)}: "
             "pip install 'livedub[convert]'."

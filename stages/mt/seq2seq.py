@@ -28,7 +28,8 @@ _LIMIT = 400
 """Characters in one sequence: under the 512 tokens that Marian can read."""
 _OTHERS = 8
 """Tokens tried after a forced beginning where the likeliest one does not let it be."""
-_PAIR = re.compile(r"opus-mt-(?:tc-\w+-)?([a-z]{2})-([a-z]{2})")
+_PAIR = re.compile(r"opus-mt-(?:tc-\w+-)?([a-z]{2})-([a-z]{2})(?![a-z_])")
+"""Names of models of one pair; others, such as en-zle, are of families of languages."""
 
 
 class CTranslate2Translator:

@@ -19,6 +19,12 @@ _NLLB = {
     "sw": "swh_Latn", "uz": "uzn_Latn", "zh": "zho_Hans",
 }  # fmt: skip
 
+# Marian's models name the variety where a tag leaves it open: Portuguese is Brazilian here.
+_MARIAN = {
+    "zh": ("cmn_Hans", "cmn"), "zh-hant": ("cmn_Hant",), "zh-tw": ("cmn_Hant",),
+    "zh-hk": ("cmn_Hant",), "pt": ("pob",), "pt-pt": ("por",),
+}  # fmt: skip
+
 
 class Tokens(Protocol):
     """How one model tokenises text."""
@@ -139,7 +145,7 @@ def _marian_marker(target: str, vocabulary: frozenset[str]) -> list[str]:
     code = target.lower()
     base = code.split("-")[0]
     tried = (code.replace("-", "_"), base, container_tag(base))
-    for name in tried:
+    for name in (*_MARIAN.get(code, _MARIAN.get(base, ())), *tried):
         if (marker := f">>{name}<<") in markers:
             return [marker]
     choices = ", ".join(sorted(marker.strip("<>") for marker in markers)[:30])

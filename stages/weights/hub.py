@@ -67,6 +67,19 @@ def download(reference: str) -> Path:
     )
 
 
+def fetched_path(reference: str) -> Path | None:
+    """Where ``owner/name`` or ``owner/name:path`` is in the hub's cache; ``None`` if it is not."""
+    from huggingface_hub import try_to_load_from_cache
+
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        return None
+    found = try_to_load_from_cache(match["repository"], match["file"] or "config.json")
+    if not isinstance(found, str):
+        return None
+    return Path(found) if match["file"] else Path(found).parent
+
+
 def _fetch(reference: str, function: Callable[[], str]) -> Path:
     from huggingface_hub import errors
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stages.base import EngineError
 from stages.weights.cache import atomic_file, cache_dir, locked
 from stages.weights.checksums import sha256
-from stages.weights.hub import download, is_hub_reference
+from stages.weights.hub import download, fetched_path, is_hub_reference
 from stages.weights.known import KNOWN, PackagedModel
 
 __all__ = ["KNOWN", "Verdict", "Weight", "resolve", "weights"]
@@ -85,6 +85,17 @@ def on_the_hub(name: str) -> str:
     if name in KNOWN or name not in WHISPER_SIZES:
         return name
     return WHISPER_SIZES[name]
+
+
+def is_here(reference: str) -> bool:
+    """Whether ``resolve`` would need no network; looks at no checksum."""
+    known = KNOWN.get(reference)
+    if known is not None and _folder(known) is not None:
+        return True
+    name = (known.hub or "") if known is not None else on_the_hub(reference)
+    if known is None and Path(reference).expanduser().exists():
+        return True
+    return fetched_path(name) is not None
 
 
 def weights(name: str) -> list[Weight]:

@@ -99,14 +99,14 @@ def test_the_shipped_configuration_is_the_default() -> None:
     ("text", "sentence"),
     [
         ("asr: {modle: x}", "unknown key 'asr.modle'; known are engine, model"),
-        ("tts: {engine: festival}", "tts.engine is 'festival', but must be one of kokoro, piper"),
+        ("tts: {engine: festival}", "tts.engine is 'festival', but must be one of auto, kokoro"),
         ("playout: {delay: soon}", "playout.delay is 'soon', but should be a valid number"),
         ("playout: {bed: loud}", "playout.bed is 'loud', but should be duck, mute or keep"),
         ("asr: tiny", "asr must be a section with keys, not a text"),
         ("- a", "must hold sections"),
         ("a: [", "is not valid YAML at line 1"),
         ("languages: {target: ua}", "languages.target: 'ua' is no language; did you mean uk"),
-        ("languages: {target: sw}", "bergamot"),
+        ("languages: {target: tlh}", "No translator from English to Klingon"),
     ],
 )
 def test_a_wrong_configuration_is_one_sentence(

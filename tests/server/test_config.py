@@ -49,7 +49,7 @@ def test_the_configuration_is_read_without_any_engine() -> None:
         (["rtmp.handshake=0"], "rtmp.handshake is 0, but should be greater than 0"),
         (["serve.min_delay=20"], "serve.min_delay is 20.0, but must not exceed serve.max_delay"),
         (["asr.denoise=arnndn"], "asr.denoise is arnndn, which needs asr.denoise_model"),
-        (["tts.listener=tiny"], "which tts.engine kokoro does not: set it to xtts, or"),
+        (["tts.listener=tiny"], "which tts.engine auto does not: set it to xtts, or"),
         (["tts.voice=auto"], "but speakers.engine is none"),
     ],
 )

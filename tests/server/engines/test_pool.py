@@ -66,7 +66,7 @@ def test_of_several_engines_that_cannot_be_loaded_one_is_reported_and_none_logge
         pool = EnginePool()
         # Neither Bergamot nor eSpeak NG knows the language.
         config = load(
-            assignments=["languages.target=aa", "tts.engine=espeak"],
+            assignments=["languages.target=aa", "mt.engine=bergamot", "tts.engine=espeak"],
             environment={},
         )
         with pytest.raises(EngineError, match="cannot turn 'en' into 'aa'"):

@@ -180,7 +180,7 @@ def test_voices_that_cannot_be_are_refused_before_the_start(talk: Path, tmp_path
         (["speakers.engine=magic"], "must be one of none, ge2e"),
         (["speakers.max=0"], "speakers.max is 0"),
         (["asr.denoise=arnndn"], "needs asr.denoise_model"),
-        (["tts.listener=tiny"], "which tts.engine kokoro does not: set it to xtts"),
+        (["tts.listener=tiny"], "which tts.engine auto does not: set it to xtts"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(assignments: list[str], sentence: str) -> None:

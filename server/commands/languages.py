@@ -1,0 +1,141 @@
+"""``livedub languages``: what translates and speaks which languages, and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from stages.languages.choice import command, is_installed, packages, to_fetch
+from stages.languages.table import COVERED, Candidate, recognisers, translators, voices
+from stages.weights.resolve import is_here
+from stream.languages import language_name, language_tag
+
+_HEAD = """# Languages
+
+What is known to translate between English and fifteen languages, and to speak them, best first
+for a CPU. `livedub languages --source X --target Y` prints the same for any pair, with what is
+installed on your machine and the command that gets the rest. This page is generated: `livedub
+languages --markdown`.
+
+`mt.engine: auto` and `tts.engine: auto` take the first line that is installed, except those
+marked *on request*, which have to be named: NLLB until its licence has been accepted, and XTTSv2,
+which needs a recording to clone. Languages are written as BCP 47 tags, as codes of three letters,
+or by name: `pt-BR`, `por`, `Brazilian Portuguese`.
+
+Sizes are what is downloaded, about; Marian models take a quarter of it once they have been
+converted, which needs `pip install 'livedub[convert]'` once. Firefox's models of other pairs work
+from a folder: `mt.engine: bergamot` with `mt.model` set to it. Voices of a region (`pt-PT`,
+`es-MX`, `en-GB`, `nl-BE`) are taken for that region alone.
+
+Recognition: `asr.model: tiny.en` knows English alone; `base`, which comes in packages too, knows
+99 languages, and so do `small` (484 MB) and `large-v3-turbo` (1620 MB), with fewer errors.
+"""
+
+
+def run_languages(options: argparse.Namespace, console: Console) -> int:
+    """Print the table, of the pairs asked for; exit status 0."""
+    if options.markdown:
+        print(markdown(), end="")
+        return 0
+    source, target = options.source, options.target
+    if source is None and target is None:
+        pairs = list(_pairs())
+    else:
+        pairs = [(language_tag(source or "en"), language_tag(target or "en"))]
+    table = Table(
+        "pair", "for", "engine", "model or voice", "MB", "licence", "here, or how to get it"
+    )
+    for one, other in pairs:
+        table.add_section()
+        for row in _rows(one, other, brief=len(pairs) > 1):
+            table.add_row(*row)
+    console.print(table)
+    return 0
+
+
+def markdown() -> str:
+    """The page ``docs/languages.md``."""
+    lines = [_HEAD]
+    for title, rows in (
+        ("Translation", _translation_lines()),
+        ("Voices", _voice_lines()),
+    ):
+        lines += [f"## {title}", "", *rows, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _pairs() -> Iterator[tuple[str, str]]:
+    for code in COVERED:
+        yield "en", code
+    for code in COVERED:
+        yield code, "en"
+
+
+def _rows(source: str, target: str, *, brief: bool) -> Iterator[tuple[str, ...]]:
+    pair = f"{source} -> {target}"
+    if not brief:
+        for model, size, note in recognisers(source):
+            there = "installed" if is_here(model) else f"livedub models pull {model}"
+            yield (
+                pair,
+                "recognition",
+                "faster-whisper",
+                f"{model}: {note}",
+                _size(size),
+                "MIT",
+                there,
+            )
+    found = (("translation", translators(source, target)), ("voice", voices(target)))
+    for purpose, candidates in found:
+        for candidate in candidates[:1] if brief else candidates:
+            yield (
+                pair,
+                purpose,
+                candidate.engine,
+                _named(candidate),
+                _size(candidate.megabytes),
+                candidate.licence,
+                "installed" if is_installed(candidate) else _remedy(candidate, source, target),
+            )
+
+
+def _remedy(candidate: Candidate, source: str, target: str) -> str:
+    if not packages(candidate) and not to_fetch(candidate):
+        return ""
+    return command([candidate], source, target)
+
+
+def _named(candidate: Candidate) -> str:
+    note = f": {candidate.note}" if candidate.note else ""
+    return ("-" if candidate.model == "default" else candidate.model) + note
+
+
+def _size(megabytes: int) -> str:
+    return str(megabytes) if megabytes else "-"
+
+
+def _translation_lines() -> Iterator[str]:
+    yield "| from | to | engine | `mt.model` | MB | licence | |"
+    yield "|---|---|---|---|---|---|---|"
+    for source, target in _pairs():
+        for candidate in translators(source, target):
+            yield _line(candidate, language_name(source), language_name(target))
+
+
+def _voice_lines() -> Iterator[str]:
+    yield "| language | engine | `tts.voice` | MB | licence | |"
+    yield "|---|---|---|---|---|---|"
+    for tag in ("en", *COVERED, "pt-PT", "es-MX", "en-GB", "nl-BE"):
+        for candidate in voices(tag):
+            if "-" not in tag or candidate.model != "default":
+                yield _line(candidate, f"{language_name(tag)} (`{tag}`)")
+
+
+def _line(candidate: Candidate, *first: str) -> str:
+    model = "" if candidate.model == "default" else f"`{candidate.model}`"
+    notes = ", ".join(filter(None, (candidate.note, "*on request*" if candidate.asked else "")))
+    cells = (*first, f"`{candidate.engine}`", model, _size(candidate.megabytes), candidate.licence)
+    return f"| {' | '.join(cells)} | {notes} |"

@@ -1,0 +1,1 @@
+"""Which engines serve which languages, with which weights, and what of them is here."""
