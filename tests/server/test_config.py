@@ -71,9 +71,9 @@ def test_rtmp_settings_reach_the_server() -> None:
         try:
             assert daemon.rtmp is not None
             address = "127.0.0.1", daemon.rtmp.port
-            _, first = await asyncio.open_connection(*address)
-            reader, second = await asyncio.open_connection(*address)
-            # Sooner than the handshake of an accepted connection would time out.
+            reader, first = await asyncio.open_connection(*address)
+            _, second = await asyncio.open_connection(*address)
+            # The first makes way, sooner than its handshake would time out.
             assert await asyncio.wait_for(reader.read(), RtmpOptions().handshake - 1) == b""
             first.close()
             second.close()
