@@ -72,7 +72,8 @@ class RtpClock:
         self._delays: deque[float] = deque(maxlen=ARRIVALS)
         self._shift = 0  # of its own ticks, where it was set or stopped
         self._newest: int | None = None
-        self._zero = 0.0  # the least delay, before any of `_behind`
+        self.zero = 0.0
+        """The least delay, before any of what is late; seconds."""
         self._behind: deque[tuple[float, float]] = deque()  # arrival and delay of what is late
 
     def ticks(self, timestamp: int) -> int:
@@ -92,7 +93,7 @@ class RtpClock:
         time = self.ticks(timestamp)
         delay = now - time / TICK_RATE
         if self._newest is None:
-            self._newest, self._zero = time, delay
+            self._newest, self.zero = time, delay
         if (moved := self._moved(time, delay, now)) is not None:
             _log.info("a publisher's clock has moved by %.1f s", -moved)
             shift = round(moved * TICK_RATE)
@@ -104,13 +105,13 @@ class RtpClock:
         self._newest = max(self._newest, time)
         self._delays.append(delay)
         if not self._behind:
-            self._zero = min(self._delays)
+            self.zero = min(self._delays)
         return time
 
     def _moved(self, time: int, delay: float, now: float) -> float | None:
         """Seconds by which the clock has fallen behind, negative if it ran ahead; or ``None``."""
         assert self._newest is not None
-        late = delay - self._zero
+        late = delay - self.zero
         back = (self._newest - time) / TICK_RATE
         if late < -EARLY_S or (back > BACK_S and late > BACK_S):
             return late
@@ -120,13 +121,13 @@ class RtpClock:
         self._behind.append((now, delay))
         if now - self._behind[0][0] < PAUSED_S:
             return None
-        return min(delay for _, delay in self._behind) - self._zero
+        return min(delay for _, delay in self._behind) - self.zero
 
     def follow(self, other: RtpClock) -> None:
         """Take over another clock's timeline: what arrives together has the same time on both."""
-        shift = round((self._zero - other._zero) * TICK_RATE)
+        shift = round((self.zero - other.zero) * TICK_RATE)
         self._shift += shift
-        self._zero = other._zero
+        self.zero = other.zero
         self._newest = None if self._newest is None else self._newest + shift
         self._behind.clear()
         delays = [delay - shift / TICK_RATE for delay in self._delays]

@@ -37,8 +37,9 @@ HEARD, GIVEN_UP = {"on_time", "late"}, ("failed", "dropped")
 class RealVoice(ScriptedPool):
     """What is said is scripted; the voice is made, used and made anew as in production."""
 
-    async def _get(self, kind: str, config: Config) -> SharedEngine:
-        return await (EnginePool if kind == "tts" else ScriptedPool)._get(self, kind, config)
+    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
+        pool = EnginePool if kind == "tts" else ScriptedPool
+        return await pool._get(self, kind, config, owner)
 
 
 @pytest.fixture

@@ -5,31 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import pytest
 
 from tests.helpers.hls_folder import written
-from tests.helpers.made_sources import beeping, flv_tags
+from tests.helpers.made_sources import coded, flv_tags
 from tests.helpers.rtmp_publisher import publish
 from tests.helpers.streams import pictures_of, probe
-
-
-def coded(path: Path, picture: str, sound: str = "aac") -> Path:
-    """Two seconds by PyAV's FFmpeg, which unlike old ones writes these codecs into FLV."""
-    plain = beeping(path.with_name("plain.mkv"), length=2)
-    with av.open(str(plain)) as read, av.open(str(path), "w") as out:
-        video = out.add_stream(picture, rate=25, options={"preset": "12", "g": "25"})
-        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
-        audio = out.add_stream(sound, rate=48_000, layout="mono")
-        for frame in read.decode(video=0):
-            frame.pict_type = av.video.frame.PictureType.NONE
-            out.mux(video.encode(frame))
-        out.mux(video.encode())
-        read.seek(0)
-        for heard in read.decode(audio=0):
-            out.mux(audio.encode(heard))
-        out.mux(audio.encode())
-    return path
 
 
 async def test_av1_that_is_published_is_seen(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import numpy as np
 
 from stream.frames import AudioChunk, PicturePacket, Samples
@@ -111,3 +112,21 @@ def in_order(
             assert item.time >= last, "pictures come in decoding order"
             last = item.time
         yield item
+
+
+def coded(path: Path, picture: str, sound: str = "aac", length: float = 2) -> Path:
+    """Flashes and beeps by PyAV's FFmpeg, which unlike old ones writes these codecs into FLV."""
+    plain = beeping(path.with_name("plain.mkv"), length=length)
+    with av.open(str(plain)) as read, av.open(str(path), "w") as out:
+        video = out.add_stream(picture, rate=25, options={"preset": "12", "g": "25"})
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        audio = out.add_stream(sound, rate=48_000, layout="mono")
+        for frame in read.decode(video=0):
+            frame.pict_type = av.video.frame.PictureType.NONE
+            out.mux(video.encode(frame))
+        out.mux(video.encode())
+        read.seek(0)
+        for heard in read.decode(audio=0):
+            out.mux(audio.encode(heard))
+        out.mux(audio.encode())
+    return path
