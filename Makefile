@@ -7,7 +7,7 @@ IN ?= demo/clip.mp4
 TORCH ?= torch==2.13.0
 
 # Those that measure real time to milliseconds go before all others, which take what they leave.
-PYTEST ?= -n 4
+PYTEST ?= -n 3
 QUIET ?= -n 2
 FILES := --dist loadfile --no-loadscope-reorder
 # Each process imports all the files it is given, so the second run is given only those it needs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,4 +130,6 @@ def coded(path: Path, picture: str, sound: str = "aac", length: float = 2) -> Pa
         for heard in read.decode(audio=0):
             out.mux(audio.encode(heard))
         out.mux(audio.encode())
+    # As root, SVT-AV1 leaves its caller a real-time thread, before which nothing else runs.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
