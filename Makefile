@@ -41,8 +41,8 @@ UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --index-strategy unsaf
 
 DEV := -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet uv
-	UV_SYSTEM_CERTS=1 $(UV) $(DEV) || $(BIN)/python -m pip install --quiet --no-compile $(DEV)
+	($(BIN)/python -m pip install --quiet uv && UV_SYSTEM_CERTS=1 $(UV) $(DEV)) \
+	  || $(BIN)/python -m pip install --quiet --no-compile $(DEV)
 # PyPI's torchaudio links CUDA; without its compiled part, which XTTS does not need, it does not.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
