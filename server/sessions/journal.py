@@ -11,10 +11,11 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from server.engines.options import options_of
 from server.engines.pool import LaneEngines, SourceEngines
 from stages.base import (
     AlternativeTranslator,
+    ContinuingTranslator,
     Recogniser,
     Rendering,
     SpeakerEncoder,
     Synthesiser,
+    TargetWord,
     Translator,
 )
 from stream.flow.worker import Worker
@@ -178,9 +181,22 @@ class _Translator:
         if not isinstance(self._engine, AlternativeTranslator):
             return []
         question = _question(self._fingerprint, text, count)
+        engine = self._engine
+        return await self._renderings(question, lambda: engine.alternatives(text, count))
+
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        if not isinstance(self._engine, ContinuingTranslator):
+            return []
+        question = _question(self._fingerprint, text, spoken, count)
+        engine = self._engine
+        return await self._renderings(question, lambda: engine.continuations(text, spoken, count))
+
+    async def _renderings(
+        self, question: bytes, ask: Callable[[], Awaitable[list[Rendering]]]
+    ) -> list[Rendering]:
         if (known := await self._journal.get(question)) is not None:
-            return [Rendering(**values) for values in json.loads(known)]
-        renderings = await self._engine.alternatives(text, count)
+            return [_rendering(**values) for values in json.loads(known)]
+        renderings = await ask()
         values = [asdict(rendering) for rendering in renderings]
         await self._journal.put(question, json.dumps(values, default=float).encode())
         return renderings
@@ -219,6 +235,10 @@ class _Synthesiser:
 
     async def aclose(self) -> None:
         await self._engine.aclose()
+
+
+def _rendering(text: str, score: float, words: list[dict[str, Any]]) -> Rendering:
+    return Rendering(text, score, tuple(TargetWord(**word) for word in words))
 
 
 def _joined(pieces: list[Samples]) -> bytes:

@@ -13,6 +13,7 @@ from server.engines.pool import LaneEngines, SourceEngines
 from server.sessions.file import FileSession
 from server.sessions.journal import Journal, journal_of
 from server.sessions.subtitle_files import SubtitleFiles
+from stages.base import AlternativeTranslator, ContinuingTranslator, Rendering, TargetWord
 from stages.vad import SileroDetector
 from stream.dub.job import DubJob
 from stream.frames import PLAIN, Manner, Samples, Transcript
@@ -38,6 +39,14 @@ class _Synthesiser(scripted.Synthesiser):
     def synthesise(self, text: str, manner: Manner = PLAIN):  # type: ignore[no-untyped-def]
         self.calls += 1
         return super().synthesise(text, manner)
+
+
+class _Continuing(scripted.Translator):
+    async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
+        return [Rendering("dois", -0.5, (TargetWord("dois", 4),))]
+
+    async def alternatives(self, text: str, count: int) -> list[Rendering]:
+        return [Rendering("um dois", -1.0)]
 
 
 class _FullDisk(FileSink):
@@ -105,6 +114,28 @@ def test_it_goes_on_where_it_was(clip: Clip, tmp_path: Path) -> None:
 def test_without_resume_it_begins_anew(clip: Clip, tmp_path: Path) -> None:
     first = dub(clip, tmp_path / "out.mkv", fails=True)
     assert dub(clip, tmp_path / "out.mkv")[0] >= first[0] >= 1  # everything again
+
+
+async def test_what_a_translator_can_do_it_can_with_a_memory_too(tmp_path: Path) -> None:
+    config = load(environment={})
+
+    async def asked(*, resume: bool) -> tuple[list[Rendering], list[Rendering], int]:
+        journal = Journal(tmp_path / "journal", resume=resume)
+        lane = LaneEngines(_Continuing(), scripted.Synthesiser())
+        model = journal.lane(lane, config).translator
+        assert isinstance(model, ContinuingTranslator) and isinstance(model, AlternativeTranslator)
+        rest = await model.continuations("one two", "UM", 2)
+        whole = await model.alternatives("one two", 2)
+        await journal.aclose(forget=False)
+        return rest, whole, journal.found
+
+    first, second = await asked(resume=False), await asked(resume=True)
+    assert first == (
+        [Rendering("dois", -0.5, (TargetWord("dois", 4),))],
+        [Rendering("um dois", -1.0)],
+        0,
+    )
+    assert second == (*first[:2], 2)
 
 
 async def test_a_journal_that_cannot_be_kept_costs_no_dub(tmp_path: Path) -> None:
