@@ -121,7 +121,7 @@ class AlternativeTranslator(Protocol):
 
 
 @runtime_checkable
-class ContinuingTranslator(Protocol):
+class ContinuingTranslator(Translator, Protocol):
     """A translator that can go on from a beginning that was spoken already."""
 
     async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:

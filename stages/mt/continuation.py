@@ -92,10 +92,10 @@ class Context:
         begun = self._begun
         goes_on = utterance.ended_by == "cut" and not ends_sentence(text)
         if begun is not None and self._continues(begun, heard):
-            return InContext(translator, translator, begun, goes_on=goes_on)
+            return InContext(translator, begun, goes_on=goes_on)
         near = begun is not None and utterance.slot.start - begun.end <= APART
         owed = begun.owed if begun is not None and near else ""
-        return InContext(translator, translator, Begun(owed=owed), goes_on=goes_on)
+        return InContext(translator, Begun(owed=owed), goes_on=goes_on)
 
     def add(self, new: Heard, spoken: str, translator: Translator) -> None:
         """An utterance was translated.
@@ -152,22 +152,19 @@ class InContext:
     """A translator of one part of a sentence; see ``AlternativeTranslator``.
 
     Args:
-        translator: of what cannot be said as a continuation.
-        model: the same, for what can.
+        model: also translates alone what cannot be said as a continuation.
         begun: the sentence's beginning; empty if this is where it begins.
         goes_on: whether the speaker goes on without a pause.
     """
 
     def __init__(
         self,
-        translator: Translator,
         model: ContinuingTranslator,
         begun: Begun,
         *,
         goes_on: bool = False,
     ) -> None:
         self.begun = begun
-        self._translator = translator
         self._model = model
         self._goes_on = goes_on
         self._anew: tuple[str, Sequence[TargetWord]] | None = None
@@ -185,7 +182,7 @@ class InContext:
             self._rest = found[0].words if found else ()
         if _says_enough(self._rest, text):
             return self._said(self._rest, text)
-        return f"{self.begun.owed} {await self._translator.translate(text)}".strip()
+        return f"{self.begun.owed} {await self._model.translate(text)}".strip()
 
     async def rewording(self, text: str) -> str | None:
         """How the part before would have been translated, had the rest of the sentence been known.
@@ -228,7 +225,7 @@ class InContext:
 
     async def aclose(self) -> None:
         """Free the model."""
-        await self._translator.aclose()
+        await self._model.aclose()
 
     def _said(self, words: Sequence[TargetWord], text: str) -> str:
         """What is spoken now; the rest waits."""

@@ -23,6 +23,7 @@ from stages.mt.tokens import tokens_of
 from stages.text.sentences import portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
+from stream.languages import base
 
 _LIMIT = 400
 """Characters in one sequence: under the 512 tokens that Marian can read."""
@@ -55,7 +56,7 @@ class CTranslate2Translator:
         threads: int = 2,
         beam_size: int = 2,
     ) -> None:
-        pair = source.lower().split("-")[0], target.lower().split("-")[0]
+        pair = base(source), base(target)
         name = f"Helsinki-NLP/opus-mt-{pair[0]}-{pair[1]}" if model == "default" else model
         named = _PAIR.search(name)
         if named and named.groups() != pair:

@@ -15,6 +15,7 @@ import pytest
 from stream.frames import AudioChunk
 from stream.media.sink import FileSink, SinkError
 from stream.media.source import MediaSource
+from tests.helpers.dubbed_file import copy
 from tests.helpers.films import Track, film
 from tests.helpers.streams import ffmpeg
 
@@ -94,12 +95,7 @@ def test_a_full_disk_leaves_what_fits(long: Path, tmp_path: Path, suffix: str) -
     source = MediaSource(long)
     sink = FileSink(tmp_path / f"out.{suffix}", source.info, language="pt", source_language="en")
     with full_disk(100_000), pytest.raises(SinkError, match=f"out.{suffix} cannot be written: "):
-        for item in source:
-            if isinstance(item, AudioChunk):
-                sink.write_audio(item.samples)
-            else:
-                sink.write_packet(item)
-        sink.close()
+        copy(source, sink)
     source.close()
     assert sink.keep()
     assert min(lengths(sink.part)) > 1
@@ -121,12 +117,7 @@ def test_a_cover_leaves_no_empty_track(tmp_path: Path, suffix: str) -> None:
     source = MediaSource(tmp_path / "in.m4a")
     out = tmp_path / f"out.{suffix}"
     sink = FileSink(out, source.info, language="pt", source_language="en")
-    for item in source:
-        if isinstance(item, AudioChunk):
-            sink.write_audio(item.samples)
-        else:
-            sink.write_packet(item)
-    sink.close()
+    copy(source, sink)
     source.close()
     with av.open(str(out)) as made:
         assert sorted(stream.type for stream in made.streams) == ["audio", "audio", "video"]

@@ -36,14 +36,19 @@ def written(
     """Write what a source holds, its sound in the place of the dub; the notes of both."""
     source = MediaSource(path, choice=choice, language="en")
     sink = FileSink(out, source.info, language="pt", source_language="en", replace=replace)
+    copy(source, sink)
+    source.close()
+    return [*source.notes, *sink.notes]
+
+
+def copy(source: MediaSource, sink: FileSink) -> None:
+    """Write all that a source holds, its sound in the place of the dub, and close the sink."""
     for item in source:
         if isinstance(item, AudioChunk):
             sink.write_audio(item.samples)
         else:
             sink.write_packet(item)
     sink.close()
-    source.close()
-    return [*source.notes, *sink.notes]
 
 
 def pitch(sound: Samples) -> int:

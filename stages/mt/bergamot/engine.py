@@ -27,6 +27,7 @@ from stages.mt.variants import targets
 from stages.text.sentences import portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
+from stream.languages import base
 
 PAIRS = (("en", "pt"), ("pt", "en"))
 """Of the embedded models."""
@@ -62,7 +63,7 @@ class Bergamot:
         threads: int = 1,
         beam_size: int = 1,
     ) -> None:
-        pair = source.lower().split("-")[0], target.lower().split("-")[0]
+        pair = base(source), base(target)
         folder = resolve(_named(model, pair, source, target))
         self._student = Student(_only(folder, "model*.bin"))
         self._read, self._write = _vocabularies(folder)

@@ -58,7 +58,7 @@ def _words(*sources: int) -> list[TargetWord]:
 
 async def test_a_sentence_goes_on_from_what_was_spoken() -> None:
     model = Model()
-    rest = await InContext(model, model, _up(last="WE WALK UP.")).translate("the hill")
+    rest = await InContext(model, _up(last="WE WALK UP.")).translate("the hill")
     # What mark follows is for the model to say.
     assert (rest, model.asked) == ("THE HILL", [("we go up the hill", "WE WALK UP")])
 
@@ -67,7 +67,7 @@ async def test_a_sentence_goes_on_from_what_was_spoken() -> None:
 async def test_what_cannot_be_continued_is_translated_alone(able: bool) -> None:
     model = Model(able=able)
     begun = _up(last="WE GO UP THE OLD HILL")  # too much was spoken already
-    assert await InContext(model, model, begun).translate("the hill") == "THE HILL"
+    assert await InContext(model, begun).translate("the hill") == "THE HILL"
     assert model.alone == ["the hill"]
 
 
@@ -84,7 +84,7 @@ async def test_what_nobody_heard_yet_is_put_right(
     begun: Begun, rewording: str | None, rest: str
 ) -> None:
     model = Model()
-    translator = InContext(model, model, begun)
+    translator = InContext(model, begun)
     assert await translator.rewording("the stairs") == rewording
     if rewording is not None:
         translator.reworded()
@@ -95,7 +95,7 @@ async def test_what_nobody_heard_yet_is_put_right(
 
 async def test_a_rewording_that_is_refused_changes_nothing() -> None:
     model, begun = Model(), _up()
-    translator = InContext(model, model, begun)
+    translator = InContext(model, begun)
     assert await translator.rewording("the stairs") == "WE CLIMB UP"
     assert await translator.translate("the stairs") == "THE STAIRS"
     assert (begun.last, model.asked[-1]) == ("WE GO UP", ("we go up the stairs", "WE GO UP"))
@@ -147,7 +147,7 @@ async def test_what_waits_is_spoken_even_if_the_sentence_is_not_continued() -> N
 
 async def test_alternatives_wait_for_the_same_word() -> None:
     model = Model()
-    translator = InContext(model, model, _up(), goes_on=True)
+    translator = InContext(model, _up(), goes_on=True)
     found = await translator.alternatives("the long", 3)
     assert [one.text for one in found] == ["THE"]
     assert translator.owed("THE") == "LONG"

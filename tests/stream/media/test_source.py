@@ -14,6 +14,7 @@ from stream.media.options import InputOptions
 from stream.media.sink import FileSink, SinkError
 from stream.media.source import MediaSource, SourceError
 from stream.timeline import TICK_RATE, ticks
+from tests.helpers.dubbed_file import copy
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -43,12 +44,7 @@ def copied(path: Path, out: Path) -> None:
     source = MediaSource(str(path))
     sink = FileSink(out, source.info, language="pt", source_language="en")
     try:
-        for item in source:
-            if isinstance(item, AudioChunk):
-                sink.write_audio(item.samples)
-            else:
-                sink.write_packet(item)
-        sink.close()
+        copy(source, sink)
     except BaseException:
         sink.discard()
         raise
