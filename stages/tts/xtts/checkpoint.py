@@ -11,9 +11,10 @@ from typing import Any
 
 from stages.base import EngineError
 from stages.tts.xtts.options import Precision
-from stages.tts.xtts.text import LIMITS, base_language
+from stages.tts.xtts.text import LIMITS
 from stages.weights.checksums import sha256
 from stages.weights.resolve import resolve
+from stream.languages import base
 
 DEFAULT = "coqui/XTTS-v2"
 
@@ -55,15 +56,15 @@ def load_checkpoint(name: str, language: str, precision: Precision) -> Checkpoin
     Raises:
         EngineError: if files are missing, are no XTTS checkpoint, or cannot speak so.
     """
-    base = base_language(language)
-    if base not in LIMITS:
+    own = base(language)
+    if own not in LIMITS:
         raise EngineError(
             f"tts.engine 'xtts' does not speak '{language}', only {', '.join(sorted(LIMITS))}."
         )
-    if base in _ROMANISERS and importlib.util.find_spec(_ROMANISERS[base][0]) is None:
+    if own in _ROMANISERS and importlib.util.find_spec(_ROMANISERS[own][0]) is None:
         raise EngineError(
-            f"XTTS needs {_ROMANISERS[base][0]} to read '{language}': "
-            f"pip install '{_ROMANISERS[base][1]}'."
+            f"XTTS needs {_ROMANISERS[own][0]} to read '{language}': "
+            f"pip install '{_ROMANISERS[own][1]}'."
         )
     torch = _torch()
     quiet()
@@ -74,7 +75,7 @@ def load_checkpoint(name: str, language: str, precision: Precision) -> Checkpoin
         )
     weights, folder = _files(name)
     model = _loaded(weights, folder, name)
-    if base not in {base_language(known) for known in model.config.languages}:
+    if own not in {base(known) for known in model.config.languages}:
         known = ", ".join(model.config.languages)
         raise EngineError(f"The XTTS model '{name}' does not speak '{language}', only {known}.")
     dtype = getattr(torch, precision)

@@ -19,11 +19,12 @@ from stages.tts.xtts.hallucinated_tail import Fault, fault, is_over, longest, lo
 from stages.tts.xtts.options import XttsOptions
 from stages.tts.xtts.pauses import Pauses
 from stages.tts.xtts.speaking_pace import characters_per_second, expected_seconds
-from stages.tts.xtts.text import Portion, base_language, xtts_portions
+from stages.tts.xtts.text import Portion, xtts_portions
 from stages.tts.xtts.vocoder import PiecewiseVocoder
 from stages.tts.xtts.voice import Latents, Voices
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
+from stream.languages import base
 
 _ATTEMPTS = 3
 """Attempts at a sentence, each with another seed, while none of it has been sent."""
@@ -137,7 +138,7 @@ class Xtts:
         unknown = tokeniser.tokenizer.token_to_id("[UNK]")
         space = tokeniser.tokenizer.token_to_id("[SPACE]")
         for portion in found:
-            tokens = tokeniser.encode(portion.spoken.lower(), lang=base_language(self._language))
+            tokens = tokeniser.encode(portion.spoken.lower(), lang=base(self._language))
             if len(tokens) + 2 > self._model.args.gpt_max_text_tokens and len(portion.spoken) > 1:
                 halves = portions(portion.spoken, math.ceil(len(portion.spoken) / 2))
                 yield from self._tokenised([Portion(half, half, 0) for half in halves])

@@ -9,6 +9,7 @@ from stages.text.sentences import clauses, portions, sentences
 from stages.tts.spelling import JOIN, spelled_out
 from stages.tts.text import speakable
 from stages.tts.xtts.cyrillic import in_cyrillic
+from stream.languages import base
 
 LIMITS = {
     "ar": 166, "cs": 186, "de": 253, "en": 250, "es": 239, "fr": 273, "hi": 150, "hu": 224,
@@ -43,11 +44,6 @@ class Portion:
     clause_ends: int
 
 
-def base_language(language: str) -> str:
-    """ISO 639-1 code without a region."""
-    return language.lower().replace("_", "-").split("-")[0]
-
-
 def xtts_portions(text: str, language: str) -> list[Portion]:
     """``text`` in portions well below the model's limit, tiny sentences joined to others.
 
@@ -55,15 +51,15 @@ def xtts_portions(text: str, language: str) -> list[Portion]:
         text: of any length and script.
         language: one of ``LIMITS``, with or without a region.
     """
-    base = base_language(language)
-    limit = int(_SHARE * LIMITS[base])
+    own = base(language)
+    limit = int(_SHARE * LIMITS[own])
     plain = speakable(text)
     if not plain:
         return []
-    plain = _digits_in_words(spelled_out(plain, language), base)
-    if base == "ru":
+    plain = _digits_in_words(spelled_out(plain, language), own)
+    if own == "ru":
         plain = in_cyrillic(plain)
-    found = _merged(portions(plain, limit), limit, int(_TINY * LIMITS[base]))
+    found = _merged(portions(plain, limit), limit, int(_TINY * LIMITS[own]))
     found = [part.replace(JOIN, " ") for part in found]
     made = [Portion(part, _spoken(part), _clause_ends(part)) for part in found]
     return [portion for portion in made if speakable(portion.spoken)]
