@@ -190,11 +190,12 @@ class ChunkReader:
             return
         for time in {chunks.sent_time, chunks.timestamp}:
             expected = time.to_bytes(4, "big")
-            # Where the first bytes differ there may not be four of them.
-            count = 1
-            while count < 4 and expected.startswith((yield from self._data.peek(count))):
-                count += 1
-            if count == 4 and self._data.skip(expected):
+            # Byte by byte: where the first of them differ there may not be four.
+            for count in range(1, 5):
+                if not expected.startswith((yield from self._data.peek(count))):
+                    break
+            else:
+                yield from self._data.take(4)
                 return
 
     def _stream(self, number: int, form: int) -> _ChunkStream:

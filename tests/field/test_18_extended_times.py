@@ -71,6 +71,16 @@ def test_a_message_that_ends_within_four_bytes_does_not_wait() -> None:
     assert tags(media(feed(protocol, data))) == [(AUDIO, sent.time, sent.body)]
 
 
+def test_a_time_may_be_cut_by_the_network_anywhere() -> None:
+    chunker = Leaving(128, "kept", random.Random(0))
+    sent = Sent(6, AUDIO, 1, EXTENDED + 5, b"\xaf\x01" + bytes(200))
+    data = b"".join(chunker.chunks(sent))
+    for cut in range(len(data)):
+        assert tags(media(feed(published(Chunker()), data[:cut], data[cut:]))) == [
+            (AUDIO, sent.time, sent.body)
+        ]
+
+
 @pytest.mark.parametrize("leave", [False, True])
 def test_messages_of_the_shortest_header_go_on_in_steps(leave: bool) -> None:
     """A new message of form 3 stands for the same step again, with the extended time or not."""
