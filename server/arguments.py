@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from server.suggesting_parser import PrintCompletion, SuggestingParser
+
 
 def _version() -> str:
     try:
@@ -21,43 +23,27 @@ def _numbers(text: str) -> list[float]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands: ``command`` is the one given, ``action`` the one below it."""
-    parser = argparse.ArgumentParser(
-        prog="livedub", description="Dub speech into another language, in sync with its picture."
+    parser = SuggestingParser(
+        prog="livedub",
+        description="Dub speech into another language, in sync with its picture.",
+        examples=(
+            "livedub file talk.mp4                   # dub a film: writes talk.pt.mp4",
+            "livedub serve --key my-stream-key       # dub live streams",
+            "livedub doctor                          # what is installed, what can run here",
+        ),
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens inside")
     parser.add_argument("--version", action="version", version=f"livedub {_version()}")
+    parser.add_argument(
+        "--print-completion",
+        dest="shell",
+        action=PrintCompletion,
+        help="print what completes livedub's commands in a shell",
+    )
     parser.set_defaults(explained=parser)
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
 
-    file = commands.add_parser("file", help="dub a media file")
-    file.add_argument("input", type=Path, help="any media that FFmpeg reads")
-    file.add_argument("output", type=Path, help="the suffix chooses the container")
-    _add_configuration(file)
-    file.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
-    file.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
-    file.add_argument(
-        "--audio-track",
-        metavar="TRACK",
-        help="audio track to dub: its number from 0, language, title or disposition (input.track)",
-    )
-    file.add_argument(
-        "--channel",
-        help="the one channel of it to dub: left, right or its number from 0 (input.channel)",
-    )
-    file.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
-    file.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
-    file.add_argument(
-        "--resume", action="store_true", help="go on with a job that was killed, failed or stopped"
-    )
-    file.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
-    file.add_argument("--replace", action="store_true", help="leave out the original audio")
-    file.add_argument(
-        "--report", type=Path, metavar="JSON", help="write figures for every utterance"
-    )
-    file.add_argument(
-        "--subtitles", type=Path, metavar="DIR", help="write WebVTT and SRT in both languages"
-    )
-    file.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
+    _add_file(commands)
 
     measure = commands.add_parser("measure", help="measure how well any dub keeps time")
     measure.add_argument("original", type=Path)
@@ -67,14 +53,17 @@ def build_parser() -> argparse.ArgumentParser:
     measure.add_argument("--json", action="store_true", help="as JSON")
 
     evaluate = commands.add_parser(
-        "eval", help="score the dubs of a test set; see docs/use/evaluation.md"
+        "eval",
+        help="score the dubs of a test set; see docs/use/evaluation.md",
+        usage="livedub eval MANIFEST --out DIR [OPTION ...]\n"
+        "       livedub eval compare A.json[:SYSTEM] B.json[:SYSTEM]",
     )
     evaluate.add_argument(
         "manifest",
         type=Path,
         nargs="+",
-        metavar="MANIFEST | compare A.json[:SYSTEM] B.json[:SYSTEM]",
-        help="the clips, YAML or JSON; or two reports to compare",
+        metavar="MANIFEST",
+        help="the clips, YAML or JSON; or compare and two reports",
     )
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="folder of the report")
     evaluate.add_argument(
@@ -163,7 +152,60 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_configuration(parser: argparse.ArgumentParser) -> None:
+def _add_file(commands: Any) -> None:
+    file = commands.add_parser(
+        "file",
+        help="dub a media file",
+        examples=(
+            "livedub file talk.mp4                             # writes talk.pt.mp4",
+            "livedub file talk.mp4 --target-lang es --subtitles .",
+            "livedub file talk.mp4 out.mkv --report report.json --plot sync.png",
+            "livedub file - - --target-lang pt <talk.mp4 | ffplay -",
+        ),
+    )
+    file.add_argument("input", type=Path, help="any media that FFmpeg reads; - is standard input")
+    file.add_argument(
+        "output",
+        type=Path,
+        nargs="?",
+        help="its suffix chooses the container; INPUT.LANGUAGE.SUFFIX beside the input by default; "
+        "- is standard output, as Matroska",
+    )
+
+    dub = file.add_argument_group("the dub")
+    dub.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
+    dub.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
+    dub.add_argument(
+        "--audio-track",
+        metavar="TRACK",
+        help="audio track to dub: its number from 0, language, title or disposition (input.track)",
+    )
+    dub.add_argument(
+        "--channel",
+        help="the one channel of it to dub: left, right or its number from 0 (input.channel)",
+    )
+    dub.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
+    dub.add_argument("--replace", action="store_true", help="leave out the original audio")
+
+    beside = file.add_argument_group("written beside it")
+    beside.add_argument(
+        "--subtitles", type=Path, metavar="DIR", help="write WebVTT and SRT in both languages"
+    )
+    beside.add_argument(
+        "--report", type=Path, metavar="JSON", help="write figures for every utterance"
+    )
+    beside.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
+
+    pace = file.add_argument_group("pace")
+    pace.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
+    pace.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
+    pace.add_argument(
+        "--resume", action="store_true", help="go on with a job that was killed, failed or stopped"
+    )
+    _add_configuration(file.add_argument_group("models and settings"))
+
+
+def _add_configuration(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--preset", metavar="NAME", help="preset to start from, such as studio-en-ru"
     )
@@ -190,7 +232,8 @@ def _add_models(commands: Any) -> None:
     _add_configuration(pull)
     pull.add_argument("--source-lang", help="language spoken (languages.source)")
     pull.add_argument("--target-lang", help="language of the dub (languages.target)")
-    actions.add_parser("list", help="list the weights on this machine")
+    listed = actions.add_parser("list", help="list the weights on this machine")
+    listed.add_argument("--json", action="store_true", help="as JSON")
     verify = actions.add_parser(
         "verify", help="verify weights, all by default, against their checksums"
     )

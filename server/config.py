@@ -113,11 +113,8 @@ def load(
         both = isinstance(keys, dict) and isinstance(values.get(section), dict)
         values[section] = {**values[section], **keys} if both else keys
     where = str(path) if path is not None else "the configuration"
-    for section, kind in Config.model_fields.items():
-        for key in _keys(kind.annotation):
-            variable = f"LIVEDUB_{section}_{key}".upper()
-            if variable in environment:
-                _assign(values, (section, key), environment[variable])
+    for variable, place in _variables(environment).items():
+        _assign(values, place, environment[variable])
     for assignment in assignments:
         name, separator, value = assignment.partition("=")
         if not separator or name.count(".") != 1:
@@ -209,6 +206,33 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: tts.listener is for voices that speak differently when asked again, which "
             f"tts.engine {tts.engine} does not: set it to {able}, or tts.listener to null"
         )
+
+
+OTHER_VARIABLES = {"ACCEPT_LICENCE", "CACHE", "OFFLINE", "VOICES"}
+"""What the environment says with ``LIVEDUB_`` before it that is no setting."""
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Section and key of every variable that is a setting.
+
+    Raises:
+        ConfigError: for one that looks like a setting and is none.
+    """
+    settings = {
+        f"LIVEDUB_{section}_{key}".upper(): (section, key)
+        for section, kind in Config.model_fields.items()
+        for key in _keys(kind.annotation)
+    }
+    known = {*settings, *(f"LIVEDUB_{name}" for name in OTHER_VARIABLES)}
+    begun = tuple(f"LIVEDUB_{section}_".upper() for section in Config.model_fields)
+    for variable in environment:
+        if variable in known or not variable.startswith("LIVEDUB_"):
+            continue
+        close = difflib.get_close_matches(variable, known, 1, 0.8)
+        if close or variable.startswith(begun):
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"the environment has {variable}, which is no setting{hint}")
+    return {name: place for name, place in settings.items() if name in environment}
 
 
 def _preset(name: str) -> dict[str, Any]:

@@ -5,39 +5,69 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import math
+import shutil
 import signal
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from server.commands.file_progress import clock, print_summary, show_progress
 from server.config import Config, load
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
 from server.engines.settled import choice, settled
 from server.evaluation.plot import draw_sync, require_matplotlib
-from server.evaluation.report import Report
 from server.sessions.file import FileSession, Outcome
 from server.sessions.journal import Journal, journal_of
 from server.sessions.subtitle_files import SubtitleFiles
 from stream.errors import UserError
-from stream.media.sink import FileSink, part_of
+from stream.media.sink import STANDARD_OUTPUT, FileSink, part_of
 from stream.media.source import MediaSource
 from stream.timeline import seconds
+
+STANDARD_INPUT = Path("-")
 
 
 def run_file(options: argparse.Namespace, console: Console) -> int:
     """Dub ``options.input`` into ``options.output``; exit status 0, or 130 when interrupted."""
     config = load(options.config, preset=options.preset, assignments=_assignments(options))
+    if options.output is None:
+        options.output = _named(options.input, config.target)
     _check_paths(options)
-    if options.resume and options.realtime:
+    if options.resume and (options.realtime or options.output == STANDARD_OUTPUT):
         raise UserError(
-            "--resume goes on with a file that is dubbed as fast as possible, without --realtime"
+            "--resume goes on with a file that is dubbed as fast as possible: not with --realtime, "
+            "nor with standard output"
         )
     if options.delay is not None and not options.realtime:
         console.print("Note: --delay has no effect without --realtime.", highlight=False)
-    return asyncio.run(_dub(options, config, console))
+    with _at_hand(options.input, console) as options.input:
+        return asyncio.run(_dub(options, config, console))
+
+
+def _named(path: Path, language: str) -> Path:
+    """The output where none is named: beside the input, with the language of the dub."""
+    if path == STANDARD_INPUT:
+        raise UserError("what comes by standard input has no name: name the output, or - for it")
+    return path.with_name(f"{path.stem}.{language}{path.suffix}")
+
+
+@contextlib.contextmanager
+def _at_hand(path: Path, console: Console) -> Iterator[Path]:
+    """The input as a file: a copy of standard input, since some containers begin at their end."""
+    if path != STANDARD_INPUT:
+        yield path
+        return
+    if sys.stdin.isatty():
+        raise UserError("standard input is a terminal: pipe media into livedub, or name a file")
+    with tempfile.NamedTemporaryFile(prefix="livedub-") as copy:
+        console.print("Reading standard input.", highlight=False)
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        yield Path(copy.name)
 
 
 async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
@@ -52,7 +82,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await pool.source(config, "file")
             lane_engines = await pool.lane(config, "file")
-        if not options.realtime:
+        if not options.realtime and options.output != STANDARD_OUTPUT:
             journal = _journal(options, console)
             engines = journal.source(engines, config)
             lane_engines = journal.lane(lane_engines, config)
@@ -68,9 +98,13 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         if journal is not None:
             await journal.aclose(forget=not (stopped or part_of(options.output).exists()))
     _write_companions(options, session, config, outcome)
-    _print_summary(outcome.report, console)
-    if stopped and journal is not None:
-        console.print("The same command with --resume goes on from here.", highlight=False)
+    print_summary(outcome.report, console)
+    if stopped:
+        whole = source.info.duration
+        of = f" of {clock(seconds(whole))}" if whole else ""
+        again = "" if journal is None else "; the same command with --resume goes on from there"
+        ended = clock(outcome.report.summary.media_s)
+        console.print(f"It ends at {ended}{of}{again}.", highlight=False, soft_wrap=True)
     return 130 if stopped else 0
 
 
@@ -127,7 +161,7 @@ async def _run(
 ) -> Outcome:
     """Run a session, its progress shown and its subtitles written meanwhile."""
     subtitles = _subtitles(options, config)
-    watching = [asyncio.ensure_future(_show_progress(session, source.info.duration, console))]
+    watching = [asyncio.ensure_future(show_progress(session, source.info.duration, console))]
     if subtitles is not None:
         watching.append(asyncio.ensure_future(subtitles.follow(lambda: session.jobs)))
     try:
@@ -151,8 +185,10 @@ async def _run(
 def _subtitles(options: argparse.Namespace, config: Config) -> SubtitleFiles | None:
     if options.subtitles is None:
         return None
-    stem, languages = options.output.stem, (config.languages.source, config.target)
-    return SubtitleFiles(options.subtitles, stem, *languages)
+    stem = "dub" if options.output == STANDARD_OUTPUT else options.output.stem
+    # Their own names say the language already.
+    stem = stem.removesuffix(f".{config.target}")
+    return SubtitleFiles(options.subtitles, stem, config.languages.source, config.target)
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:
@@ -208,44 +244,6 @@ def _stop_on_signals(session: FileSession, console: Console) -> asyncio.Event:
     return interrupted
 
 
-async def _show_progress(session: FileSession, duration: int | None, console: Console) -> None:
-    """A bar on a terminal, a line every five seconds of wall time elsewhere."""
-    began = time.monotonic()
-    total = seconds(duration) if duration else None
-
-    def state() -> tuple[float, float]:
-        done = seconds(session.position)
-        return done, done / max(time.monotonic() - began, 1e-6)
-
-    if not console.is_terminal:
-        while True:
-            await asyncio.sleep(5)
-            done, speed = state()
-            left = f", {_clock((total - done) / speed)} left" if total and speed else ""
-            of = f" of {_clock(total)}" if total else ""
-            console.print(f"{_clock(done)}{of} dubbed, {speed:.1f}x{left}", highlight=False)
-    columns = (
-        TextColumn("{task.fields[clock]}"),
-        BarColumn(None),
-        TextColumn("{task.fields[speed]:.1f}x"),
-        TextColumn("{task.fields[dubs]} dubbed"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total, clock=_clock(0), speed=0.0, dubs=0)
-        while True:
-            done, speed = state()
-            dubs = sum(job.dub is not None for job in session.jobs)
-            progress.update(task, completed=done, clock=_clock(done), speed=speed, dubs=dubs)
-            await asyncio.sleep(0.2)
-
-
-def _clock(time_: float) -> str:
-    minutes, rest = divmod(max(0, math.floor(time_)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _write_companions(
     options: argparse.Namespace, session: FileSession, config: Config, outcome: Outcome
 ) -> None:
@@ -257,35 +255,3 @@ def _write_companions(
     subtitles = _subtitles(options, config)
     if subtitles is not None:
         subtitles.write(session.jobs)
-
-
-def _print_summary(report: Report, console: Console) -> None:
-    summary = report.summary
-    table = Table(title=f"{report.output}: {report.source_language} -> {report.target_language}")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    onset = summary.onset_error_ms
-    rows: list[tuple[str, object, str]] = [
-        ("media", f"{summary.media_s:.1f}", "s"),
-        ("speed", f"{summary.speed:.2f}", "x real time"),
-        ("utterances dubbed on time", summary.on_time_rate, ""),
-        (
-            "late / dropped / failed / truncated",
-            " / ".join(
-                map(str, (summary.late, summary.dropped, summary.failed, summary.truncated))
-            ),
-            "",
-        ),
-        ("onset error, median / p95", f"{onset.median} / {onset.p95}", "ms"),
-        ("isochrony", summary.isochrony, ""),
-        ("share above tempo 1.25", summary.tempo_share_above_1_25, ""),
-        ("speech, original / dub", f"{summary.lufs_original} / {summary.lufs_dub}", "LUFS"),
-        ("first dub latency", summary.first_dub_latency_s, "s"),
-        ("peak memory", f"{summary.peak_rss_mb:.0f}", "MB"),
-    ]
-    for name, value, unit in rows:
-        table.add_row(name, "-" if value is None else str(value), unit)
-    console.print(table)
-    for note in report.notes:
-        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)

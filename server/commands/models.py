@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -89,25 +90,55 @@ def _with_companions(names: Iterable[str]) -> Iterator[str]:
             yield f"{name}.json"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Weights that are here, or could be.
+
+    Attributes:
+        weights: their name.
+        bytes: on disk; ``None`` where they are not here.
+        licence: its name.
+        path: where they are.
+        install: the command that brings them, where they are not here.
+    """
+
+    weights: str
+    bytes: int | None
+    licence: str
+    path: str | None
+    install: str | None = None
+
+
 def list_models(options: argparse.Namespace, console: Console) -> int:
     """Show what is on this machine and what each is licensed under."""
+    found = list(_held())
+    if options.json:
+        console.print_json(data=[asdict(one) for one in found])
+        return 0
     table = Table("weights", "size", "licence", "where")
+    for one in found:
+        size = "-" if one.bytes is None else _megabytes(one.bytes)
+        table.add_row(one.weights, size, one.licence, one.path or one.install)
+    console.print(table)
+    return 0
+
+
+def _held() -> Iterator[Held]:
     for name, known in KNOWN.items():
         files = weights(name)
         place = next((file.path for file in files if file.path), None)
-        size = _megabytes(sum(file.size for file in files)) if place else "-"
-        table.add_row(name, size, known.licence, str(place or known.install))
+        if place is None:
+            yield Held(name, None, known.licence, None, known.install)
+        else:
+            yield Held(name, sum(file.size for file in files), known.licence, str(place))
     for repository in fetched():
         licence = licence_of(repository.name)
         terms = licence.name if licence else "see its page on the hub"
-        table.add_row(repository.name, _megabytes(repository.size), terms, str(repository.path))
+        yield Held(repository.name, repository.size, terms, str(repository.path))
     made = cache_dir() / "converted"
     for folder in sorted(made.iterdir()) if made.is_dir() else []:
         if folder.is_dir() and not folder.name.startswith("."):
-            size = _megabytes(_size(folder))
-            table.add_row(folder.name, size, "as the original", str(folder))
-    console.print(table)
-    return 0
+            yield Held(folder.name, _size(folder), "as the original", str(folder))
 
 
 def verify(options: argparse.Namespace, console: Console) -> int:

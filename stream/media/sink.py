@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -39,6 +40,10 @@ ONE_TRACK = {"aac", "adts", "flac", "flv", "mp3", "ogg", "opus", "wav"}
 LOSSLESS = {"flac", "pcm_s16le"}
 
 
+STANDARD_OUTPUT = Path("-")
+"""As an output: the file goes to standard output while it is made, as Matroska."""
+
+
 class SinkError(UserError):
     """The output cannot be written; the message says why."""
 
@@ -51,7 +56,7 @@ class FileSink:
     under the name of `part`, also if the process is killed.
 
     Args:
-        path: the output; its suffix chooses the container.
+        path: the output, whose suffix chooses the container, or `STANDARD_OUTPUT`.
         source: what is copied.
         language: ISO 639-1 code of the dub.
         source_language: the same of the original, for its track where the source has no tag.
@@ -77,13 +82,19 @@ class FileSink:
         self.part = part_of(path)
         self._source = source
         self._written = 0
-        format_ = _format(path)
+        self._suffix = ".mkv" if path == STANDARD_OUTPUT else path.suffix.lower()
         with self._reporting():
-            self._file = self.part.open("wb", buffering=0)
+            if path == STANDARD_OUTPUT:
+                self._file = os.fdopen(os.dup(1), "wb", buffering=0)
+            else:
+                self._file = self.part.open("wb", buffering=0)
             try:
                 # FFmpeg does not write to the file itself, so that it can be left as it is.
                 self._container = av.open(
-                    self._file, "w", format=format_, options=_options(path.suffix.lower(), source)
+                    self._file,
+                    "w",
+                    format=_format(self._suffix),
+                    options=_options(self._suffix, source),
                 )
             except ValueError as error:
                 self._file.close()
@@ -128,7 +139,9 @@ class FileSink:
                 self._container.mux(self._dub.encode(None))
             self._container.close()
             self._file.close()
-            if self.path.suffix.lower() in _MP4 and self._copies.has_cover:
+            if self.path == STANDARD_OUTPUT:
+                return
+            if self._suffix in _MP4 and self._copies.has_cover:
                 drop_empty_tracks(self.part)
             self.part.replace(self.path)
         self._notes += losses(self._source, self.path)
@@ -156,10 +169,10 @@ class FileSink:
         self, source: SourceInfo, language: str, source_language: str, replace: bool, bitrate: int
     ) -> Any:
         name = self._container.format.name.split(",")[0]
-        if self.path.suffix.lower() == ".webm":
+        if self._suffix == ".webm":
             name = "webm"
         codec = CODECS.get(name, "aac")
-        self._copies = Copies(self._container, name, self.path.suffix, codec)
+        self._copies = Copies(self._container, name, self._suffix, codec)
         for stream in source.streams:
             if stream.type == "video":
                 self._copy_picture(stream)
@@ -196,7 +209,7 @@ class FileSink:
             return
         if name in ONE_TRACK:
             which = "the original" if original else f"audio track {stream.index}"
-            self._notes.append(f"{which} is left out: {self.path.suffix} holds one track")
+            self._notes.append(f"{which} is left out: {self._suffix} holds one track")
             return
         copy = self._copies.add(stream)
         if copy is not None:
@@ -206,15 +219,15 @@ class FileSink:
 
     def _copy_picture(self, stream: Any) -> None:
         cover = stream.disposition & Disposition.attached_pic
-        sound_alone = self.path.suffix.lower() in AUDIO_ONLY
+        sound_alone = self._suffix in AUDIO_ONLY
         if sound_alone and not cover:
             self._notes.append(
-                f"video track {stream.index} is left out: {self.path.suffix} holds sound alone"
+                f"video track {stream.index} is left out: {self._suffix} holds sound alone"
             )
             return
         if self._copies.add(stream) is None and not cover and not sound_alone:
             raise SinkError(
-                f"{self.path.suffix} cannot hold {codec_of(stream) or 'this'} video as it is: "
+                f"{self._suffix} cannot hold {codec_of(stream) or 'this'} video as it is: "
                 "choose another container, such as .mkv"
             )
 
@@ -224,7 +237,8 @@ class FileSink:
             yield
         except (av.error.FFmpegError, OSError) as error:
             reason = error.strerror or str(error)
-            raise SinkError(f"{self.path} cannot be written: {reason}") from error
+            name = "standard output" if self.path == STANDARD_OUTPUT else self.path
+            raise SinkError(f"{name} cannot be written: {reason}") from error
 
 
 FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -264,9 +278,12 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
-def _format(path: Path) -> str | None:
-    """FFmpeg's name of the container where it would take iPods' own: without HEVC or covers."""
-    return "mp4" if path.suffix.lower() in (".m4v", ".m4a") else None
+def _format(suffix: str) -> str | None:
+    """FFmpeg's name of the container where a file's name does not tell it, or tells another.
+
+    By the suffixes of iPods' files FFmpeg means a container without HEVC or covers.
+    """
+    return {".m4v": "mp4", ".m4a": "mp4", ".mkv": "matroska"}.get(suffix)
 
 
 def _narrow(source: SourceInfo) -> str:

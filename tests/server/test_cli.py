@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 from benchmarks.demo_clip import Clip
 from server.cli import main
-from server.config import Config, load
+from server.commands.file_progress import clock
+from server.config import Config, ConfigError, load
 from server.evaluation.report import Report
 from stream.frames import Samples
 from stream.media.soundtrack import read_soundtrack
@@ -22,15 +24,23 @@ from stream.media.soundtrack import read_soundtrack
 FAST = ["--set", "tts.engine=espeak"]
 
 
-def test_a_file_is_dubbed_with_report_and_subtitles(clip: Clip, tmp_path: Path) -> None:
-    out, report = tmp_path / "out.mp4", tmp_path / "report.json"
-    command = ["file", str(clip.path), str(out), "--report", str(report), *FAST]
+def test_a_file_is_dubbed_with_report_and_subtitles(
+    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, talk = tmp_path / "report.json", tmp_path / "talk.mp4"
+    talk.symlink_to(clip.path)
+    command = ["file", str(talk), "--report", str(report), *FAST]
     assert main([*command, "--subtitles", str(tmp_path / "subs")]) == 0
+    assert (tmp_path / "talk.pt.mp4").exists()
+    said = capsys.readouterr().err
+    dubbed = json.loads(report.read_text())["summary"]["utterances"]
+    assert f"{dubbed} of {dubbed} (100%)" in said and "None" not in said
+    assert f"talk.pt.mp4: {clock(clip.duration)} made in 0:" in said.replace("\n", "")
     summary = json.loads(report.read_text())["summary"]
     assert summary["on_time_rate"] == 1.0
     assert abs(summary["lufs_dub"] - summary["lufs_original"]) < 1
-    english = (tmp_path / "subs" / "out.en.vtt").read_text()
-    portuguese = (tmp_path / "subs" / "out.pt.vtt").read_text()
+    english = (tmp_path / "subs" / "talk.en.vtt").read_text()
+    portuguese = (tmp_path / "subs" / "talk.pt.vtt").read_text()
     assert "keep your bags" in english and "Obrigado" in portuguese
     assert portuguese.startswith("WEBVTT")
 
@@ -127,6 +137,8 @@ def test_a_wrong_configuration_is_one_sentence(
         (["file", "none.mp4", "out.mp4"], "none.mp4 does not exist"),
         (["file", "none.mp4", "no/out.mp4"], "make the folder first"),
         (["file", "none.mp4", "out.mp4", "--set", "tts"], "--set takes section.key=value"),
+        (["file", "none.mp4", "-", "--resume"], "nor with standard output"),
+        (["file", "-"], "name the output, or - for it"),
         (["measure", "none.mp4", "none.mp4"], "none.mp4 cannot be read"),
     ],
 )
@@ -141,6 +153,66 @@ def test_a_wrong_call_is_one_sentence(
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("livedub: ") and sentence in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fil", "a.mp4"], "livedub: there is no command 'fil'; did you mean file?"),
+        (["dub", "a.mp4"], "there is no command 'dub'; choose from file, measure, eval"),
+        (["models", "lst"], "livedub models: there is no action 'lst'; did you mean list?"),
+        (
+            ["file", "a", "b", "--subtitels=d"],
+            "there is no '--subtitels=d' here; did you mean --sub",
+        ),
+        (["file", "a", "--bed", "loud"], "there is no bed 'loud'; choose from duck, mute, keep"),
+        (["file"], "livedub file: the following arguments are required: input"),
+    ],
+)
+def test_a_mistyped_call_says_what_may_have_been_meant(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and sentence in error and "For help: livedub" in error
+
+
+@pytest.mark.parametrize("command", [[], ["file", "--help"], ["models"]])
+def test_help_has_examples_or_actions(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main(command) == 0
+    except SystemExit as ended:
+        assert ended.code == 0
+    said = capsys.readouterr().out
+    assert "livedub file talk.mp4" in said or "pull" in said
+
+
+def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    script = tmp_path / "livedub.bash"
+    command = [sys.executable, "-m", "server.cli", "--print-completion", "bash"]
+    script.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    # What readline would offer for `livedub file --sub`.
+    asked = f"source {script}; COMP_WORDS=(livedub file --sub); COMP_CWORD=2; COMP_TYPE=9; "
+    asked += "$(complete -p livedub | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); echo ${COMPREPLY[@]}"
+    offered = subprocess.run(["bash", "-c", asked], capture_output=True, text=True)
+    assert offered.stdout.split() == ["--subtitles"], offered
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("LIVEDUB_TTS_ENGIN", "no setting; did you mean LIVEDUB_TTS_ENGINE?"),
+        ("LIVEDUB_SERVE_NOTHING_OF_THE_KIND", "which is no setting"),
+        ("LIVEDUB_OFLINE", "did you mean LIVEDUB_OFFLINE?"),
+    ],
+)
+def test_a_mistyped_variable_is_refused(variable: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(environment={variable: "1"})
+    load(environment={"LIVEDUB_NOTE": "not ours", "LIVEDUB_OFFLINE": "1"})
 
 
 def test_ctrl_c_leaves_a_playable_file(clip: Clip, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.demo_clip import Clip
 from stream.frames import AudioChunk, CopiedPacket, Samples
 from stream.media.options import InputOptions
-from stream.media.sink import FileSink, SinkError
+from stream.media.sink import STANDARD_OUTPUT, FileSink, SinkError
 from stream.media.source import MediaSource, SourceError
 from stream.timeline import TICK_RATE, ticks
 from tests.helpers.dubbed_file import copy
@@ -253,3 +253,18 @@ def test_a_disk_that_fills_is_one_sentence_and_leaves_nothing(clip: Clip, tmp_pa
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_standard_output_gets_the_file_while_it_is_made(
+    clip: Clip, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    source = MediaSource(clip.path)
+    sink = FileSink(STANDARD_OUTPUT, source.info, language="pt", source_language="en")
+    copy(source, sink)
+    source.close()
+    out = tmp_path / "out"
+    out.write_bytes(capfdbinary.readouterr().out)
+    with av.open(str(out)) as media:
+        assert media.format.name.startswith("matroska")
+        assert [s.metadata.get("language") for s in media.streams.audio] == ["por", "eng"]
+        assert sum(1 for _ in media.demux(video=0)) > 24 * int(clip.duration)

@@ -1,0 +1,123 @@
+"""What ``livedub file`` shows while it dubs, and when it has."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from server.evaluation.report import Percentiles, Report, Summary
+from server.sessions.file import FileSession
+from stream.timeline import seconds
+
+LINE_S = 5.0
+"""Wall seconds between the first lines where there is no terminal; later a tenth of the time."""
+
+
+async def show_progress(session: FileSession, duration: int | None, console: Console) -> None:
+    """A bar on a terminal, a line every five seconds of wall time elsewhere."""
+    began = time.monotonic()
+    total = seconds(duration) if duration else None
+
+    def state() -> tuple[float, float]:
+        done = seconds(session.position)
+        return done, done / max(time.monotonic() - began, 1e-6)
+
+    if not console.is_terminal:
+        while True:
+            await asyncio.sleep(max(LINE_S, (time.monotonic() - began) / 10))
+            done, speed = state()
+            left = f", {clock((total - done) / speed)} left" if total and speed else ""
+            of = f" of {clock(total)}" if total else ""
+            console.print(f"{clock(done)}{of} dubbed, {speed:.1f}x{left}", highlight=False)
+    columns = (
+        TextColumn("{task.fields[clock]}"),
+        BarColumn(None),
+        TextColumn("{task.fields[speed]:.1f}x real time"),
+        TextColumn("{task.fields[dubs]} sentences dubbed"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, clock=clock(0), speed=0.0, dubs=0)
+        while True:
+            done, speed = state()
+            dubs = sum(job.dub is not None for job in session.jobs)
+            progress.update(task, completed=done, clock=clock(done), speed=speed, dubs=dubs)
+            await asyncio.sleep(0.2)
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """The run in figures, each with what it says, and in a sentence."""
+    summary = report.summary
+    table = Table(title=f"{report.source_language} -> {report.target_language}")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("")
+    for row in _rows(summary):
+        table.add_row(*row)
+    console.print(table)
+    for note in report.notes:
+        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
+    name = "Standard output" if report.output == "-" else report.output
+    spoken = summary.utterances - summary.empty
+    told = f"{summary.on_time} of {spoken} utterances dubbed on time" if spoken else "no speech"
+    console.print(
+        f"{name}: {clock(summary.media_s)} made in {clock(summary.wall_s)}, {told}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _rows(summary: Summary) -> list[tuple[str, str, str]]:
+    spoken = summary.utterances - summary.empty
+    dubbed = spoken - summary.dropped - summary.failed
+    fast = summary.tempo_share_above_1_25
+    rows = [
+        ("dubbed on time", _share(summary.on_time, spoken), "within 80 ms"),
+        (
+            "late / dropped / failed / cut short",
+            f"{summary.late} / {summary.dropped} / {summary.failed} / {summary.truncated}",
+            "",
+        ),
+        ("onset error, median / p95", _milliseconds(summary.onset_error_ms), "0 is perfect"),
+        ("isochrony", _figure(summary.isochrony), "1 is perfect"),
+        (
+            "faster than 1.25",
+            "-" if fast is None else _share(round(fast * dubbed), dubbed),
+            "listeners notice",
+        ),
+        (
+            "loudness, original / dub",
+            f"{_figure(summary.lufs_original, 1)} / {_figure(summary.lufs_dub, 1)} LUFS",
+            "",
+        ),
+        ("speed", f"{summary.speed:.1f} x real time", f"after {summary.load_s:.0f} s to load"),
+    ]
+    if summary.first_dub_latency_s is not None:
+        latency = f"{summary.first_dub_latency_s:.2f} s"
+        rows.append(("first sound of a dub, median", latency, "after the speaker"))
+    return [*rows, ("peak memory", f"{summary.peak_rss_mb:.0f} MB", "")]
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} of {of} ({count / of:.0%})" if of else "-"
+
+
+def _figure(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _milliseconds(value: Percentiles) -> str:
+    return f"{_figure(value.median, 0)} / {_figure(value.p95, 0)} ms"
+
+
+def clock(time_: float) -> str:
+    """Seconds as people read them: ``4:05`` or ``1:04:05``."""
+    minutes, rest = divmod(max(0, math.floor(time_)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
