@@ -9,16 +9,23 @@ from typing import cast
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from benchmarks.demo_clip import Clip, Line, make_clip
 from tests.helpers.virtual_time import run_virtual
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("livedub", deadline=None)
-settings.load_profile("livedub")
+# The same examples each time, or a run fails by a find that its change has nothing to do with;
+# `fuzz` looks for new ones. How long an example takes says how busy the machine is.
+BUSY = [HealthCheck.too_slow]
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=BUSY, derandomize=True, max_examples=25
+)
+settings.register_profile(
+    "fuzz", deadline=None, suppress_health_check=BUSY, print_blob=True, max_examples=1000
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 TESTS = Path(__file__).parent
 

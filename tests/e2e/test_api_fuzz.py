@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.examples import examples
 from tests.helpers.live_server import LiveServer
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -31,7 +32,7 @@ def test_nothing_that_is_sent_breaks_the_api(server: LiveServer) -> None:
     for operation in operations:
         cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes))
 
-        @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(examples(0.6), suppress_health_check=list(HealthCheck))
         @given(cases)
         def call(case: Any) -> None:
             response = case.call(timeout=20)

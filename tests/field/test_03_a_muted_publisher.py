@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.webrtc.rtp_clock import Alignment, RtpClock
@@ -16,6 +16,7 @@ from server.webrtc.whip_sound import SoundDecoder
 from stream.frames import AudioChunk
 from stream.media.opus import OpusEncoder
 from stream.timeline import FRAME, TICK_RATE
+from tests.helpers.examples import examples
 
 SOUND_ZERO, PICTURE_ZERO = 4_294_000_000, 1234
 WRAP = 1 << 32
@@ -108,7 +109,7 @@ def test_the_picture_stays_with_the_sound(way: str) -> None:
     assert all(24.5 <= wall < 26.6 for wall in off), (way, off[:3], off[-3:])
 
 
-@settings(max_examples=8)
+@examples(0.3)
 @given(st.floats(0.5, 8.0))
 def test_a_network_that_stood_still_moves_nothing(stall: float) -> None:
     """What it held up comes in a burst, and everything stays at its own time."""
@@ -121,7 +122,7 @@ def test_a_network_that_stood_still_moves_nothing(stall: float) -> None:
     assert max(map(abs, errors)) < TICK_RATE / 1000
 
 
-@settings(max_examples=15)
+@examples(0.6)
 @given(st.lists(st.tuples(st.floats(2.5, 30.0), st.sampled_from(sorted(WAYS))), max_size=4))
 def test_several_silences(pauses: list[tuple[float, str]]) -> None:
     clock, wall, own, zero = RtpClock(48_000), 0.0, 0.0, None

@@ -6,9 +6,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.examples import examples
 from tests.helpers.rtmp_exchange import feed, media, published, tags
 from tests.helpers.rtmp_peer import AUDIO, VIDEO, Chunker, Sent
 
@@ -39,7 +40,7 @@ def bodies(order: random.Random, sizes: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("how", ["never", "always", "sometimes"])
-@settings(max_examples=15)
+@examples(0.6)
 @given(
     sizes=st.lists(st.integers(1, 900), min_size=1, max_size=6),
     size=st.sampled_from([128, 200, 4096]),

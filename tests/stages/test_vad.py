@@ -3,11 +3,12 @@ import importlib.metadata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.vad import SileroDetector
 from stream.frames import Samples
+from tests.helpers.examples import examples
 
 
 def noise(windows: int, seed: int = 0) -> Samples:
@@ -30,7 +31,7 @@ def detect(audio: Samples, cuts: list[int]) -> Samples:
 WHOLE = detect(noise(40), [])
 
 
-@settings(max_examples=15, deadline=None)
+@examples(0.6)
 @given(st.lists(st.integers(0, 40), max_size=12))
 def test_any_chunking_equals_the_whole(cuts: list[int]) -> None:
     np.testing.assert_allclose(detect(noise(40), cuts), WHOLE, atol=1e-5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
@@ -64,7 +64,6 @@ def test_a_ratio_weighs_units_by_their_size() -> None:
     assert pooled(Pool.RATIO, [[1, 1], [], [0, 9]]) == pytest.approx(0.1)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.integers(1, 400)), min_size=1, max_size=8),
     st.integers(-19, 19),
@@ -273,7 +272,6 @@ def test_lag_of_a_segment_in_two_utterances() -> None:
     assert 2.0 < rows["atd"][0][0] < 2.5
 
 
-@settings(deadline=None)
 @given(st.floats(1, 10), st.floats(0, 5))
 def test_a_longer_delay_is_a_longer_lag(delay: float, more: float) -> None:
     first, second = (segment_lags(UTTERANCES, SEGMENTS, WINDOWS, d) for d in (delay, delay + more))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
@@ -65,14 +65,12 @@ def test_stream_laal_as_its_tool_has_it(run: dict) -> None:
 DELAYS = st.lists(st.floats(0, 20), min_size=1, max_size=20).map(sorted)
 
 
-@settings(deadline=None)
 @given(DELAYS, st.floats(0.1, 20), st.integers(1, 30))
 def test_saying_more_is_not_rewarded(delays: list, length: float, count: int) -> None:
     adaptive = length_adaptive_average_lagging(delays, length, count)
     assert adaptive >= average_lagging(delays, length, count) - 1e-9
 
 
-@settings(deadline=None)
 @given(DELAYS, st.floats(0, 20), st.floats(0, 5))
 def test_a_later_dub_lags_by_as_much(starts: list, length: float, later: float) -> None:
     """Every target token comes later, and nothing else changes."""
@@ -85,7 +83,6 @@ def test_a_later_dub_lags_by_as_much(starts: list, length: float, later: float) 
         assert after == pytest.approx(before + later)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 50), st.floats(0.01, 30))
 def test_tokens_cover_speech(start: float, length: float) -> None:
     ends = speech_tokens(start, start + length)
@@ -93,7 +90,6 @@ def test_tokens_cover_speech(start: float, length: float) -> None:
     assert all(0 < b - a <= 0.3 + 1e-6 for a, b in pairwise([start, *ends]))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("abcde"), max_size=25),
     st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=6), min_size=1, max_size=6),
@@ -104,7 +100,6 @@ def test_cuts_cover_the_text_in_order(words: list, references: list) -> None:
     assert len(cuts) == len(references)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=6), min_size=1, max_size=6))
 def test_the_reference_itself_is_cut_where_it_was(references: list) -> None:
     words = [word for reference in references for word in reference]
@@ -112,7 +107,6 @@ def test_the_reference_itself_is_cut_where_it_was(references: list) -> None:
     assert [words[cut] for cut in cuts] == references
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("abcde"), max_size=25),
     st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=6), min_size=1, max_size=6),

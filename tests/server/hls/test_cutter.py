@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.hls.cutter import Cut, Cutter
@@ -96,7 +96,6 @@ def test_after_a_stall_every_picture_is_there_from_the_next_key(batch: float) ->
     assert len(late) > 90
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.tuples(

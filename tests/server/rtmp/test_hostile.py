@@ -6,7 +6,7 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.rtmp import amf0
@@ -153,7 +153,6 @@ messages = st.lists(
     st.randoms(use_true_random=False),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
 def test_any_cut_and_any_interleaving_gives_the_same_messages(
     sent: list[Sent], size: int, order: random.Random, compress: bool
 ) -> None:
@@ -175,7 +174,6 @@ def test_any_cut_and_any_interleaving_gives_the_same_messages(
 
 
 @given(st.binary(max_size=4000), st.booleans())
-@settings(deadline=None)
 def test_random_bytes_are_an_rtmp_error_at_worst(data: bytes, shaken: bool) -> None:
     protocol = published(Chunker()) if shaken else RtmpProtocol()
     try:
@@ -196,7 +194,6 @@ SESSION = HELLO + Chunker().bytes(
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
 def test_a_damaged_session_is_an_rtmp_error_at_worst(data: st.DataObject) -> None:
     damaged = bytearray(SESSION)
     for _ in range(data.draw(st.integers(1, 6))):

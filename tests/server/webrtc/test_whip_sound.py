@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.webrtc.whip_sound import SoundDecoder
@@ -73,7 +73,6 @@ def test_what_is_lost_for_long_fades_to_silence() -> None:
     assert np.abs(gap[TICK_RATE // 4 :]).max() < 1e-3
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.sets(st.integers(1, 48)))
 def test_what_came_stays_where_it_belongs(lost: set[int]) -> None:
     packets = _coded()
@@ -82,7 +81,6 @@ def test_what_came_stays_where_it_belongs(lost: set[int]) -> None:
     assert concealed == len(lost) * FRAME
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100), st.binary(min_size=1, max_size=60)), max_size=10))
 def test_no_bytes_break_it(packets: list[tuple[int, bytes]]) -> None:
     chunks = SoundDecoder().decode([(time * FRAME, data) for time, data in packets])

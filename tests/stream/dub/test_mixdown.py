@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.dub.mixdown import LONGEST_LEAD, Mixdown
@@ -109,7 +109,6 @@ def test_the_dub_is_where_dialogue_is(centre: int | None, channels: list[int]) -
     assert [c for c in range(3) if np.abs(sound[:, c]).max() > 0.1] == channels
 
 
-@settings(max_examples=25)
 @given(st.lists(st.integers(1, END - 1), max_size=10))
 def test_any_division_gives_the_same_mix(cuts: list[int]) -> None:
     def mix(cuts: list[int] | None) -> Samples:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.clock.pacing import Offline, Pacing, RealTime
@@ -12,6 +12,7 @@ from stream.dub.job import DubJob
 from stream.frames import Fate
 from tests.helpers.booth import Booth, Said
 from tests.helpers.dubbing import SPAN, Tones, live
+from tests.helpers.examples import examples
 from tests.helpers.station import Station, Whole
 from tests.helpers.virtual_time import run_virtual
 
@@ -29,7 +30,7 @@ UTTERANCES = st.lists(
 )
 
 
-@settings(max_examples=10)
+@examples(0.4)
 @given(UTTERANCES, st.integers(0, 30), st.integers(1, 4), st.booleans())
 def test_whatever_is_said_dubs_keep_their_order_and_each_is_settled_once(
     utterances: list[tuple[int, int, int, int]], takes: int, pieces: int, watched: bool
@@ -71,7 +72,7 @@ def fates(jobs: list[DubJob]) -> list[Fate | None]:
 CUTS = st.lists(st.integers(1, 200 * SPAN - 1), max_size=15).map(lambda cuts: sorted(set(cuts)))
 
 
-@settings(max_examples=8)
+@examples(0.3)
 @given(CUTS)
 def test_offline_any_division_of_the_source_gives_the_same(cuts: list[int]) -> None:
     speech = [(20, 50), (80, 120), (150, 170)]
@@ -88,7 +89,7 @@ def test_offline_any_division_of_the_source_gives_the_same(cuts: list[int]) -> N
     assert np.allclose(whole.viewers[0].sound, divided.viewers[0].sound, atol=1e-6)
 
 
-@settings(max_examples=8)
+@examples(0.3)
 @given(
     st.lists(st.tuples(st.integers(17, 40), st.integers(9, 60)), min_size=1, max_size=5),
     st.integers(0, 25),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.media.source_clock import SourceClock
@@ -131,7 +131,6 @@ HAPPENINGS = st.one_of(
 )
 
 
-@settings(max_examples=30)
 @given(
     st.lists(HAPPENINGS, max_size=4),
     st.floats(-1000, 100_000),
@@ -156,7 +155,6 @@ def test_whatever_happens_all_streams_stay_together(
         assert abs(found[SOUND][-1] - found[PICTURE][-1]) <= 0.1 + 1.2 * len(both)
 
 
-@settings(max_examples=30)
 @given(st.floats(20, 100_000), st.sampled_from(ALL), st.booleans(), st.floats(0, 3))
 def test_two_origins_are_put_together_by_arrival(
     apart: float, who: str, back: bool, late: float
@@ -166,7 +164,6 @@ def test_two_origins_are_put_together_by_arrival(
     assert max(abs(error) for stream in ALL for error in found[stream]) <= 0.13
 
 
-@settings(max_examples=30)
 @given(st.floats(0.1, 8), st.sampled_from(ALL))
 def test_a_distance_of_some_seconds_is_real(late: float, who: str) -> None:
     packets = [(stream, 0 if stream != who else ticks(late)) for stream in ALL]
@@ -175,7 +172,6 @@ def test_a_distance_of_some_seconds_is_real(late: float, who: str) -> None:
     assert {p.item: p.time for p in placed} == dict(packets)
 
 
-@settings(max_examples=30)
 @given(
     st.floats(0, 60),
     st.floats(-0.001, 0.001),
@@ -191,14 +187,12 @@ def test_a_clock_that_wraps_goes_on(before: float, drift: float, events: list[Ev
 
 
 @pytest.mark.parametrize("who", [ALL, (SOUND,), (PICTURE,)])
-@settings(max_examples=30)
 @given(seconds=st.floats(0.1, 90))
 def test_a_long_gap_in_a_file_is_real(who: tuple[str, ...], seconds: float) -> None:
     found = errors(Made([Event("gap", seconds, who)]), discontinuous=False)
     assert max(abs(error) for stream in ALL for error in found[stream]) == 0
 
 
-@settings(max_examples=30)
 @given(st.lists(st.floats(-100_000, -0.7), max_size=3))
 def test_a_file_made_of_several_goes_on(jumps: list[float]) -> None:
     found = errors(Made([Event("jump", seconds) for seconds in jumps]), discontinuous=False)

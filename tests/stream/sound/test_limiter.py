@@ -2,12 +2,13 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import filtfilt, firwin
 
 from stream.sound.limiter import Limiter
 from stream.sound.loudness import true_peak
+from tests.helpers.examples import examples
 from tests.helpers.ffmpeg_meter import ffmpeg_says
 
 RATE = 48_000
@@ -85,7 +86,7 @@ def test_gain_returns_to_exactly_one():
     assert np.array_equal(out[3 * RATE :], sound[3 * RATE :])
 
 
-@settings(max_examples=12, deadline=None)
+@examples(0.5)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 3000), min_size=1, max_size=6))
 def test_any_chunking_equals_the_whole(seed, sizes):
     sound = bursts(seed, 0.15)

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,7 +28,6 @@ def pitch(samples: Samples, rate: int, near: float) -> float:
     return float(low + spectrum[low:high].argmax()) * rate / size
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     length=st.integers(0, 30_000),
     tempo=st.floats(0.5, 2),
@@ -63,7 +62,6 @@ def test_level_is_kept(tempo: float) -> None:
     assert np.sqrt(np.mean(out**2)) == pytest.approx(np.sqrt(np.mean(tone**2)), rel=0.05)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     tempo=st.floats(0.5, 2),
     lead=st.floats(0, 1),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.frames import Word, written
@@ -54,7 +54,6 @@ def test_the_next_utterance_begins_afresh() -> None:
     assert agreement.stable == 0
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(2, 4))
 def test_what_is_stable_is_true_where_errors_do_not_repeat(data: st.DataObject, n: int) -> None:
     truth = said(" ".join(f"w{i}" for i in range(30)))

@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.frames import SPEECH_RATE, AudioChunk, Samples
@@ -141,7 +141,6 @@ def test_windows_one_by_one() -> None:
     ]
 
 
-@settings(max_examples=25)
 @given(st.lists(st.integers(1, 30 * SPAN - 1), max_size=12))
 def test_any_division_of_the_source_gives_the_same_windows(cuts: list[int]) -> None:
     sound = np.zeros((30 * SPAN, 1), np.float32)

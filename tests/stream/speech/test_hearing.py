@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.asr.units import Units, clause_ends, sentence_ends
@@ -269,7 +269,6 @@ SENTENCES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(SENTENCES, st.booleans(), st.integers(0, 12), st.integers(1, 3))
 def test_everything_said_is_said_once_in_its_own_slot(
     parts: list[tuple[int, str, float]], live: bool, delay: int, agreement: int

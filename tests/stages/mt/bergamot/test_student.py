@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.base import EngineError
 from stages.mt.bergamot.graph import UNKNOWN
 from stages.mt.bergamot.student import END, Student
+from tests.helpers.examples import examples
 from tests.helpers.tiny_student import CONFIG, DECODER, ENCODER, HEADS, PIECES, WIDTH
 from tests.helpers.tiny_student import student as tiny
 
@@ -117,7 +118,7 @@ def test_scores_are_those_of_the_papers(tying: dict[str, bool], cache: Path) -> 
         )
 
 
-@settings(max_examples=15, deadline=None)
+@examples(0.6)
 @given(TOKENS, st.lists(st.integers(2, PIECES - 1), max_size=4), st.integers(1, 4))
 def test_a_search_goes_on_from_what_is_forced_and_knows_its_probability(
     student: Student, source: list[int], forced: list[int], beam: int

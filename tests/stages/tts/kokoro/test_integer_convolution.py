@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -37,7 +37,6 @@ def run(model: onnx.ModelProto, sound: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(session.run(None, sound)[0])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_product_has_the_numbers_of_its_convolution(data: st.DataObject) -> None:
     ins, outs, taps, dilation = (data.draw(st.integers(1, most)) for most in (5, 5, 7, 4))

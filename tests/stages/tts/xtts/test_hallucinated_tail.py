@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tts.xtts.candidates import Take, best_take, least_bad, share_of
@@ -11,7 +11,6 @@ from stages.tts.xtts.hallucinated_tail import Fault, Progress, fault, is_over, l
 CODES = st.lists(st.integers(0, 1023), max_size=80, unique=True)
 
 
-@settings(deadline=None)
 @given(CODES, st.lists(st.integers(2000, 2010), min_size=1, max_size=8, unique=True))
 def test_what_repeats_itself_is_cut_after_its_first_cycle(
     speech: list[int], cycle: list[int]
@@ -22,19 +21,16 @@ def test_what_repeats_itself_is_cut_after_its_first_cycle(
     assert len(speech) <= start <= len(speech) + len(cycle)
 
 
-@settings(deadline=None)
 @given(CODES)
 def test_speech_without_repetition_is_whole(codes: list[int]) -> None:
     assert loop_start(codes) is None
 
 
-@settings(deadline=None)
 @given(CODES, st.integers(1, 9))
 def test_a_held_sound_may_last_half_a_second(codes: list[int], length: int) -> None:
     assert loop_start([*codes, *[2000] * length]) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=60))
 def test_a_cut_loses_only_repetition(codes: list[int]) -> None:
     start = loop_start(codes)
@@ -55,7 +51,6 @@ def test_faults_of_whole_takes() -> None:
     assert fault(codes, 0.3, 2.5, ended=True) is Fault.TOO_SHORT
 
 
-@settings(deadline=None)
 @given(st.floats(0.3, 20), st.integers(0, 5))
 def test_no_pause_early_in_a_text_ends_it(expected: float, commas: int) -> None:
     assert not is_over(Progress(0.5 * expected, 9, 5.0), expected, commas)
@@ -72,7 +67,6 @@ def take(seconds: float, likelihood: float = -10.0, wrong: Fault | None = None) 
     return Take(tuple(range(max(1, round(seconds * 21.5)))), seconds, likelihood, wrong)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.3, 20), min_size=1, max_size=8), st.floats(0.3, 20))
 def test_the_take_nearest_to_the_slot_wins(lengths: list[float], room: float) -> None:
     index = best_take([take(length) for length in lengths], room, 1.0)

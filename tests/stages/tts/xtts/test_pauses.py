@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tts.xtts.pauses import Pauses
@@ -22,7 +22,6 @@ def passed(pieces: list[Samples], text: str = "One.", rate: float = 1.0) -> Samp
     return np.concatenate([*(pauses.push(piece) for piece in pieces), pauses.end(text)])
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 700), max_size=8), st.lists(st.integers(1, 400), max_size=30))
 def test_any_cutting_into_pieces_gives_the_same(parts: list[int], cuts: list[int]) -> None:
     sounds = [tone(n / 1000) if i % 2 else silence(n / 1000) for i, n in enumerate(parts)]
@@ -31,7 +30,6 @@ def test_any_cutting_into_pieces_gives_the_same(parts: list[int], cuts: list[int
     assert np.array_equal(passed([whole]), passed(np.split(whole, places)))
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_silence_at_the_ends_is_cut_to_20_ms(before: float, after: float) -> None:
     audio = passed([silence(before), tone(0.5), silence(after)])

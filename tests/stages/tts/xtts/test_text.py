@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tts.xtts.cyrillic import in_cyrillic
@@ -30,7 +30,6 @@ def test_latin_names_in_russian(text: str, expected: str) -> None:
     assert said == expected
 
 
-@settings(deadline=None)
 @given(HOSTILE, st.sampled_from(sorted(LIMITS)))
 def test_portions_of_any_text_fit_the_model(text: str, language: str) -> None:
     for portion in xtts_portions(text, language):
