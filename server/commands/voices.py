@@ -25,6 +25,7 @@ from stages.speakers.voice_store import (
 )
 from stream.errors import UserError
 from stream.frames import Manner, Samples
+from stream.languages import base
 
 SAMPLE = {
     "de": "Guten Morgen, und willkommen an Bord. So klingt diese Stimme.",
@@ -63,7 +64,7 @@ def preview(options: argparse.Namespace) -> Path:
         UserError: if there is no text for the language or nowhere to write.
     """
     config = load(options.config, preset=options.preset, assignments=options.set)
-    text = options.text or SAMPLE.get(config.target.split("-")[0])
+    text = options.text or SAMPLE.get(base(config.target))
     if not text:
         raise UserError(f"there is no sample text in '{config.target}': give one with --text")
     path: Path = options.out or Path(f"{Path(options.name).stem}.wav")

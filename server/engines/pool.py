@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from server.config import AUTO, Config, for_proofreader
+from server.config import Config, for_proofreader
 from server.engines.options import options_of
 from server.engines.pooled import (
     PooledEncoder,
@@ -17,6 +16,7 @@ from server.engines.pooled import (
     PooledSynthesiser,
     PooledTranslator,
 )
+from server.engines.settled import settled
 from server.engines.shared import SharedEngine
 from server.engines.warm_up import warm_up
 from stages.base import (
@@ -30,8 +30,6 @@ from stages.base import (
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.flow.worker import Worker
-
-_LOG = logging.getLogger(__name__)
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -113,6 +111,7 @@ class EnginePool:
 
     async def lane(self, config: Config, owner: str) -> LaneEngines:
         """What a lane into ``config.target`` needs; raises as above."""
+        config = await asyncio.to_thread(settled, config)  # once for all kinds
         translator, synthesiser, proofreader = await _all(
             self._get("mt", config, owner),
             self._get("tts", config, owner),
@@ -189,9 +188,6 @@ class EnginePool:
         # Two sessions that start together load an engine once; different ones load side by side.
         async with self._loading.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
-                if getattr(config, kind).engine == AUTO:
-                    named = options.get("voice", options["model"])
-                    _LOG.info("%s.engine auto takes %s, %s", kind, name, named)
                 await self._make_room()
                 self._loads += 1
                 try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from server.config import AUTO, Config
 from stages.languages.choice import (
     best_translator,
@@ -11,6 +13,8 @@ from stages.languages.choice import (
     voice_for,
 )
 from stages.languages.table import Candidate
+
+_LOG = logging.getLogger(__name__)
 
 
 def settled(config: Config, *kinds: str) -> Config:
@@ -26,11 +30,11 @@ def settled(config: Config, *kinds: str) -> Config:
     """
     source, target = config.languages.source, config.target
     open_ = [kind for kind in kinds or ("mt", "tts") if getattr(config, kind).engine == AUTO]
-    return _with(
-        config,
-        translator_for(source, target) if "mt" in open_ else None,
-        voice_for(source, target) if "tts" in open_ else None,
-    )
+    mt = translator_for(source, target) if "mt" in open_ else None
+    tts = voice_for(source, target) if "tts" in open_ else None
+    for taken in filter(None, (mt, tts)):
+        _LOG.info("%s.engine auto takes %s", taken.kind, described(taken))
+    return _with(config, mt, tts)
 
 
 def wanted(config: Config) -> Config:

@@ -25,6 +25,7 @@ from server.evaluation.score import score_clip
 from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
 from stream.errors import UserError
+from stream.languages import base
 from stream.media.soundtrack import read_soundtrack
 from stream.timeline import seconds
 
@@ -155,7 +156,7 @@ def _target(systems: Sequence[System], manifest: Manifest) -> str:
 def _listener(model: str | None, target: str) -> Listener | None:
     if model is not None:
         return Listener(target, model)
-    return Listener(target, "tiny.en") if target.split("-")[0] == "en" else None
+    return Listener(target, "tiny.en") if base(target) == "en" else None
 
 
 def _write(evaluation: Evaluation, out: Path, console: Console) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from server.config import Language
 from stream.errors import UserError
+from stream.languages import base
 
 
 class _Checked(BaseModel):
@@ -97,8 +98,7 @@ def for_target(manifest: Manifest, target: str) -> Manifest:
 
     A dub in the source's language is to say what was said; for any other there is no reference.
     """
-    language = target.split("-")[0]
-    own, same = (language == other.split("-")[0] for other in (manifest.target, manifest.source))
+    own, same = (base(target) == base(other) for other in (manifest.target, manifest.source))
 
     def reference(segment: Segment) -> Segment:
         text = (segment.translation if own else "") or (segment.text if same else "")

@@ -23,6 +23,7 @@ from stages.registry import create
 from stages.weights.resolve import resolve
 from stream.dub.lateness import Lateness
 from stream.frames import SPEECH_RATE, Samples
+from stream.languages import base
 from stream.media.soundtrack import read_soundtrack
 from stream.timeline import ticks
 
@@ -47,7 +48,7 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     translator, voice = create("mt", mt, **mt_options), create("tts", tts, **tts_options)
     began, spent = time.monotonic(), time.process_time()
     sound = read_soundtrack(media).samples
-    language = config.languages.source.split("-")[0]
+    language = base(config.languages.source)
     segments, _ = whisper.transcribe(sound, language=language, beam_size=config.asr.beam_size)
     rate = voice.sample_rate
     track: list[Samples] = []

@@ -9,6 +9,8 @@ from itertools import accumulate, pairwise
 
 from rapidfuzz.distance import Levenshtein
 
+from stream.languages import base
+
 
 @cache
 def normaliser(language: str) -> Callable[[str], str]:
@@ -20,7 +22,7 @@ def normaliser(language: str) -> Callable[[str], str]:
     from whisper_normalizer.basic import BasicTextNormalizer
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    english = language.split("-")[0] == "en"
+    english = base(language) == "en"
     made: Callable[[str], str] = EnglishTextNormalizer() if english else BasicTextNormalizer()
     return made
 

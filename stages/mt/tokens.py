@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stages.base import EngineError
-from stream.languages import among, container_tag
+from stream.languages import among, base, container_tag
 
 _END = "</s>"
 _M2M = re.compile(r"__[a-z]{2,3}__")
@@ -143,9 +143,9 @@ def _marian_marker(target: str, vocabulary: frozenset[str]) -> list[str]:
     if not markers:
         return []
     code = target.lower()
-    base = code.split("-")[0]
-    tried = (code.replace("-", "_"), base, container_tag(base))
-    for name in (*_MARIAN.get(code, _MARIAN.get(base, ())), *tried):
+    primary = base(target)
+    tried = (code.replace("-", "_"), primary, container_tag(target))
+    for name in (*_MARIAN.get(code, _MARIAN.get(primary, ())), *tried):
         if (marker := f">>{name}<<") in markers:
             return [marker]
     choices = ", ".join(sorted(marker.strip("<>") for marker in markers)[:30])
@@ -153,10 +153,10 @@ def _marian_marker(target: str, vocabulary: frozenset[str]) -> list[str]:
 
 
 def _nllb_code(language: str, vocabulary: frozenset[str]) -> str:
-    base = language.lower().split("-")[0]
-    if (code := _NLLB.get(base)) in vocabulary and code is not None:
+    primary = base(language)
+    if (code := _NLLB.get(primary)) in vocabulary and code is not None:
         return code
-    start = f"{container_tag(base)}_"
+    start = f"{container_tag(primary)}_"
     found = sorted(
         token for token in vocabulary if token.startswith(start) and len(token) == len(start) + 4
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stream.languages import base
+
 _CONJUNCTIONS = {
     "en": "and but or so because since which who whose that when while where if unless until "
     "before after although though as",
@@ -32,4 +34,4 @@ def leaning(language: str) -> frozenset[str]:
 
 
 def _words(table: dict[str, str], language: str) -> frozenset[str]:
-    return frozenset(table.get(language.lower().split("-")[0], "").split())
+    return frozenset(table.get(base(language), "").split())

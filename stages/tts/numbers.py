@@ -9,6 +9,8 @@ from typing import Any
 
 from num2words import CONVERTER_CLASSES, num2words
 
+from stream.languages import base
+
 _POINT_LANGUAGES = ("en", "zh", "ja", "ko", "hi", "th", "he")
 """Languages that write 1,234.5; the others write 1.234,5 or 1 234,5."""
 
@@ -62,12 +64,11 @@ class Words:
 
     def __init__(self, language: str) -> None:
         code = language.lower().replace("_", "-")
-        base = code.split("-")[0]
         # Bare pt is Brazilian here, as everywhere in livedub.
-        names = ("pt_br",) if code == "pt" else (code.replace("-", "_"), base)
+        names = ("pt_br",) if code == "pt" else (code.replace("-", "_"), base(language))
         exact = {name.lower(): name for name in CONVERTER_CLASSES}
         self._language = next((exact[name] for name in names if name in exact), "")
-        self._sign = "." if written_with_point(base) else ","
+        self._sign = "." if written_with_point(base(language)) else ","
 
     @property
     def known(self) -> bool:

@@ -18,6 +18,7 @@ from babel.units import format_unit
 
 from stages.tts.abbreviations import abbreviations
 from stages.tts.numbers import SPACES, Words, parsed, words
+from stream.languages import base
 
 JOIN = "\u00a0"
 """Between the words of one number: no place to cut."""
@@ -98,7 +99,7 @@ class _Speller:
     """The patterns of one language, and what each becomes."""
 
     def __init__(self, language: str) -> None:
-        self._base = language.split("-")[0]
+        self._base = base(language)
         self._words: Words = words(language)
         self._locale = _locale(language)
         signs = "|".join(map(re.escape, sorted(_CURRENCIES, key=len, reverse=True)))
@@ -225,7 +226,7 @@ def _locale(language: str) -> Locale | None:
         return Locale.parse("pt_BR" if language == "pt" else language, sep="-")
     except (UnknownLocaleError, ValueError):
         try:
-            return Locale.parse(language.split("-")[0])
+            return Locale.parse(base(language))
         except (UnknownLocaleError, ValueError):
             return None
 

@@ -10,6 +10,7 @@ from stages.tts.joining import joined
 from stages.tts.text import spoken_portions
 from stream.flow.worker import Worker
 from stream.frames import PLAIN, Manner, Samples
+from stream.languages import base
 
 _WORDS_PER_MINUTE = 175
 _LIMIT_CHARACTERS = 200
@@ -52,8 +53,9 @@ class Espeak:
         self._language, self._spelling = voice_name(language), language
         self.check_voice(voice)
         self._voice = voice
-        base = language.lower().split("-")[0]
-        self.characters_per_second = _CHARACTERS_PER_SECOND.get(base, _OTHERS_CHARACTERS_PER_S)
+        self.characters_per_second = _CHARACTERS_PER_SECOND.get(
+            base(language), _OTHERS_CHARACTERS_PER_S
+        )
         self._worker = Worker("espeak")
         speak("1", self._named(voice), _WORDS_PER_MINUTE)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stream.languages import base
+
 _CHARACTERS_PER_SECOND = {
     "ar": 10.5, "de": 15.0, "en": 15.5, "fr": 16.5, "hi": 12.5, "ja": 5.5, "ko": 6.5, "pt": 14.5,
     "ru": 14.0, "zh": 4.5,
@@ -17,7 +19,7 @@ def characters_per_second(language: str) -> float:
     Args:
         language: ISO 639-1 code, with or without a region.
     """
-    return _CHARACTERS_PER_SECOND.get(language.lower().split("-")[0], _OTHERS_CHARACTERS_PER_S)
+    return _CHARACTERS_PER_SECOND.get(base(language), _OTHERS_CHARACTERS_PER_S)
 
 
 def expected_seconds(text: str, language: str) -> float:
