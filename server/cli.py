@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -91,7 +92,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _listen(options: argparse.Namespace) -> int:
-    _require_serving()
+    if importlib.util.find_spec("websockets") is None:
+        raise UserError("this needs websockets: pip install 'livedub[listen]'")
     from server.commands.listen import run_listen
 
     return run_listen(options, Console(stderr=True))

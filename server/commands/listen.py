@@ -8,6 +8,7 @@ import contextlib
 import signal
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def run_listen(options: argparse.Namespace, console: Console) -> int:
     client = ListenClient(options.url, query, token=options.token, tell=say)
     captions = None if options.no_captions else _Captions(console)
     try:
-        return asyncio.run(_Listening(client, options, captions).run())
+        return asyncio.run(_Listening(client, options, captions, say).run())
     except asyncio.CancelledError:
         return 130  # interrupted twice
 
@@ -76,9 +77,14 @@ class _Listening:
     """One run of the command."""
 
     def __init__(
-        self, client: ListenClient, options: argparse.Namespace, captions: _Captions | None
+        self,
+        client: ListenClient,
+        options: argparse.Namespace,
+        captions: _Captions | None,
+        tell: Callable[[str], None],
     ) -> None:
         self._client = client
+        self._tell = tell
         self._options = options
         self._captions = captions
         self._sound = Channel[tuple[Hello | Frame, float]](WAITING_FRAMES)
@@ -156,11 +162,13 @@ class _Listening:
         for output in list(self._outputs):
             try:
                 output.write(samples)
-            except OutputGone:
+            except OutputGone as gone:
                 output.close()
                 self._outputs.remove(output)
                 if not self._outputs:
-                    raise
+                    raise ListenError(str(gone)) from None if str(gone) else gone
+                if str(gone):
+                    self._tell(f"{gone}.")
 
     def _open(self, hello: Hello) -> None:
         if self._options.out == "-":

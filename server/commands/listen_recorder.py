@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -35,7 +36,7 @@ PLAYERS = {
 
 
 class OutputGone(LivedubError):
-    """The reader of the sound has gone away."""
+    """The reader of the sound has gone away; the message, if any, says why it should not have."""
 
 
 class Output(Protocol):
@@ -180,18 +181,39 @@ class PlayerOutput(PipeOutput):
     """
 
     def __init__(self, hello: Hello) -> None:
-        name = find_player()
+        self._name = name = find_player()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
         channels = hello.encoding.channels
         arguments = PLAYERS[name].format(rate=TICK_RATE, channels=channels).split()
         # In a group of its own, so that Ctrl-C ends the sound when it has been played.
         self._process = subprocess.Popen(
-            [name, *arguments], stdin=subprocess.PIPE, start_new_session=True
+            [name, *arguments],
+            stdin=subprocess.PIPE,
+            stderr=self._said,
+            start_new_session=True,
         )
         assert self._process.stdin is not None
         super().__init__(self._process.stdin)
         if name == "ffplay":
             # FFmpeg's options for bare samples differ between its releases; a header is a header.
             self._send(_wav_header(channels))
+
+    def _send(self, data: bytes) -> None:
+        try:
+            super()._send(data)
+        except OutputGone:
+            self._process.wait()
+            raise OutputGone(
+                f"{self._name} does not play{self._reason()}: see whether there is a sound device, "
+                "or write a file with --out"
+            ) from None
+
+    def _reason(self) -> str:
+        """The last lines that it printed, in parentheses."""
+        self._said.seek(0)
+        lines = self._said.read()[-4096:].decode(errors="replace").split("\n")
+        said = [line.strip() for line in lines if line.strip().isprintable() and line.strip()]
+        return f" ({'; '.join(said[-2:])})" if said else ""
 
     def close(self) -> None:
         """Let it play what it has, for up to three seconds."""
@@ -202,6 +224,7 @@ class PlayerOutput(PipeOutput):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._said.close()
 
 
 def find_player() -> str:

@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import (
@@ -206,6 +206,7 @@ class ListenClient:
 
 
 def _address(url: str) -> SplitResult:
+    """The endpoint's address, also from that of the page on which the session is watched."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for one that is no number
@@ -214,7 +215,16 @@ def _address(url: str) -> SplitResult:
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in ("ws", "wss") or not parts.hostname:
         raise ListenError(f"{url} is no address: give one like ws://host/sessions/ID/listen")
-    return parts._replace(scheme=scheme, fragment="")
+    path, query = parts.path, parts.query
+    if path.endswith("/") or not path:
+        named = {**dict(parse_qsl(query)), **dict(parse_qsl(parts.fragment))}
+        if "session" not in named:
+            raise ListenError(
+                f"{url} names no session: give an address like {scheme}://{parts.netloc}"
+                "/sessions/ID/listen"
+            )
+        path, query = f"{path.rstrip('/')}/sessions/{quote(named['session'], '')}/listen", ""
+    return parts._replace(scheme=scheme, path=path, query=query, fragment="")
 
 
 def _reason(error: Exception) -> str:

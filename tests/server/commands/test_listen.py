@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from server.websocket.client import _address
 from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
@@ -287,10 +288,41 @@ async def test_playing(spoken) -> None:  # type: ignore[no-untyped-def]
     assert (command.returncode, shown) == (0, b"")
 
 
+async def test_no_sound_device_is_one_sentence(spoken) -> None:  # type: ignore[no-untyped-def]
+    if shutil.which("ffplay") is None:
+        pytest.skip("ffplay is not installed")
+
+    async with (
+        on_air(spoken[0]) as session,
+        serving(listen_router(session.programmes, Gate())) as url,
+    ):
+        command = await listen(
+            f"{url}/sessions/live/listen", "--play", "--no-captions", SDL_AUDIODRIVER="no-such"
+        )
+        _, shown = await command.communicate()
+    said = shown.decode()
+    assert command.returncode == 2 and said.count("\n") == 1, said
+    assert said.startswith("livedub: ffplay does not play (") and "--out" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("http://host:8080/#session=ferry", "ws://host:8080/sessions/ferry/listen"),
+        ("https://host/?session=a%2Fb", "wss://host/sessions/a%2Fb/listen"),
+        ("https://host/dub/#session=ferry&token=x", "wss://host/dub/sessions/ferry/listen"),
+        ("ws://host/sessions/ferry/listen?track=pt", "ws://host/sessions/ferry/listen?track=pt"),
+    ],
+)
+def test_the_address_of_the_page_is_understood(given: str, asked: str) -> None:
+    assert _address(given).geturl() == asked
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["ftp://host/x"], "ftp://host/x is no address"),
+        (["http://host/"], "names no session: give an address like ws://host/sessions/ID/listen"),
         (["ws://[broken/x"], "is no address"),
         (["ws://127.0.0.1:1/x"], "127.0.0.1:1 cannot be listened to: "),
         (["URL/sessions/live/other"], "it answered with HTTP status 403"),
