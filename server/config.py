@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ValidationError, create_model
 
+from server.mistakes import kind_of, mistakes
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
@@ -159,7 +160,8 @@ def _checked(values: dict[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_sentence(error, values)}") from None
+        said = mistakes(error.errors(include_url=False), Config, values)
+        raise ConfigError(f"{where}: {said}") from None
     for kind_ in ("asr", "mt", "tts", "speakers"):
         engine, choices = getattr(config, kind_).engine, names(kind_)
         choices = ({"speakers": ("none",), "asr": ()}.get(kind_, (AUTO,))) + choices
@@ -257,14 +259,16 @@ def _read(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold sections such as asr: and tts:, not a {_kind(values)}")
+        raise ConfigError(
+            f"{path} must hold sections such as asr: and tts:, not a {kind_of(values)}"
+        )
     return values
 
 
 def _assign(values: dict[str, Any], key: tuple[str, str], text: str) -> None:
     section = values.setdefault(key[0], {})
     if not isinstance(section, dict):
-        raise ConfigError(f"{key[0]} must be a section with keys, not a {_kind(section)}")
+        raise ConfigError(f"{key[0]} must be a section with keys, not a {kind_of(section)}")
     sections = Config.model_fields
     kind = sections[key[0]].annotation if key[0] in sections else Any
     try:
@@ -275,32 +279,6 @@ def _assign(values: dict[str, Any], key: tuple[str, str], text: str) -> None:
         section[key[1]] = text
 
 
-def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
-    """The first mistake that pydantic found, in our words."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    name = ".".join(path)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = list(Config.model_fields)
-        if len(path) > 1:
-            known = _keys(Config.model_fields[path[0]].annotation)
-        close = difflib.get_close_matches(path[-1], known, 1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        return f"unknown key '{name}'; known are {', '.join(known)}{hint}"
-    if first["type"] in ("model_type", "dataclass_type"):
-        return f"{name} must be a section with keys, not a {_kind(first['input'])}"
-    expected = first["msg"].removeprefix("Input should be ").replace("'", "")
-    if first["type"] == "value_error":  # a sentence already, of a section or of a value
-        said: str = first["msg"].removeprefix("Value error, ")
-        return said if len(path) == 1 else f"{name}: {said}"
-    return f"{name} is {first['input']!r}, but should be {expected}"
-
-
 def _keys(kind: Any) -> list[str]:
     fields = getattr(kind, "model_fields", None) or kind.__dataclass_fields__
     return list(fields)
-
-
-def _kind(value: object) -> str:
-    names_ = {str: "text", list: "list", int: "number", float: "number", bool: "yes or no"}
-    return names_.get(type(value), "nothing" if value is None else type(value).__name__)

@@ -58,6 +58,21 @@ def fields_of(kind: Any) -> Mapping[str, Any]:
     return get_type_hints(kind) if hasattr(kind, "__dataclass_fields__") else {}
 
 
+def inside(kind: Any, step: str | int) -> Any:
+    """The type of a setting of a section, or of an item of a list or mapping.
+
+    ``None`` where the type holds nothing by that name.
+    """
+    for one in _alternatives(kind):
+        if isinstance(step, str) and step in fields_of(one):
+            return fields_of(one)[step]
+        if isinstance(step, int) and get_origin(one) in (list, tuple):
+            return get_args(one)[0]
+        if get_origin(one) is dict:
+            return get_args(one)[1]
+    return None
+
+
 def _arguments(kind: Any, container: type) -> tuple[Any, ...]:
     """What a list or a mapping holds, whichever of several types it is."""
     for one in _alternatives(kind):

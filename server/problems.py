@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from server.mistakes import kind_of, mistakes
 from stream.errors import LivedubError
 
 
@@ -51,6 +52,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first: dict[str, Any] = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-        return problem_response(422, f"{where}: {first['msg'].removeprefix('Value error, ')}")
+        details = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
+        body = getattr(request.scope.get("route"), "body_field", None)
+        if body is None:
+            return problem_response(422, mistakes(details, Any, None))
+        if not isinstance(error.body, dict):
+            sent = "is missing" if error.body is None else f"is {kind_of(error.body)}"
+            needed = "send a JSON object with Content-Type: application/json"
+            return problem_response(422, f"the body {sent}: {needed}")
+        return problem_response(422, mistakes(details, body.field_info.annotation, error.body))

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import cast
 
 import uvicorn
-from pydantic import ValidationError
 from rich.console import Console
 
 from server import descriptors
@@ -108,7 +107,7 @@ async def _serve(config: Config, console: Console) -> int:
     tidying = asyncio.create_task(keep_tidy(serve.recordings, serve.keep_days, serve.keep_bytes))
     try:
         await daemon.start()
-    except (OSError, UserError, ValidationError) as error:
+    except (OSError, UserError) as error:
         listening.close()
         tidying.cancel()
         await daemon.aclose()
@@ -176,8 +175,4 @@ def _announce(daemon: Daemon, port: int, console: Console) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot listen for RTMP: {error.strerror or error} (serve.rtmp_port)"
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return f"serve.sessions: {where}: {first['msg'].removeprefix('Value error, ')}"
-    return f"serve.sessions: {error}"
+    return str(error)

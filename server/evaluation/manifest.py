@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from server.config import Language
+from server.mistakes import mistakes
 from stream.errors import UserError
 from stream.languages import base
 
@@ -77,9 +78,8 @@ def read_manifest(path: Path, only: list[str] | None = None) -> Manifest:
     except yaml.YAMLError:
         raise UserError(f"{path} is neither YAML nor JSON") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise UserError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        said = mistakes(error.errors(include_url=False), Manifest, values)
+        raise UserError(f"{path}: {said}") from None
     clips = {clip.name: clip for clip in manifest.clips}
     if len(clips) < len(manifest.clips):
         raise UserError(f"{path}: two clips have the same name")

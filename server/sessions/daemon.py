@@ -19,7 +19,7 @@ from server.sessions.gauges import gauges
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
 from server.sessions.running import OutputMaker, RunningSession
-from server.sessions.spec import SessionSpec, SpecError, reads_file
+from server.sessions.spec import SessionSpec, SpecError, configured_sessions, reads_file
 from stages.temporary import TemporaryFolder, remove_leftovers
 from stream.errors import UserError, cause
 from stream.live.source import Connection
@@ -91,8 +91,11 @@ class Daemon:
                 serve.host, serve.rtmp_port, authorise, self.config.rtmp, self.refusals, clients
             )
             await self.rtmp.start()
-        for values in serve.sessions:
-            self.create(SessionSpec.model_validate(values))
+        for spec in configured_sessions(serve.sessions):
+            try:
+                self.create(spec)
+            except SpecError as error:
+                raise SpecError(f"serve.sessions[{spec.id}]: {error}") from None
         self.ready = True
 
     async def aclose(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import annotated_types as at
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from server.addresses.opening import PUSH_SCHEMES
 from server.config import DAEMON_SECTIONS, Config, ConfigError, Language, amend
+from server.mistakes import mistakes
 from stages.options import STRICT
 from stages.registry import is_external
 from stream.errors import UserError
@@ -154,3 +156,20 @@ def check_push(url: str) -> None:
         raise SpecError(
             "an output's url is rtmp://HOST/APPLICATION/NAME, rtmps:// or udp://HOST:PORT"
         )
+
+
+def configured_sessions(values: Sequence[Mapping[str, Any]]) -> list[SessionSpec]:
+    """The sessions of ``serve.sessions``.
+
+    Raises:
+        SpecError: naming all mistakes, each with its session.
+    """
+    try:
+        return _SESSIONS.validate_python(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        said = mistakes(details, list[SessionSpec], values, "serve.sessions")
+        raise SpecError(said) from None
+
+
+_SESSIONS = TypeAdapter(list[SessionSpec])

@@ -93,6 +93,10 @@ def test_a_file_is_dubbed_and_its_session_ends(clip: Clip) -> None:
 def test_refusals_say_what_is_wrong() -> None:
     async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
         assert "id" in _problem(await client.post("/sessions", json={"id": "No!"}), 422)
+        meant = _problem(await client.post("/sessions", json={"target": ["pt"], "key": "k"}), 422)
+        assert "did you mean 'targets'?" in meant and "key: a key or token has 8 to 128" in meant
+        bare = await client.post("/sessions", content="[1]")
+        assert "send a JSON object with Content-Type: application/json" in _problem(bare, 422)
         first = await client.post("/sessions", json={"id": "a", "key": "the-same-key"})
         assert first.status_code == 201
         assert "already" in _problem(await client.post("/sessions", json={"id": "a"}), 409)
