@@ -15,15 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-import certifi
 import httpcore
 import httpx
 
 from server.addresses.aes_segments import decrypted
-from server.addresses.reach import AddressError, Reach
+from server.addresses.certificates import checking
+from server.addresses.reach import MOST_REDIRECTS, AddressError, Reach
 from stream.errors import cause
-
-MOST_REDIRECTS = 8
 
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole addresses, secrets included
@@ -94,9 +92,7 @@ class HttpReader:
         return None
 
     def _made(self) -> httpx.Client:
-        checked = ssl.create_default_context(cafile=certifi.where())
-        if not self._verify:
-            checked.check_hostname, checked.verify_mode = False, ssl.CERT_NONE
+        checked = checking(self._verify)
         # A proxy of the environment would decide where a name leads.
         proxied = self._reach.everywhere and bool(urllib.request.getproxies())
         return httpx.Client(

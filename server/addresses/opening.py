@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-import certifi
+from urllib.parse import urlsplit
 
 from server.addresses.http_reader import HttpReader
-from server.addresses.reach import AddressError, Reach, host_of
+from server.addresses.pinned import pinned
+from server.addresses.reach import ANSWER_TIMEOUT_S, Reach
+from server.addresses.relay import Relay, relay_to
 from stream.media.opening import NETWORK_CODECS
 from stream.media.readable import Fetch
 
@@ -18,9 +18,6 @@ SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
 
 PUSH_SCHEMES = ("rtmp", "rtmps", "udp")
 """What it may push to."""
-
-ANSWER_TIMEOUT_S = 10.0
-"""Time without an answer after which a pulled source is considered gone."""
 
 SEGMENT_TIMEOUT_S = 90.0
 """The same for what comes through HTTP, where HLS may wait for a segment to be made."""
@@ -55,9 +52,6 @@ _BY_SCHEME = {
 }
 """Container and protocols of what FFmpeg opens itself."""
 
-_UDP_OPTIONS = {"pkt_size", "buffer_size", "fifo_size", "overrun_nonfatal", "ttl", "reuse"}
-"""Of a ``udp`` URL's query; others would say where to listen, and to whom."""
-
 _FILE = {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
 
 
@@ -71,6 +65,7 @@ class Opening:
         format: FFmpeg's name of the container where there is only one.
         timeout: seconds to wait for opening, and for reading; ``None`` for files.
         fetch: reads every address that the container names, itself included.
+        relay: that the address leads through, listening; whoever opens the source closes it.
     """
 
     address: str | Path
@@ -78,6 +73,7 @@ class Opening:
     format: str | None = None
     timeout: tuple[float, float] | None = None
     fetch: Fetch | None = None
+    relay: Relay | None = None
 
 
 def opening(url: str, reach: Reach, *, verify: bool = True) -> Opening:
@@ -105,54 +101,12 @@ def opening(url: str, reach: Reach, *, verify: bool = True) -> Opening:
     options |= {"format_whitelist": container, "protocol_whitelist": protocols}
     if scheme == "rtsp":
         options["rtsp_flags"] = "prefer_tcp"
-    address, more = pinned(url, reach, verify=verify)
-    return Opening(address, options | more, container, patience)
-
-
-def pinned(url: str, reach: Reach, *, verify: bool = True) -> tuple[str, dict[str, str]]:
-    """A URL that leads to an address which was checked, and what keeps its name with it.
-
-    Over TLS the name stays, since servers choose their certificate by it: where that is checked,
-    nobody else can answer.
-
-    Args:
-        url: of ``rtmp``, ``rtmps``, ``rtsp`` or ``udp``.
-        reach: where the session may connect to.
-        verify: whether certificates are checked.
-
-    Raises:
-        AddressError: if it leads out of reach.
-    """
-    options = {}
-    parts = urlsplit(url)
-    if parts.scheme == "rtmps" and verify:
-        options = {"tls_verify": "1", "ca_file": certifi.where()}
-    if reach.everywhere:
-        return url, options
-    if parts.scheme == "udp":
-        parts = parts._replace(query=_checked_query(parts.query))
-    host, port = host_of(url)
-    address = reach.addresses(host)[0]
-    if parts.scheme == "rtmps":
-        return url, options
-    user = parts.netloc.rpartition("@")[0]
-    place = f"[{address}]" if ":" in address else address
-    netloc = f"{user}@{place}" if user else place
-    if port is not None:
-        netloc += f":{port}"
-    if parts.scheme == "rtmp":
-        names = parts.path.strip("/").split("/")
-        application = "/".join(names[: 2 if len(names) > 2 else 1])  # as FFmpeg divides a path
-        named = parts.netloc.rpartition("@")[2]
-        options["rtmp_tcurl"] = f"rtmp://{named}/{application}"
-    return urlunsplit(parts._replace(netloc=netloc)), options
-
-
-def _checked_query(query: str) -> str:
-    given = parse_qsl(query, keep_blank_values=True)
-    for name, value in given:
-        if name not in _UDP_OPTIONS or not value.isdecimal():
-            raise AddressError(
-                f"a udp URL takes {', '.join(sorted(_UDP_OPTIONS))} as numbers, not '{name[:40]}'"
-            )
-    return urlencode(given)
+    known = pinned(url, reach, verify=verify)
+    options |= known.options
+    if not known.relayed:
+        return Opening(known.url, options, container, patience)
+    relay = relay_to(url, reach, verify=verify)
+    # Nothing but the relay may be connected to, and no datagrams sent.
+    options |= {"rtsp_transport": "tcp"} if scheme == "rtsp" else {}
+    options["protocol_whitelist"] = f"{'rtsp,rtp' if scheme == 'rtsp' else 'rtmp'},tcp"
+    return Opening(relay.address(url), options, container, patience, relay=relay)

@@ -16,6 +16,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+ANSWER_TIMEOUT_S = 10.0
+"""Time without an answer after which a server is considered gone."""
+
+MOST_REDIRECTS = 8
+
+
 class AddressError(UserError):
     """A host may not be connected to, or is not known; the message says why."""
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from urllib.parse import urlsplit
 
-from server.addresses.opening import pinned
+from server.addresses.pinned import pinned
 from server.addresses.reach import EVERYWHERE, AddressError, Reach
+from server.addresses.relay import relay_to
 from server.outputs.push_link import LinkError, PushLink
 from server.outputs.push_process import hello, picture_record, sound_record
 from stream.flow.worker import Worker
@@ -192,14 +193,19 @@ class Push:
             return False
         self._link = link = PushLink(self._url, zero, loop.time(), self._established)
         try:
-            address, options = await self._worker.run(
+            known = await self._worker.run(
                 lambda: pinned(self._url, self._reach, verify=self._verify)
             )
         except AddressError as error:
             self._broken(str(error), link)
             return False
+        url, options = known.url, known.options
+        if known.relayed:
+            # Not by that process: while FFmpeg writes there, no other thread of it runs.
+            link.relay = relay_to(url, self._reach, verify=self._verify)
+            url = link.relay.address(url)
         await link.open(
-            hello(address, self._container, self._coded, self._sound, zero, protocol=options)
+            hello(url, self._container, self._coded, self._sound, zero, protocol=options)
         )
         return True
 

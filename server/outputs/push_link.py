@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from server.addresses.relay import Relay
 from server.addresses.shown import without_addresses
 from stream.errors import LivedubError
 
@@ -34,6 +35,7 @@ class PushLink:
 
     Attributes:
         established: whether it has.
+        relay: that it leads through, if any; ended with it.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class PushLink:
         self.zero = zero
         self.opened = opened
         self.established = False
+        self.relay: Relay | None = None
         self._on_established = on_established
         self._process: asyncio.subprocess.Process | None = None
         self._last_words = ""
@@ -93,10 +96,17 @@ class PushLink:
             self._process.stdin.close()
             async with asyncio.timeout(5.0):
                 await self._process.wait()
+        if self.relay is not None:
+            # What is on its way arrives, if the server takes it.
+            self.relay.finish()
+            asyncio.get_running_loop().call_later(STALLED_S, self.relay.close)
+            self.relay = None
         await self.kill()
 
     async def kill(self) -> None:
         """End at once."""
+        if self.relay is not None:
+            self.relay.close()
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -116,4 +126,6 @@ class PushLink:
 
     def _reason(self) -> str:
         said = self._last_words or "the connection was closed"
+        if self.relay is not None and self.relay.failure is not None:
+            said = self.relay.failure
         return without_addresses(said, self._url, "the server")

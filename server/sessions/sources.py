@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 
-from server.addresses.opening import opening
+from server.addresses.opening import Opening, opening
 from server.addresses.reach import EVERYWHERE, AddressError, Reach
+from server.addresses.relay import Relay
 from server.addresses.shown import without_addresses
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
@@ -80,6 +81,7 @@ class Pull:
         self._language = language
         self._file = reads_file(url)
         self._tried = 0
+        self._relay: Relay | None = None
         self.failure: str | None = None
         """Why it could not be connected when that was tried last, in one sentence."""
 
@@ -109,7 +111,7 @@ class Pull:
                 await worker.aclose()
 
     def _connection(self, source: MediaSource) -> MediaConnection:
-        return MediaConnection(lambda: source, paced=self._file or source.segmented)
+        return _PulledConnection(source, self._relay, paced=self._file or source.segmented)
 
     def open(self) -> MediaSource:
         """Open the source; blocks.
@@ -119,7 +121,24 @@ class Pull:
             SourceError: if it cannot be opened.
         """
         chosen = opening(self._url, self._reach, verify=self._verify)
-        source = MediaSource(
+        self._relay = chosen.relay
+        try:
+            source = self._opened(chosen)
+        except SourceError as error:
+            if chosen.relay is None:
+                raise
+            chosen.relay.close()
+            # What FFmpeg was told instead of the URL is of no use to anybody.
+            why = str(error).replace(str(chosen.address), self._url)
+            if chosen.relay.failure is not None:
+                why = f"{self._url} cannot be opened: {chosen.relay.failure}"
+            raise SourceError(why) from None
+        for note in source.notes:
+            log.info("pulled source: %s", note)
+        return source
+
+    def _opened(self, chosen: Opening) -> MediaSource:
+        return MediaSource(
             chosen.address,
             choice=self._choice,
             language=self._language,
@@ -130,6 +149,23 @@ class Pull:
             fetch=chosen.fetch,
             live=not self._file,
         )
-        for note in source.notes:
-            log.info("pulled source: %s", note)
-        return source
+
+
+class _PulledConnection(MediaConnection):
+    """A source that is open, and the relay that it comes through, if any.
+
+    Args:
+        source: to be read.
+        relay: closed with it.
+        paced: see ``MediaConnection``.
+    """
+
+    def __init__(self, source: MediaSource, relay: Relay | None, *, paced: bool) -> None:
+        super().__init__(lambda: source, paced=paced)
+        self._relay = relay
+
+    async def aclose(self) -> None:
+        """See ``Connection``."""
+        await super().aclose()
+        if self._relay is not None:
+            self._relay.close()

@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from server.addresses.opening import SCHEMES, pinned
+from server.addresses.opening import SCHEMES
+from server.addresses.pinned import pinned
 from server.addresses.reach import AddressError, Public, host_of
 from server.config import Config
 from server.sessions.lendable import check_settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import av
@@ -30,18 +31,19 @@ def asked(source: str, terms_: Terms) -> str:
 def samples(source: str, reach: Reach = EVERYWHERE, *, verify: bool = True) -> int:
     """How much sound a source gives, if it is opened by whoever has that reach."""
     chosen = opening(source, reach, verify=verify)
-    media = MediaSource(
-        chosen.address,
-        options=chosen.options,
-        format=chosen.format,
-        timeout=chosen.timeout,
-        fetch=chosen.fetch,
-        live=True,
-    )
-    try:
+    with contextlib.ExitStack() as closing:
+        if chosen.relay is not None:
+            closing.callback(chosen.relay.close)
+        media = MediaSource(
+            chosen.address,
+            options=chosen.options,
+            format=chosen.format,
+            timeout=chosen.timeout,
+            fetch=chosen.fetch,
+            live=True,
+        )
+        closing.callback(media.close)
         return sum(len(item.samples) for item in media if isinstance(item, AudioChunk))
-    finally:
-        media.close()
 
 
 def tone(path: Path, container: str | None = None, codec: str = "aac", length: float = 1) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from server.addresses.opening import pinned
+from server.addresses.pinned import pinned
 from server.addresses.reach import EVERYWHERE
 from server.outputs.push_process import hello, sound_record
 from stream.media.aac import AacPacket
@@ -70,8 +70,8 @@ def test_pushes_tell_their_key_to_nobody_else(verified: bool, tmp_path: Path) ->
         got = Future[bytes]()
         threading.Thread(target=_take, args=(listening, context, got), daemon=True).start()
         url = f"rtmps://127.0.0.1:{listening.getsockname()[1]}/live/stream-key"
-        address, protocol = pinned(url, EVERYWHERE, verify=verified)
-        first = hello(address, "flv", None, SoundTrack(1), 0, protocol=protocol)
+        known = pinned(url, EVERYWHERE, verify=verified)
+        first = hello(known.url, "flv", None, SoundTrack(1), 0, protocol=known.options)
         pushed = subprocess.run(
             [sys.executable, "-m", "server.outputs.push_process"],
             input=first + sound_record(AacPacket(0, bytes(9))),
