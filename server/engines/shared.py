@@ -11,6 +11,7 @@ from typing import Any
 from server.engines.turns import Turns
 from stages.registry import create
 from stream.clock.due import DUE
+from stream.flow.waited import WAITED
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +70,12 @@ class SharedEngine:
     @contextlib.asynccontextmanager
     async def use(self, owner: str) -> AsyncIterator[Any]:
         """The engine, for one call of ``owner``'s."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         async with self.turns.turn(owner, DUE.get()):
-            clock = asyncio.get_running_loop().time
             began = clock()
+            if (waited := WAITED.get()) is not None:
+                waited.seconds += began - asked
             try:
                 yield self.engine
             except GeneratorExit:

@@ -20,10 +20,11 @@ from server.evaluation.listener import Listener
 from server.evaluation.manifest import Clip, Manifest, for_target, read_manifest
 from server.evaluation.metrics import METRICS, shown
 from server.evaluation.performance import read_performance
-from server.evaluation.record import Evaluation, Run
+from server.evaluation.record import Evaluation, Onset, Run
 from server.evaluation.score import score_clip
 from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
+from server.evaluation.translations import Translations
 from stream.errors import UserError
 from stream.languages import base
 from stream.media.soundtrack import read_soundtrack
@@ -57,9 +58,11 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
     target = _target(systems, manifest)
     manifest = for_target(manifest, target)
     listener = _listener(options.listener, target)
+    translations = Translations((manifest.source, target))
     try:
-        evaluation = evaluate(manifest, systems, options, listener, console)
+        evaluation = evaluate(manifest, systems, options, listener, translations, console)
     finally:
+        translations.close()
         if listener is not None:
             listener.close()
     _write(evaluation, options.out, console)
@@ -81,6 +84,7 @@ def evaluate(
     systems: Sequence[System],
     options: argparse.Namespace,
     listener: Listener | None,
+    translations: Translations,
     console: Console,
 ) -> Evaluation:
     """Run every clip through every system and score the results."""
@@ -103,13 +107,15 @@ def evaluate(
                 dubbed, record = system.run(clip, options.out)
             performance = read_performance(record)
             run.delay = performance.delay if run.delay is None else run.delay
-            scored = score_clip(clip, dubbed, performance, languages, listener)
+            anew = translations.of(system)
+            scored = score_clip(clip, dubbed, performance, languages, listener, anew)
             for name, rows in scored.rows.items():
                 run.rows[name] += rows
             count = len(scored.rows["isochrony"])
             run.segments += [f"{clip.name}/{index}" for index in range(count)]
             run.clips.append(clip.name)
             run.hypotheses += scored.hypotheses
+            run.onsets += [Onset(fate=u.fate, causes=u.causes) for u in performance.utterances]
             run.tempos += [u.tempo for u in performance.utterances if u.tempo is not None]
             sources += scored.sources
             references += scored.references
@@ -160,6 +166,7 @@ def _listener(model: str | None, target: str) -> Listener | None:
 
 
 def _write(evaluation: Evaluation, out: Path, console: Console) -> None:
+    from server.evaluation import waterfall
     from server.evaluation.page import page
     from server.evaluation.plots import plots
 
@@ -170,6 +177,8 @@ def _write(evaluation: Evaluation, out: Path, console: Console) -> None:
     for plot in drawn:
         (out / f"{plot.name}.svg").write_text(plot.svg, "utf-8")
     console.print(_table(evaluation))
+    if (times := waterfall.table(evaluation)) is not None:
+        console.print(times)
     console.print(f"{out / 'eval.json'} and eval.html written", highlight=False)
 
 

@@ -25,6 +25,7 @@ class Pool(StrEnum):
     P95_SIZE = "95th percentile of absolute values"
     VARIATION = "standard deviation over mean"
     BLEU = "corpus BLEU of summed counts"
+    BLEU_LOST = "corpus BLEU of the first counts less that of the second"
     CHRF = "corpus chrF of summed counts"
 
 
@@ -93,6 +94,33 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "cer": Metric(
             "CER", "recognition", "", "lower",
             "The same by characters", "as WER", Pool.RATIO,
+        ),
+        "mistranslated": Metric(
+            "lost: mistranslated", "translation", "BLEU", "lower",
+            "What the translator makes of the true sentences is so far from 100; other good "
+            "translations count as well",
+            "livedub", Pool.BLEU_LOST,
+        ),
+        "misheard": Metric(
+            "lost: misheard", "translation", "BLEU", "lower",
+            "Lost besides where it is given the words that were recognised of each sentence",
+            "livedub", Pool.BLEU_LOST,
+        ),
+        "mispunctuated": Metric(
+            "lost: mispunctuated", "translation", "BLEU", "lower",
+            "Lost besides where it is given the recognised marks and capitals, too: sentences that "
+            "end in their middle",
+            "livedub", Pool.BLEU_LOST,
+        ),
+        "cut": Metric(
+            "lost: cut", "translation", "BLEU", "lower",
+            "Lost besides because utterances, not sentences, were translated",
+            "livedub", Pool.BLEU_LOST,
+        ),
+        "unheard": Metric(
+            "lost: not dubbed", "translation", "BLEU", "lower",
+            "Lost besides because utterances were late or failed; with these five, BLEU is 100",
+            "livedub", Pool.BLEU_LOST,
         ),
         "dub_wer": Metric(
             "dub WER", "speech", "", "lower",
@@ -229,6 +257,9 @@ def pooled(pool: Pool, rows: Sequence[Row]) -> float | None:
     if pool in (Pool.BLEU, Pool.CHRF):
         sums = np.sum(np.asarray(rows, np.float64), axis=0)
         return bleu_of(sums) if pool is Pool.BLEU else chrf_of(sums)
+    if pool is Pool.BLEU_LOST:
+        before, after = np.split(np.sum(np.asarray(rows, np.float64), axis=0), 2)
+        return bleu_of(before) - bleu_of(after)
     if pool is Pool.RATIO:
         over, under = np.sum(np.asarray(rows, np.float64), axis=0)
         return float(over / under) if under else None

@@ -8,6 +8,7 @@ from html import escape
 from server.evaluation.metrics import METRICS, shown
 from server.evaluation.plots import Plot
 from server.evaluation.record import Evaluation
+from server.evaluation.waterfall import section
 
 _OF_A_CLIP = (
     "bleu", "chrf", "wer", "dub_wer", "stream_laal", "on_time", "isochrony", "onset_error", "cpu",
@@ -49,6 +50,7 @@ def page(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
     )
     parts = [f"<p>{escape(about)}</p>", _figures(evaluation)]
     parts += [figure(plot.caption, plot.svg) for plot in plots]
+    parts.append(section(evaluation))
     parts.append(_by_clip(evaluation))
     parts.append(_definitions(evaluation))
     parts.append(_systems(evaluation))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.evaluation.report import Report
+from stream.dub.course import Cause
 from stream.frames import Fate
 
 
@@ -24,6 +25,9 @@ class Spoken(BaseModel):
     tempo: float | None = None
     ready: float | None = Field(
         default=None, description="From slot start to first dub sample, wall s"
+    )
+    causes: dict[Cause, float] = Field(
+        default={}, description="Of the dub's onset delay, s: they add up to it"
     )
 
 
@@ -56,6 +60,7 @@ def of_report(report: Report) -> Performance:
                 speed=None if u.tempo is None else u.tempo * u.engine_rate,
                 tempo=u.tempo,
                 ready=u.first_dub_latency,
+                causes=u.onset_causes,
             )
             for u in report.utterances
         ],

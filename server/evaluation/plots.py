@@ -10,9 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from server.evaluation.record import Evaluation, Run
+from server.evaluation.waterfall import Steps, quality_lost, time_lost
+from stream.frames import Fate
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+
+
+_MOST_WATERFALLS = 6
 
 
 class Plot(NamedTuple):
@@ -31,6 +36,8 @@ def plots(evaluation: Evaluation) -> list[Plot]:
     drawn = (
         ("on-time", "Share of dubs on time, against the delay", _on_time(runs)),
         ("quality", "Translation quality against lag", _quality(runs)),
+        ("time-lost", "Where the onset delay comes from: mean of late dubs", _time_lost(runs)),
+        ("quality-lost", "Where BLEU is lost, from 100 down", _quality_lost(runs)),
         ("onset-error", "Onset error: share of segments within it", onsets),
         ("offset-error", "Offset error: share of segments within it", offsets),
         ("tempo", "Tempo of the dubs", _tempos(runs)),
@@ -88,6 +95,40 @@ def _quality(runs: Sequence[Run]) -> str | None:
         axis.plot([lag], [quality], "o", color=colour, label=name)
     axis.set(xlabel="StreamLAAL, s", ylabel="chrF")
     axis.legend(frameon=False)
+    return _svg(figure)
+
+
+def _time_lost(runs: Sequence[Run]) -> str | None:
+    falls = [(f"{run.system}, s", time_lost(run, Fate.LATE)[0]) for run in runs]
+    return _waterfalls(falls, 0.0)
+
+
+def _quality_lost(runs: Sequence[Run]) -> str | None:
+    return _waterfalls([(f"{run.system}, BLEU", quality_lost(run)) for run in runs], 100.0)
+
+
+def _waterfalls(falls: Sequence[tuple[str, Steps]], begin: float) -> str | None:
+    """A waterfall each: bars that go on where the one before ends, and what is left."""
+    falls = [(name, steps) for name, steps in falls if steps][:_MOST_WATERFALLS]
+    if not falls:
+        return None
+    rows = max(len(steps) for _, steps in falls) + 1
+    figure, _ = _figure(6.0, len(falls) * (0.8 + 0.22 * rows))
+    figure.clear()
+    for axis, (name, steps) in zip(
+        figure.subplots(len(falls), 1, squeeze=False)[:, 0], falls, strict=True
+    ):
+        axis.spines[["top", "right"]].set_visible(False)
+        at = begin
+        for row, (_, value) in enumerate(steps):
+            axis.barh(row, value, left=at, color=_COLOURS[3 if value * (0.5 - begin) > 0 else 2])
+            at += value
+            axis.annotate(f" {value:+.2f}", (max(at, at - value), row), va="center", fontsize=8)
+        axis.barh(len(steps), at, color=_COLOURS[6])
+        axis.annotate(f" {at:.2f}", (max(at, 0), len(steps)), va="center", fontsize=8)
+        axis.set_yticks(range(len(steps) + 1), [*(title for title, _ in steps), "in all"])
+        axis.invert_yaxis()
+        axis.set_xlabel(name)
     return _svg(figure)
 
 

@@ -7,11 +7,20 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.evaluation.metrics import METRICS, Unit, pooled
+from stream.dub.course import Cause
 from stream.errors import UserError
+from stream.frames import Fate
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Onset(_Record):
+    """When one dub began, and why not sooner."""
+
+    fate: Fate | None
+    causes: dict[Cause, float] = Field(description="Of its onset delay, s: they add up to it")
 
 
 class Run(_Record):
@@ -28,6 +37,7 @@ class Run(_Record):
     )
     hypotheses: list[str] = Field(description="Translation that was heard, by segment")
     tempos: list[float] = Field(description="Of each dub, for the plot")
+    onsets: list[Onset] = Field(default=[], description="Of each utterance")
 
     def values(self) -> dict[str, float | None]:
         """Every metric over the whole set."""

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.gpu import peak_gpu
+from stream.dub.course import Cause
 from stream.dub.job import DubJob, Spoken, Translated
 from stream.frames import Fate
 from stream.intervals import overlap
@@ -71,6 +72,14 @@ class UtteranceReport(_Record):
     )
     first_dub_latency: float | None = Field(
         description="Wall seconds from speech start to first dub sample ready; live only"
+    )
+    onset_delay: float | None = Field(
+        default=None, description="First noticeable sound of the dub after the slot's start, s"
+    )
+    onset_causes: dict[Cause, float] = Field(
+        default={},
+        description="What onset_delay consists of, s; without a dub, the time from when it was due "
+        "to when it was given up",
     )
 
 
@@ -167,6 +176,8 @@ def describe(job: DubJob) -> UtteranceReport:
         lufs_dub=_finite(ours),
         latency={stage: round(spent, 4) for stage, spent in job.latency.items()},
         first_dub_latency=None if spoken.available is None else round(spoken.available, 3),
+        onset_delay=round(seconds(job.dub.start - job.slot.start), 6) if job.dub else None,
+        onset_causes={cause: round(took, 6) for cause, took in job.onset_causes.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +19,13 @@ from server.evaluation.performance import Performance, Spoken
 from server.evaluation.report import FAST
 from server.evaluation.speaking_rate import speaking_rate
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
-from server.evaluation.words import character_edits, resegment, word_edits
+from server.evaluation.words import character_edits, parted, punctuated, word_edits
 from stream.frames import Fate
 from stream.intervals import duration, intersection, merge, pauses
 from stream.timeline import TICK_RATE, Interval, ticks
+
+LOSSES = ("mistranslated", "misheard", "mispunctuated", "cut", "unheard")
+"""Metrics of what translation loses, in the order in which it is lost."""
 
 Rows = dict[str, list[list[float]]]
 """For each metric one row per unit, empty where the unit adds nothing."""
@@ -53,6 +56,7 @@ def score_clip(
     performance: Performance,
     languages: tuple[str, str],
     listener: Listener | None,
+    translate: Callable[[str], str] | None = None,
 ) -> Scored:
     """Score one clip.
 
@@ -62,6 +66,8 @@ def score_clip(
         performance: the system's own record of it.
         languages: of the source and of the dub.
         listener: transcribes the dub; ``None`` if there is no recogniser for its language.
+        translate: as the system does; ``None`` if nothing is to be translated anew to tell where
+            quality is lost.
     """
     pair = detect_speech(clip.media, dubbed)
     windows = _windows(clip, max(pair.original.audio_end, pair.dubbed.audio_end))
@@ -76,7 +82,7 @@ def score_clip(
     if listener is not None:
         for unit, edits in listener.edits(pair.dubbed.samples, utterances):
             _add(rows["dub_wer"], _unit_of(unit, windows), edits)
-    scored = _score_texts(rows, clip, utterances, languages)
+    scored = score_texts(rows, clip, utterances, languages, translate)
     if performance.delay is not None and clip.timed:
         segments = _timed(clip)
         rows |= segment_lags(utterances, segments, windows, performance.delay)
@@ -169,28 +175,61 @@ def _score_cost(rows: Rows, pair: SpeechPair, performance: Performance) -> None:
         rows["memory"] = [[performance.peak_rss_mb]]
 
 
-def _score_texts(
-    rows: Rows, clip: Clip, utterances: Sequence[Spoken], languages: tuple[str, str]
+def score_texts(
+    rows: Rows,
+    clip: Clip,
+    utterances: Sequence[Spoken],
+    languages: tuple[str, str],
+    translate: Callable[[str], str] | None = None,
 ) -> Scored:
-    """Texts are cut by the references' segments, whatever the system's own are."""
+    """Texts are cut by the references' segments, whatever the system's own are.
+
+    Args:
+        rows: get what is found; see ``score_clip`` for the rest.
+        clip: with its references.
+        utterances: in the order of time.
+        languages: of the source and of the dub.
+        translate: as the system does.
+    """
     scored = Scored(rows)
     texts = [segment.text for segment in clip.segments]
     units = range(len(clip.segments)) if clip.timed else [0] * len(clip.segments)
     if all(texts) and texts:
-        words = " ".join(u.text for u in utterances).split()
-        cuts = resegment(words, texts)
-        for unit, text, cut in zip(units, texts, cuts, strict=True):
-            mine = " ".join(words[cut])
+        heard = parted((u.text for u in utterances), texts)
+        for unit, text, mine in zip(units, texts, heard, strict=True):
             _add(rows["wer"], unit, word_edits(text, mine, languages[0]))
             _add(rows["cer"], unit, character_edits(text, mine, languages[0]))
     wanted = [segment.translation for segment in clip.segments]
     if all(wanted) and wanted:
-        words = " ".join(u.translation for u in utterances if u.dub is not None).split()
-        for unit, text, cut in zip(units, wanted, resegment(words, wanted), strict=True):
-            mine = " ".join(words[cut])
+        dubbed = parted((u.translation for u in utterances if u.dub is not None), wanted)
+        for unit, text, mine in zip(units, wanted, dubbed, strict=True):
             _add(rows["bleu"], unit, bleu_counts(mine, text))
             _add(rows["chrf"], unit, chrf_counts(mine, text))
             scored.hypotheses.append(mine)
             scored.references.append(text)
         scored.sources.extend(texts)
+        if translate is not None and all(texts):
+            _score_losses(scored, clip, utterances, translate)
     return scored
+
+
+def _score_losses(
+    scored: Scored, clip: Clip, utterances: Sequence[Spoken], translate: Callable[[str], str]
+) -> None:
+    """Each step from the references to what was heard, and what is lost by it."""
+    said, wanted = scored.sources, scored.references
+    heard = parted((u.text for u in utterances), said)
+    spoken = parted((u.translation for u in utterances), wanted)
+    steps = (
+        wanted,
+        [translate(text) for text in said],
+        [translate(punctuated(*pair)) for pair in zip(heard, said, strict=True)],
+        [translate(text) for text in heard],
+        spoken,
+        scored.hypotheses,
+    )
+    units = range(len(clip.segments)) if clip.timed else [0] * len(clip.segments)
+    for name, (before, after) in zip(LOSSES, pairwise(steps), strict=True):
+        for unit, reference, *texts in zip(units, wanted, before, after, strict=True):
+            counts = [count for text in texts for count in bleu_counts(text, reference)]
+            _add(scored.rows[name], unit, counts)

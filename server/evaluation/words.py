@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
 
 from rapidfuzz.distance import Levenshtein
 
 from stream.languages import base
+
+_MARKS = ".,;:!?…"
 
 
 @cache
@@ -75,6 +77,24 @@ def resegment(hypothesis: Sequence[str], references: Sequence[str]) -> list[slic
         cuts.append(_boundary(hypothesis, first, last))
     cuts.append(len(ours))
     return [slice(start, end) for start, end in pairwise(cuts)]
+
+
+def parted(texts: Iterable[str], references: Sequence[str]) -> list[str]:
+    """What there is of each reference in texts that were cut elsewhere; see ``resegment``."""
+    words = " ".join(texts).split()
+    return [" ".join(words[cut]) for cut in resegment(words, references)]
+
+
+def punctuated(heard: str, reference: str) -> str:
+    """What was heard, with the reference's marks and capitals wherever the words are the same."""
+    theirs, ours = reference.split(), heard.split()
+    found: list[str] = []
+    for edit in Levenshtein.opcodes([_plain(w) for w in theirs], [_plain(w) for w in ours]):
+        if edit.tag == "equal":
+            found += theirs[edit.src_start : edit.src_end]
+        else:
+            found += [word.rstrip(_MARKS) for word in ours[edit.dest_start : edit.dest_end]]
+    return " ".join(found)
 
 
 def _boundary(words: Sequence[str], first: int, last: int) -> int:

@@ -9,12 +9,21 @@ from dataclasses import dataclass
 
 from stream.clock.due import DUE
 from stream.clock.pacing import Pacing
+from stream.dub.course import Cause
 from stream.dub.job import DubJob, Stage
 from stream.dub.lateness import Lateness
 from stream.errors import message
+from stream.flow.waited import WAITED, Waited
 from stream.frames import Fate
 
 log = logging.getLogger(__name__)
+
+CAUSES = {
+    Stage.RECOGNITION: (Cause.CORE, Cause.RECOGNITION),
+    Stage.TRANSLATION: (Cause.CORE, Cause.TRANSLATION),
+    Stage.SYNTHESIS: (Cause.QUEUE, Cause.VOICE),
+}
+"""What the time before each stage goes to, and the time in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,12 @@ class Attempts:
         began = clock()
         left = self.pacing.time_left(job.slot.start)
         DUE.set(began + left)
+        before, within = CAUSES[stage]
+        waited = Waited()
+        WAITED.set(waited)
+        if job.course is not None:
+            job.course.until(began, before)
+            job.course.due = began + left
         worth = self.lateness.worth(left)
         limit = min(deadline, worth)
         try:
@@ -103,4 +118,8 @@ class Attempts:
             fate = Fate.DROPPED if limit == worth else Fate.FAILED
             job.give_up(fate, f"{stage}: nothing within {max(limit, 0):.1f} s")
         job.latency[stage] = clock() - began
+        if job.course is not None:
+            ready = None if job.available is None else job.course.first + job.available
+            job.course.until(clock() if ready is None else ready, within, waited.seconds)
+            job.course.over = ready is not None
         self.watch(StageDone(job, track, stage))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from stream.dub.course import Cause, Course
 from stream.dub.fit import Placement
 from stream.dub.jitter import Played
 from stream.errors import LivedubError
 from stream.frames import Fate, Transcript, Utterance
-from stream.timeline import Interval
+from stream.timeline import Interval, seconds
 
 
 class StageFault(LivedubError):
@@ -114,6 +115,7 @@ class DubJob:
         fault: ``stage: reason`` where the fate is ``failed`` or ``dropped``.
         latency: wall seconds spent in each stage, and under ``total`` in all of them since the
             utterance ended.
+        course: what time goes to until the dub is ready; ``None`` offline, where nobody waits.
     """
 
     utterance: Utterance
@@ -125,6 +127,7 @@ class DubJob:
     fate: Fate | None = None
     fault: str | None = None
     latency: dict[str, float] = field(default_factory=dict)
+    course: Course | None = None
 
     @property
     def id(self) -> int:
@@ -170,6 +173,19 @@ class DubJob:
         lead = self.spoken.lead if self.spoken is not None else 0
         whole = self.played.interval
         return Interval(min(whole.start + lead, whole.end), whole.end)
+
+    @property
+    def onset_causes(self) -> dict[Cause, float]:
+        """Seconds by cause that add up to the onset delay; see ``Course.causes``."""
+        onset = None if self.dub is None else seconds(self.dub.start - self.slot.start)
+        if self.course is not None:
+            return self.course.causes(onset)
+        return {} if onset is None else {Cause.OVERRUN: onset}
+
+    def for_lane(self) -> DubJob:
+        """A ledger of its own for one of several lanes."""
+        course = None if self.course is None else self.course.copy()
+        return replace(self, latency=dict(self.latency), course=course)
 
     def give_up(self, fate: Fate, fault: str | None = None) -> None:
         """Settle the fate without a dub."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 
 from stream.clock.pacing import Pacing
 from stream.dub.lane import Lane
@@ -124,6 +123,6 @@ class Pipeline:
         async for pending in inbox:
             job = await self._recognition.recognise(pending)
             for lane in self.lanes:
-                await lane.send(replace(job, latency=dict(job.latency)))
+                await lane.send(job.for_lane())
         for lane in self.lanes:
             lane.close()

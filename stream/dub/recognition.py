@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from stream.clock.due import DUE
 from stream.dub.attempt import Attempts, StageDone
+from stream.dub.course import Cause, Course
 from stream.dub.job import DubJob, Stage
 from stream.errors import message
 from stream.flow.channel import Channel, Closed
+from stream.flow.waited import WAITED, Waited
 from stream.frames import (
     TICKS_PER_SAMPLE,
     Embedding,
@@ -91,11 +94,22 @@ class Pending:
         found: as segmentation found it.
         known: event-loop time at which it did.
         answer: under way to all of its words; ``None`` of a failure.
+        course: what time went to until then; see ``DubJob``.
     """
 
     found: Found
     known: float
     answer: asyncio.Future[Transcript | None] | None = None
+    course: Course | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    """The newest recognition of speech under way, in event-loop time."""
+
+    began: float = -math.inf
+    answered: float = -math.inf
+    waited: Waited = field(default_factory=Waited)
 
 
 class Recognition:
@@ -120,6 +134,7 @@ class Recognition:
         self._attempts = attempts
         self._speakers = speakers
         self._under_way: asyncio.Future[Transcript | None] | None = None
+        self._call = _Call()
 
     async def find(
         self,
@@ -140,7 +155,8 @@ class Recognition:
             announce([each.utterance for each in found], settled)
             for each in found:
                 now = asyncio.get_running_loop().time()
-                await outbox.send(Pending(each, now, self._under_way if each.awaited else None))
+                answer = self._under_way if each.awaited else None
+                await outbox.send(Pending(each, now, answer, self._course(each.utterance, now)))
 
         hearing = self._hearing
         async with asyncio.TaskGroup() as group:
@@ -184,17 +200,34 @@ class Recognition:
         clock = asyncio.get_running_loop().time
         began = clock()
         DUE.set(began + self._attempts.pacing.time_left(draft.onset * TICKS_PER_SAMPLE))
+        call = self._call = _Call(began, math.inf)
+        WAITED.set(call.waited)
         try:
             recogniser = self._recogniser
             heard = await of_draft(draft, recogniser.words, recogniser.words_deadline)
         except Exception as error:
             log.warning("speech under way was not recognised: %s", message(error))
-            return Answer(None, clock() - began)
-        return Answer(heard, clock() - began)
+            heard = None
+        call.answered = clock()
+        return Answer(heard, call.answered - began)
+
+    def _course(self, utterance: Utterance, now: float) -> Course | None:
+        """What time went to until an utterance was known to have ended."""
+        pacing, call, slot = self._attempts.pacing, self._call, utterance.slot
+        since = pacing.since(slot.start)
+        if since is None:
+            return None
+        first = now - since
+        course = Course(first, first, now + pacing.time_left(slot.start))
+        course.until(min(first + seconds(slot.duration), now), Cause.SPEECH)
+        course.until(min(call.began, now), Cause.ENDPOINTING)
+        course.until(min(call.answered, now), Cause.RECOGNITION, call.waited.seconds)
+        course.until(now, Cause.ENDPOINTING)
+        return course
 
     async def recognise(self, pending: Pending) -> DubJob:
         """An utterance with its words and its speaker, or with a fate if it has none."""
-        job = DubJob(pending.found.utterance, pending.known)
+        job = DubJob(pending.found.utterance, pending.known, course=pending.course)
         if self._speakers is None:
             await self._transcribe(job, pending)
             return job
@@ -207,6 +240,8 @@ class Recognition:
         if voice is not None and job.fate is not Fate.EMPTY:
             label = speakers.diarizer.assign(voice, seconds(job.slot.duration))
         job.utterance = replace(job.utterance, speaker=label)
+        if job.course is not None:
+            job.course.until(asyncio.get_running_loop().time(), Cause.RECOGNITION)
         if voice is not None and job.fate is None:
             await speakers.collect(job.utterance, speakers.diarizer.nearness(label, voice))
         if job.fault is None:

@@ -219,6 +219,8 @@ def test_a_run_and_its_comparison_with_the_baseline(clip: Clip, tmp_path: Path) 
     assert values["isochrony"] > 0.6 and values["onset_error"] < 80 and values["lost"] == 0
     assert values["dub_wer"] < 0.8 and values["picture_shift"] == 0 and values["cpu"] > 0
     assert values["stream_laal"] is None, "lag is for live pace"
+    assert values["mistranslated"] == values["cut"] == 0, "nothing is translated"
+    assert values["misheard"] + values["mispunctuated"] == pytest.approx(100 - values["bleu"])
     assert baseline.values()["speed_up"] == 1 and baseline.values()["picture_shift"] is None
     page = (out / "eval.html").read_text()
     assert "<svg" in page and "http://" not in page.replace("http://www.w3.org", "").replace(

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from stream.clock.pacing import Offline, Pacing, RealTime
 from stream.dub.attempt import Settled
 from stream.dub.job import DubJob
 from stream.frames import Fate
+from stream.timeline import TICK_RATE
 from tests.helpers.booth import Booth, Said
 from tests.helpers.dubbing import SPAN, Tones, live
 from tests.helpers.examples import examples
@@ -131,6 +133,9 @@ def test_every_utterance_is_settled_once_whatever_happens(
             assert job.spoken is not None
             assert job.played.interval.start >= max(job.slot.start - job.spoken.lead, reached)
             reached = job.played.interval.end
+            assert job.dub is not None
+            onset = (job.dub.start - job.slot.start) / TICK_RATE
+            assert sum(job.onset_causes.values()) == pytest.approx(onset, abs=1e-6)
     for n in range(len(speech)):
         expected = Fate.FAILED if n in deaf else Fate.EMPTY if n in silent else None
         if expected is not None and station.jobs[n].fate is not Fate.DROPPED:
