@@ -8,7 +8,6 @@ from stream.clock.pacing import Offline, RealTime
 from stream.dub.course import Cause, Course
 from stream.timeline import TICK_RATE, seconds
 from tests.helpers.dubbing import SPAN, Tones
-from tests.helpers.examples import examples
 from tests.helpers.station import Station
 from tests.helpers.virtual_time import run_virtual
 
@@ -16,7 +15,6 @@ TIMES = st.floats(0, 30)
 MARKS = st.lists(st.tuples(TIMES, st.sampled_from(list(Cause)[:7]), st.floats(0, 5)), max_size=9)
 
 
-@examples(50)
 @given(st.floats(-5, 5), MARKS, TIMES, st.one_of(st.none(), st.floats(-0.1, 5)))
 def test_the_causes_add_up_to_the_onset_delay(
     first: float, marks: list[tuple[float, Cause, float]], due: float, onset: float | None
