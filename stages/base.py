@@ -138,6 +138,29 @@ class ContinuingTranslator(Translator, Protocol):
         ...
 
 
+@runtime_checkable
+class SpeechTranslator(Protocol):
+    """Speech to text of another language: takes an utterance's sound where others take its words.
+
+    What works on words does not apply to it: the sentence that goes on, glossary, alternatives.
+    """
+
+    cost: float
+    """Seconds that an utterance takes here, as measured when it was loaded."""
+
+    async def translate_speech(self, speech: Samples) -> str:
+        """Translate one utterance; empty where nothing is understood.
+
+        Args:
+            speech: mono at ``SPEECH_RATE``, shape ``(n,)``, up to 30 s.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model and its thread."""
+        ...
+
+
 class Synthesiser(Protocol):
     """Text to speech, delivered in pieces as they are made."""
 

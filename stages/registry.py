@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from stages.base import EngineError, Recogniser, SpeakerEncoder, Synthesiser, Translator
+from stages.base import (
+    EngineError,
+    Recogniser,
+    SpeakerEncoder,
+    SpeechTranslator,
+    Synthesiser,
+    Translator,
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,15 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 hub="Helsinki-NLP/opus-mt-{source}-{target}",
                 weights_licence="the model's: CC-BY-4.0 (opus-mt), CC-BY-NC-4.0 (NLLB), MIT (M2M)",
                 needs={"ctranslate2": "ctranslate2", "sentencepiece": "sentencepiece"},
+            ),
+            "whisper": Engine(
+                "stages.asr.whisper_translator:WhisperTranslator",
+                "Whisper's own translation: the sound of speech to English text",
+                "99 languages into English; not by tiny.en and the like, turbo or distil",
+                code_licence="MIT",
+                weights_licence="MIT",
+                weights=("base",),
+                needs={"faster_whisper": "faster-whisper"},
             ),
             "none": Engine(
                 "stages.mt.untranslated:Untranslated",
@@ -280,7 +296,8 @@ def _external(kind: str, name: str, options: Mapping[str, Any]) -> Any:
             f"{kind}.engine '{name}' must take {given} as keyword arguments: {error}."
         ) from None
     made = factory(**options)
-    contract = CONTRACTS[kind]
+    by_sound = kind == "mt" and isinstance(made, SpeechTranslator)
+    contract = SpeechTranslator if by_sound else CONTRACTS[kind]
     members = (*contract.__annotations__, *vars(contract))
     if lacking := [one for one in members if one[0] != "_" and not hasattr(made, one)]:
         raise EngineError(

@@ -32,6 +32,10 @@ from a folder: `mt.engine: bergamot` with `mt.model` set to it. Voices of a regi
 
 Recognition: `asr.model: tiny.en` knows English alone; `base`, which comes in packages too, knows
 99 languages, and so do `small` (484 MB) and `large-v3-turbo` (1620 MB), with fewer errors.
+
+Into English, `mt.engine: whisper` translates the sound of speech from any of those 99: roughly with
+`base` (`mt.model`; the recogniser's own model if that can), fairly with `small`, well with
+`medium` and `large-v3`, and not at all with `turbo`, `distil` or English-only models.
 """
 
 

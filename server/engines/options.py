@@ -8,6 +8,7 @@ from typing import Any
 from server.config import Config
 from server.engines.settled import settled
 from stages.registry import find, section_of
+from stages.weights.resolve import whisper_translates
 
 
 def usable_cores() -> int:
@@ -43,10 +44,21 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
             "target": config.target,
             "beam_size": section.beam_size,
         }
+        if section.engine == "whisper":
+            options |= _as_recognition(config)
     else:
         voice = "default" if section.voice == "auto" else section.voice
         options |= {"voice": voice, "language": config.target}
     return section.engine, options | own_options(kind, section.engine, config)
+
+
+def _as_recognition(config: Config) -> dict[str, Any]:
+    """What a translator has to be made with to share the model of recognition, if it can."""
+    asr, model = config.asr, config.mt.model
+    if model == "default" and whisper_translates(asr.model):
+        model = asr.model
+    threads = min(asr.threads, usable_cores())
+    return {"model": model, "threads": threads, "compute_type": asr.compute_type}
 
 
 def own_options(kind: str, engine: str, config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from server.engines.pooled import (
     PooledEncoder,
     PooledRecogniser,
     PooledSynthesiser,
-    PooledTranslator,
+    pooled_translator,
 )
 from server.engines.settled import settled
 from server.engines.shared import SharedEngine
@@ -24,6 +24,7 @@ from stages.base import (
     Recogniser,
     SpeakerEncoder,
     SpeechDetector,
+    SpeechTranslator,
     Synthesiser,
     Translator,
 )
@@ -56,16 +57,22 @@ class LaneEngines:
     """Engines of one target language.
 
     Attributes:
-        translator: text to text.
+        translator: text to text, or speech to text.
         synthesiser: text to speech.
         proofreader: recognises the dub before it is played, where one is configured.
         pace: seconds that the synthesiser takes for a second of speech, here and now.
     """
 
-    translator: Translator
+    translator: Translator | SpeechTranslator
     synthesiser: Synthesiser
     proofreader: Recogniser | None = None
     pace: float = 0.3
+
+    @property
+    def cost(self) -> float:
+        """Seconds that translation takes for an utterance, where that is no trifle."""
+        translator = self.translator
+        return translator.cost if isinstance(translator, SpeechTranslator) else 0.0
 
 
 IDLE_S = 300.0
@@ -118,7 +125,7 @@ class EnginePool:
             self._proofreader(config, owner),
         )
         return LaneEngines(
-            PooledTranslator(translator, owner),
+            pooled_translator(translator, owner),
             PooledSynthesiser(synthesiser, owner),
             PooledRecogniser(proofreader, owner) if proofreader is not None else None,
             synthesiser.pace,

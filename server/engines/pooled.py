@@ -12,6 +12,7 @@ from stages.base import (
     Recogniser,
     Rendering,
     SpeakerEncoder,
+    SpeechTranslator,
     Synthesiser,
     Translator,
 )
@@ -80,6 +81,31 @@ class PooledTranslator:
 
     async def aclose(self) -> None:
         """The engine stays."""
+
+
+class PooledSpeechTranslator:
+    """A session's access to a shared translator of speech; see ``SpeechTranslator``."""
+
+    def __init__(self, shared: SharedEngine, owner: str) -> None:
+        self._shared, self._owner = shared, owner
+        engine: SpeechTranslator = shared.engine
+        self.cost = engine.cost
+
+    async def translate_speech(self, speech: Samples) -> str:
+        """Translate when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            translator: SpeechTranslator = engine
+            return await translator.translate_speech(speech)
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+
+def pooled_translator(shared: SharedEngine, owner: str) -> Translator | SpeechTranslator:
+    """A session's access to a translator, of text or of speech."""
+    if isinstance(shared.engine, SpeechTranslator):
+        return PooledSpeechTranslator(shared, owner)
+    return PooledTranslator(shared, owner)
 
 
 class PooledSynthesiser:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.base import Synthesiser
+from stages.base import SpeechTranslator, Synthesiser
 from stream.frames import SPEECH_RATE
 
 PHRASE = "1, 2, 3, 4, 5, 6, 7, 8."
@@ -27,6 +27,8 @@ async def warm_up(kind: str, engine: Any) -> float:
     noise = np.random.default_rng(0).normal(0, 0.01, SPEECH_RATE).astype(np.float32)
     if kind == "asr":
         await engine.recognise(noise)
+    elif isinstance(engine, SpeechTranslator):
+        await engine.translate_speech(noise)
     elif kind == "mt":
         await engine.translate("Hello.")
     elif kind == "speakers":

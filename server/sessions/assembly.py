@@ -68,6 +68,7 @@ def source_side(
     *,
     centre: int | None,
     pace: float,
+    cost: float = 0.0,
     watch: Watch = lambda notice: None,
 ) -> SourceSide:
     """Detection and recognition of one source.
@@ -80,11 +81,12 @@ def source_side(
         pacing: wall time.
         centre: index of the source's centre channel, if it has one.
         pace: seconds that the slowest synthesiser takes for a second of speech.
+        cost: seconds that the slowest translator takes for an utterance beyond ``REACTION_S``.
         watch: told what becomes of each utterance.
     """
     detector, asr, live = engines.detector, config.asr, pacing.live
     cutting = segmenter(
-        config, detector.window, delay=config.playout.delay if live else None, pace=pace
+        config, detector.window, delay=config.playout.delay if live else None, pace=pace, cost=cost
     )
     limit = LIVE_S if pacing.running else asr.deadline
     incremental = increments(config, cutting, live=live, pace=pace)
@@ -136,7 +138,9 @@ def increments(
     )
 
 
-def segmenter(config: Config, window: int, *, delay: float | None, pace: float) -> Segmenter:
+def segmenter(
+    config: Config, window: int, *, delay: float | None, pace: float, cost: float = 0.0
+) -> Segmenter:
     """The segmenter of a stream.
 
     Args:
@@ -144,12 +148,13 @@ def segmenter(config: Config, window: int, *, delay: float | None, pace: float) 
         window: samples of one speech probability.
         delay: seconds that the viewer is behind; ``None`` where nobody watches.
         pace: seconds that the slowest synthesiser takes for a second of speech.
+        cost: seconds that the slowest translator takes for an utterance beyond ``REACTION_S``.
     """
     options, incremental = config.segment, config.asr.mode == "incremental"
     context, near = (CONTEXT_S, NEAR_S) if delay is not None else (FILE_CONTEXT_S, FILE_NEAR_S)
     if delay is not None:
         reaction = REACTION_S if incremental else options.pause + REACTION_S
-        options = within_delay(options, delay, pace, reaction)
+        options = within_delay(options, delay, pace, reaction + cost)
     elif incremental:
         # Recognised with what follows, the end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)

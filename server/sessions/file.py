@@ -91,6 +91,7 @@ class FileSession:
             self._pacing,
             centre=info.centre,
             pace=lane_engines.pace,
+            cost=lane_engines.cost,
         )
         self._lane = make_lane(
             config,

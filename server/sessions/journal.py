@@ -28,6 +28,7 @@ from stages.base import (
     Recogniser,
     Rendering,
     SpeakerEncoder,
+    SpeechTranslator,
     Synthesiser,
     TargetWord,
     Translator,
@@ -84,10 +85,17 @@ class Journal:
             proofreader = _Recogniser(proofreader, self, other)
         return replace(
             engines,
-            translator=_Translator(engines.translator, self, _fingerprint("mt", config)),
+            translator=self._translator(engines.translator, _fingerprint("mt", config)),
             synthesiser=_Synthesiser(engines.synthesiser, self, _fingerprint("tts", config)),
             proofreader=proofreader,
         )
+
+    def _translator(
+        self, engine: Translator | SpeechTranslator, fingerprint: bytes
+    ) -> Translator | SpeechTranslator:
+        if isinstance(engine, SpeechTranslator):
+            return _SpeechTranslator(engine, self, fingerprint)
+        return _Translator(engine, self, fingerprint)
 
     async def get(self, question: bytes) -> bytes | None:
         """The answer, if it is known."""
@@ -200,6 +208,23 @@ class _Translator:
         values = [asdict(rendering) for rendering in renderings]
         await self._journal.put(question, json.dumps(values, default=float).encode())
         return renderings
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+class _SpeechTranslator:
+    def __init__(self, engine: SpeechTranslator, journal: Journal, fingerprint: bytes) -> None:
+        self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+        self.cost = engine.cost
+
+    async def translate_speech(self, speech: Samples) -> str:
+        question = _question(self._fingerprint, speech.tobytes())
+        if (known := await self._journal.get(question)) is not None:
+            return known.decode()
+        translation = await self._engine.translate_speech(speech)
+        await self._journal.put(question, translation.encode())
+        return translation
 
     async def aclose(self) -> None:
         await self._engine.aclose()

@@ -133,14 +133,14 @@ class LiveSession:
         stack.push_async_callback(recogniser.aclose)  # of the pool, or a denoiser of its own
         casting = Casting(config, engines.encoder)
         stack.push_async_callback(casting.aclose)
-        lanes, pace = [], 0.0
+        lanes, pace, cost = [], 0.0, 0.0
         for target in self.targets:
             lane_config = for_target(config, target)
             lane_engines = await self._pool.lane(lane_config, self.name)
             lane = self._lane(lane_config, lane_engines, target, casting, pacing)
             stack.push_async_callback(lane.aclose)
             lanes.append(lane)
-            pace = max(pace, lane_engines.pace)
+            pace, cost = max(pace, lane_engines.pace), max(cost, lane_engines.cost)
         side = source_side(
             config,
             engines,
@@ -149,6 +149,7 @@ class LiveSession:
             pacing,
             centre=None,
             pace=pace,
+            cost=cost,
             watch=self._watch,
         )
         return Pipeline(self.source.batches(), side.detection, side.recognition, lanes, pacing)

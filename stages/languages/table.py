@@ -90,6 +90,19 @@ _M2M = (
 M2M_LANGUAGES = frozenset(_M2M.split())
 NLLB_LANGUAGES = M2M_LANGUAGES - {"br", "ff", "fy", "mg", "ns", "ps", "tl", "yi"}
 
+_WHISPER = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw "
+    "he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my "
+    "ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt "
+    "uk ur uz vi yi yo zh yue"
+)
+WHISPER_LANGUAGES = frozenset(_WHISPER.split())
+_BY_SOUND = (
+    ("small", 484, "by sound, fair", False),
+    ("large-v3", 3090, "by sound, good; wants a GPU", True),
+    ("base", 0, "by sound, rough; in packages", False),
+)
+
 _VOICES = "rhasspy/piper-voices:"
 # Paths in the repository by tag; that of a region counts for it alone. Megabytes.
 _PIPER: Mapping[str, tuple[str, int]] = {
@@ -163,7 +176,14 @@ def translators(source: str, target: str) -> list[Candidate]:
     ]
     poor = [one for one in marian if one.model.rpartition("opus-mt-")[2] in _POOR]
     good = [one for one in marian if one not in poor]
-    return [*found, *good, *many[:1], *poor, *many[1:]]
+    return [*found, *good, *many[:1], *poor, *many[1:], *_by_sound(source, target)]
+
+
+def _by_sound(source: str, target: str) -> list[Candidate]:
+    """Whisper's own translation, which takes the sound of speech and not its words."""
+    if not (same_language(target, "en") and among(source, WHISPER_LANGUAGES)):
+        return []
+    return [Candidate("mt", "whisper", *model[:2], "MIT", *model[2:]) for model in _BY_SOUND]
 
 
 def voices(target: str) -> list[Candidate]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from stages.base import AlternativeTranslator, Rendering, Translator
+from stages.base import AlternativeTranslator, Rendering, SpeechTranslator, Translator
 from stages.mt.choose import choose, misfit
 from stages.mt.continuation import Context, InContext
 from stages.mt.glossary import Glossary
@@ -21,7 +21,7 @@ Reword = Callable[[int, str, Heard], Awaitable[bool]]
 
 
 def translation(
-    translator: Translator,
+    translator: Translator | SpeechTranslator,
     options: MtConfig,
     language: str,
     expected: Callable[[str], int],
@@ -41,6 +41,8 @@ def translation(
     Returns:
         A function that raises ``StageFault`` where no translation comes back.
     """
+    if isinstance(translator, SpeechTranslator):
+        return by_sound(translator)
     model = Glossary(translator, options.glossary) if options.glossary else translator
     context = Context(language)
     before: int | None = None
@@ -76,6 +78,20 @@ def translation(
         scores = [other.score for other in others]
         chosen = choose(scores, lengths, heard.slot.duration, options.length_weight)
         return Translated(others[chosen].text, len(others), chosen)
+
+    return translate
+
+
+def by_sound(
+    translator: SpeechTranslator,
+) -> Callable[[Heard, asyncio.Timeout], Awaitable[Translated]]:
+    """The translation of what was said, from its sound alone; see ``translation``."""
+
+    async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
+        text = await translator.translate_speech(heard.utterance.audio)
+        if not text.strip():
+            raise StageFault("no translation came back")
+        return Translated(text)
 
     return translate
 

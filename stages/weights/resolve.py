@@ -38,6 +38,11 @@ WHISPER_SIZES = {
 """Repositories on the hub by the names that faster-whisper gives them."""
 
 
+def whisper_translates(name: str) -> bool:
+    """Whether a Whisper model of that name was trained to translate; others write what was said."""
+    return not name.endswith(".en") and not any(kind in name for kind in ("turbo", "distil"))
+
+
 class Verdict(StrEnum):
     """The outcome of checking a file's checksum."""
 

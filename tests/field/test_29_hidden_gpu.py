@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import gpu
-from stages.asr.whisper import _tell
+from stages.asr.whisper_model import _tell
 
 UNIT = Path(__file__).parents[2] / "packaging" / "livedub.service"
 
@@ -35,7 +35,7 @@ def test_a_gpu_that_is_there_but_hidden(
 def test_the_log_says_where_recognition_runs(
     device: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("stages.asr.whisper.hidden", lambda: True)
+    monkeypatch.setattr("stages.asr.whisper_model.hidden", lambda: True)
     caplog.set_level("INFO")
     _tell(device)
     assert f"recognition runs on the {'CPU' if device == 'cpu' else 'GPU'}" in caplog.text

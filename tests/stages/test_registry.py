@@ -21,7 +21,7 @@ def test_every_engine_is_described_and_its_weights_known(kind: str) -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(EngineError, match="must be one of bergamot, ctranslate2, none"):
+    with pytest.raises(EngineError, match="must be one of bergamot, ctranslate2, whisper, none"):
         create("mt", "google")
     with pytest.raises(EngineError, match="only asr, mt, tts, speakers"):
         create("vad", "silero")
@@ -73,7 +73,10 @@ def test_an_engine_from_outside_is_named_by_module_and_class(external: None) -> 
         ("engines_of_mine:Fixed", "must take model, source, target as keyword arguments"),
         ("engines_of_mine:Half", r"lacks aclose: see Translator in stages\.base"),
         ("engines_of_mine:Picky", "It wants tea first"),
-        ("engines_of_mine", r"must be one of bergamot, ctranslate2, none, or module:Class"),
+        (
+            "engines_of_mine",
+            r"must be one of bergamot, ctranslate2, whisper, none, or module:Class",
+        ),
     ],
 )
 def test_one_that_cannot_be_used_gets_a_sentence(external: None, name: str, complaint: str) -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import server.engines.shared
@@ -11,7 +12,35 @@ from server.config import load
 from server.engines.options import options_of
 from server.engines.pool import EnginePool
 from server.engines.shared import FAULTS, SharedEngine
-from stages.base import EngineError
+from stages.base import EngineError, SpeechTranslator
+from tests.helpers.scripted import ScriptedPool
+
+
+class _BySound:
+    cost = 0.4
+
+    async def translate_speech(self, speech: np.ndarray) -> str:
+        return f"{len(speech)} samples"
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_translator_of_speech_stays_one_and_tells_its_cost() -> None:
+    lane = await ScriptedPool(translator=_BySound()).lane(load(environment={}), "session")
+    assert isinstance(lane.translator, SpeechTranslator) and lane.cost == 0.4
+    assert await lane.translator.translate_speech(np.zeros(7, np.float32)) == "7 samples"
+    assert (await ScriptedPool().lane(load(environment={}), "session")).cost == 0
+
+
+def test_translation_by_sound_uses_the_model_of_recognition_if_it_can() -> None:
+    def model(*assignments: str) -> tuple[str, int]:
+        given = ["mt.engine=whisper", "languages.target=en", "languages.source=de", *assignments]
+        _, options = options_of("mt", load(assignments=given, environment={}))
+        return options["model"], options["threads"]
+
+    assert model("asr.model=small", "asr.threads=1") == ("small", 1)
+    assert model("asr.model=turbo")[0] == model("asr.model=tiny.en")[0] == "default"
+    assert model("asr.model=small", "mt.model=base")[0] == "base"
 
 
 async def _nothing() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stages.asr.hallucination import Decoding
-from stages.asr.whisper import FasterWhisper, window_frames
+from stages.asr.whisper import FasterWhisper
+from stages.asr.whisper_model import window_frames
 from stages.base import EngineError
 from stream.frames import Samples, Transcript
 
@@ -55,8 +56,8 @@ def test_words_are_timed_within_the_audio(
 def test_the_short_window_hears_what_the_whole_one_hears(
     whisper: FasterWhisper, speech: Samples
 ) -> None:
-    short, _ = whisper._decode(speech, window_frames(len(speech)), 1, words=False)
-    whole, _ = whisper._decode(speech, 3000, 1, words=False)
+    short, _ = whisper._model.decode(speech, window_frames(len(speech)), "en", 1)
+    whole, _ = whisper._model.decode(speech, 3000, "en", 1)
     assert spoken(short.text) == spoken(whole.text)
 
 
@@ -89,12 +90,14 @@ def test_doubt_is_settled_by_the_whole_window(
 ) -> None:
     windows: list[int] = []
 
-    def hear(audio: Samples, frames: int, beam: int, *, words: bool) -> tuple[Decoding, Transcript]:
+    def hear(
+        audio: Samples, frames: int, language: str, beam: int, task: str, *, words: bool
+    ) -> tuple[Decoding, Transcript]:
         windows.append(frames)
         text = "Once said. " if frames == 3000 else "Once said here. Once said here."
         return Decoding(text, 3.0, 0.0, -0.1), Transcript(text, "en")
 
-    monkeypatch.setattr(whisper, "_decode", hear)
+    monkeypatch.setattr(whisper._model, "decode", hear)
     assert recognise(whisper, speech).text == "Once said. "
     assert windows == [1200, 3000]
 
@@ -103,7 +106,7 @@ def test_a_rejection_names_its_guard(
     whisper: FasterWhisper, speech: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = Decoding("Thanks for watching!", 3.0, 0.9, -0.3), Transcript("Thanks", "en")
-    monkeypatch.setattr(whisper, "_decode", lambda *args, **kwargs: heard)
+    monkeypatch.setattr(whisper._model, "decode", lambda *args, **kwargs: heard)
     found = recognise(whisper, speech)
     assert found == Transcript("", "en", rejected="phrase that stands for silence")
 

@@ -11,6 +11,7 @@ from stages.languages.table import (
     KOKORO_LANGUAGES,
     M2M_LANGUAGES,
     NLLB_LANGUAGES,
+    WHISPER_LANGUAGES,
     XTTS_LANGUAGES,
     recognisers,
     translators,
@@ -38,8 +39,9 @@ def test_every_pair_has_a_translator_and_a_voice(pair: tuple[str, str]) -> None:
     assert {one.kind for one in found} == {"mt", "tts"}
     for one in found:
         assert one.engine in ENGINES[one.kind]
-        assert one.model == "default" or is_hub_reference(one.model)
-        assert (one.megabytes > 0) == (one.model != "default" or one.engine == "xtts")
+        known = one.model == "default" or one.model in KNOWN
+        assert known or is_hub_reference(on_the_hub(one.model))
+        assert (one.megabytes > 0) == (not known or one.engine == "xtts")
         named = _PAIR.search(one.model)
         assert named is None or named.groups() == pair or one.model.endswith("-jap")
     assert found[-1].engine == "espeak"
@@ -48,6 +50,8 @@ def test_every_pair_has_a_translator_and_a_voice(pair: tuple[str, str]) -> None:
 def test_engines_speak_what_the_table_says() -> None:
     engine = pytest.importorskip("stages.tts.kokoro.engine")
     assert set(engine.LANGUAGES) == set(KOKORO_LANGUAGES)
+    tokens = pytest.importorskip("faster_whisper.tokenizer")
+    assert set(tokens._LANGUAGE_CODES) == WHISPER_LANGUAGES
     assert set(LIMITS) == set(XTTS_LANGUAGES)
     codes = pytest.importorskip("transformers.models.m2m_100.tokenization_m2m_100")
     assert set(codes.FAIRSEQ_LANGUAGE_CODES["m2m100"]) == M2M_LANGUAGES > NLLB_LANGUAGES

@@ -54,6 +54,30 @@ async def _hangs() -> list[Rendering]:
     return []
 
 
+class _BySound:
+    """Takes loud speech for a word, and understands nothing else."""
+
+    cost = 0.0
+
+    async def translate_speech(self, speech: np.ndarray) -> str:
+        return "Hello." if speech.max(initial=0) > 0.5 else " "
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_translator_of_speech_gets_the_sound() -> None:
+    translate = translation(_BySound(), MtConfig(glossary={"olá": "hi"}), "pt", _expected, _refuses)
+    loud, silent = np.ones(9, np.float32), np.zeros(9, np.float32)
+    heard = [
+        Heard(Utterance(0, Interval(0, 27), sound, 0, "pause"), Transcript("olá", "pt"))
+        for sound in (loud, silent)
+    ]
+    async with asyncio.timeout(None) as limit:
+        assert await translate(heard[0], limit) == Translated("Hello.")
+        with pytest.raises(StageFault, match="no translation"):
+            await translate(heard[1], limit)
+
+
 def _heard(id_: int, text: str, slot: Interval) -> Heard:
     return Heard(Utterance(id_, slot, np.zeros(0, np.float32), 0, "pause"), Transcript(text, "en"))
 
