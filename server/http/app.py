@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from server.http.guard import find, permit
 from server.problems import Problem, problem_response
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
-from server.sessions.spec import SessionSpec, SpecError
+from server.sessions.spec import SessionSpec, SpecError, check_languages
 from server.sessions.terms import Inquiries, Terms
 
 WEB = Path(__file__).parents[1] / "web"
@@ -116,6 +117,7 @@ def _sessions(daemon: Daemon) -> APIRouter:
         _check_room(daemon)
         try:
             asked = await names.checked(spec)
+            await asyncio.to_thread(check_languages, asked, daemon.config)
             _check_room(daemon)  # others may have come meanwhile; from here on nothing waits
             session = daemon.create(asked, terms.reach)
         except SpecError as error:

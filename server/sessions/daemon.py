@@ -154,6 +154,7 @@ class Daemon:
             self._outputs,
             reach=reach,
             restarts=restarts,
+            rtmp_port=self.rtmp.port if self.rtmp is not None else None,
         )
         return session
 

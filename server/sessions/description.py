@@ -81,6 +81,10 @@ class SessionDescription(BaseModel):
         default=None, description="Seconds until it starts again; null if it has not failed."
     )
     source: Literal["publish", "pull"]
+    rtmp_port: int | None = Field(
+        default=None,
+        description="Where its publisher connects by RTMP; null if it is pulled or RTMP is off.",
+    )
     language: str
     tracks: list[str]
     connected: bool = Field(description="Whether its source is connected now.")

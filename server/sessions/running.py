@@ -51,6 +51,7 @@ class RunningSession:
         outputs: creates its outputs.
         reach: where it may connect to.
         restarts: how often it has been started again after a failure.
+        rtmp_port: where the daemon's publishers connect by RTMP.
 
     Attributes:
         error: why it has failed, in one sentence.
@@ -68,6 +69,7 @@ class RunningSession:
         *,
         reach: Reach = EVERYWHERE,
         restarts: int = 0,
+        rtmp_port: int | None = None,
     ) -> None:
         self.spec = spec
         self.id = spec.id
@@ -93,6 +95,7 @@ class RunningSession:
                 verify=spec.tls_verify,
             )
         connect = self.points.connect if self._pull is None else self._pull.connect
+        self._rtmp_port = rtmp_port
         self.source = LiveSource(connect, clock, only=config.input.only)
         serve = config.serve
         self.live = LiveSession(
@@ -219,6 +222,7 @@ class RunningSession:
             restarts=self.restarts,
             restart_in_s=None if (left := self.restart_in_s) is None else round(left, 1),
             source="publish" if self.spec.source == PUBLISH else "pull",
+            rtmp_port=self._rtmp_port if self.spec.source == PUBLISH else None,
             language=self.feed.language,
             tracks=list(self.feed.tracks),
             connected=self.source.connected,

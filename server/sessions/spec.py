@@ -13,7 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from server.addresses.opening import PUSH_SCHEMES
 from server.config import DAEMON_SECTIONS, Config, ConfigError, Language, amend
+from server.engines.settled import settled
 from server.mistakes import mistakes
+from stages.base import EngineError
 from stages.options import STRICT
 from stages.registry import is_external
 from stream.errors import UserError
@@ -170,6 +172,20 @@ def configured_sessions(values: Sequence[Mapping[str, Any]]) -> list[SessionSpec
         details = error.errors(include_url=False)
         said = mistakes(details, list[SessionSpec], values, "serve.sessions")
         raise SpecError(said) from None
+
+
+def check_languages(spec: SessionSpec, config: Config) -> None:
+    """See that something here translates and speaks a session's languages; nothing is loaded.
+
+    Raises:
+        SpecError: if nothing does, with what would and how to get it.
+    """
+    own = spec.configured(config)
+    for target in spec.targets or [own.target]:
+        try:
+            settled(amend(own, {"languages.target": target}))
+        except EngineError as error:
+            raise SpecError(str(error)) from None
 
 
 _SESSIONS = TypeAdapter(list[SessionSpec])

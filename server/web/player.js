@@ -6,6 +6,7 @@ import { Captions } from "./captions.js";
 import { Controls } from "./controls.js";
 import { EventFeed } from "./event_feed.js";
 import { showFigures } from "./figures.js";
+import { nextStep } from "./next_step.js";
 import { Watcher } from "./watcher.js";
 
 const CAPTIONS_EVERY = 100; // ms
@@ -23,7 +24,16 @@ const STATES = {
 
 const $ = (id) => document.getElementById(id);
 const video = $("video");
+// The query is for people who type it; a token belongs behind the #, which no server sees.
 const address = new URLSearchParams(location.hash.slice(1));
+for (const [name, value] of new URLSearchParams(location.search)) {
+  if (name !== "token" && !address.has(name)) address.set(name, value);
+}
+if (address.has("token")) {
+  tokens.keep(address.get("session"), address.get("token"));
+  address.delete("token");
+  history.replaceState(null, "", `${location.pathname}#${address}`);
+}
 let watcher = null;
 let events = null;
 let figures = null;
@@ -133,9 +143,12 @@ function look(measured) {
   if (!info) return;
   controls.offer(info.tracks, info.language, track);
   bed.offer(unmixable(watcher));
+  const hls = $("mode").querySelector("[value=hls]");
+  hls.disabled = !info.hls;
+  hls.textContent = info.hls ? "HLS" : "HLS: off for this session";
   const dub = track === "original" ? (info.tracks[1] ?? "original") : track;
   captions.languages(info.language, dub);
-  showFigures($("figures"), info, figures, dub, video);
+  showFigures($("figures"), $("more-figures"), info, figures, dub, video);
 }
 
 /** Show what the player is doing: in the bar, and in place of the picture if there is none. */
@@ -154,12 +167,20 @@ function say(state, detail = "") {
   if ($("notice-text").textContent !== text) $("notice-text").textContent = text;
   $("notice-play").hidden = !playable;
   $("token-form").hidden = state !== "locked";
-  if (state === "ended" || state === "none") figures = null;
+  const next = covered && !playable ? nextStep(state, watcher?.info) : [];
+  $("notice-next").hidden = next.length === 0;
+  if ($("notice-next").textContent !== next.map((part) => part.textContent ?? part).join("")) {
+    $("notice-next").replaceChildren(...next);
+  }
+  if (figures && ["ended", "none", "waiting"].includes(state)) {
+    figures = null;
+    look(null);
+  }
 }
 
 function remember(changes) {
   for (const [name, value] of Object.entries(changes)) address.set(name, value);
-  history.replaceState(null, "", `#${address}`);
+  history.replaceState(null, "", `${location.pathname}#${address}`);
 }
 
 /** Keep the list of sessions up to date, and choose one if none is chosen. */
@@ -177,7 +198,9 @@ async function list() {
   if (ids.join() !== [...$("sessions").options].map(({ value }) => value).join()) {
     $("sessions").replaceChildren(...ids.map((id) => new Option(id, id)));
   }
-  const chosen = wanted ?? sessions.find(({ state }) => state === "live")?.id ?? ids[0];
+  const worth = (session) => 2 * (session.state === "live") + !session.protected;
+  const best = [...sessions].sort((a, b) => worth(b) - worth(a))[0];
+  const chosen = wanted ?? best?.id;
   if (chosen) $("sessions").value = chosen;
   if (!chosen) say("none", "There is no session yet.");
   else if (watcher?.session !== chosen) watch(chosen);

@@ -2,6 +2,7 @@
 
 import { listSessions } from "./api.js";
 import { Level, open, release } from "./capture.js";
+import { TICK_RATE, clock } from "./captions.js";
 import { put } from "./figures.js";
 import { WhipPublisher } from "./whip_publisher.js";
 
@@ -22,6 +23,8 @@ let stream = null;
 let level = null;
 let publisher = null;
 let silent = 0;
+let began = null; // ms, when publishing began
+let guarded = new Set(); // sessions whose viewers need a token
 
 const source = () => document.querySelector("[name=source]:checked").value;
 
@@ -82,6 +85,8 @@ function closeSource() {
 function say(state) {
   $("state").dataset.state = state;
   $("state").textContent = STATES[state];
+  if (state === "idle") began = null;
+  else if (state === "live") began ??= performance.now();
   const busy = state !== "idle";
   for (const id of ["sessions", "key", "sources", "camera", "microphone"]) $(id).disabled = busy;
   $("start").hidden = $("preview").hidden = busy;
@@ -97,6 +102,8 @@ function complain(sentence) {
 function link(session) {
   const url = new URL(`./#${new URLSearchParams({ session })}`, location.href).href;
   $("link").href = $("link").textContent = url;
+  $("link-note").textContent = guarded.has(session)
+    ? "Viewers are asked for its token; &token=TOKEN at the end of the address spares them that." : "";
 }
 
 async function figures() {
@@ -107,6 +114,7 @@ async function figures() {
     ["Lost", now ? `${(100 * now.lost).toFixed(1)} %` : "–", now?.lost > 0.02],
     ["Picture", now?.size ?? "–"],
     ["Codec", now?.codec ?? "–"],
+    ["On air", began === null ? "–" : clock(TICK_RATE * (performance.now() - began) / 1000)],
   ]);
 }
 
@@ -136,6 +144,7 @@ async function list() {
   try {
     const sessions = (await listSessions()).filter(({ source, state }) =>
       source === "publish" && !["ended", "failed", "draining"].includes(state));
+    guarded = new Set(sessions.filter((session) => session.protected).map(({ id }) => id));
     const ids = sessions.map(({ id }) => id);
     if (ids.join() !== [...$("sessions").options].map(({ value }) => value).join()) {
       const chosen = $("sessions").value || address.get("session");

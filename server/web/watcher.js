@@ -79,6 +79,10 @@ export class Watcher {
       this.onState(...blocked);
       return pause(POLL / 2, signal);
     }
+    if (this.mode === "hls" && !this.info.hls) {
+      this.onState("error", "HLS is off for this session: choose WebRTC.");
+      return pause(POLL, signal);
+    }
     if (!this.info.tracks.includes(this.track)) this.track = this.info.tracks[1] ?? "original";
     this.onState(this.#failures ? "reconnecting" : "connecting");
     const player = this.#make();

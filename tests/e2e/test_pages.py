@@ -145,6 +145,8 @@ async def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: P
         assert "WebRTC" in figures
         behind = re.search(r"Behind source\s+([\d.]+) s", figures)
         assert behind is not None and 3 <= float(behind[1]) < 6
+        shown = "[$('figures').children.length, $('more-figures').children.length]"
+        assert await page.evaluate(shown) == [3, 6]
 
 
 async def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
@@ -282,6 +284,14 @@ async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -
         await page.until("shows('notice-text', 'Sound only')", within=90)
         assert await page.evaluate(HEARD)
         assert TOKEN not in await page.evaluate("location.href")
+        assert await page.evaluate("$('mode').querySelector('[value=hls]').disabled")
+    async with opened(f"{daemon.url}?session=locked#token={TOKEN}&by=hls") as page:
+        await page.until("shows('notice-text', 'HLS is off for this session')")
+        await page.evaluate(
+            "$('mode').value = 'webrtc'; $('mode').dispatchEvent(new Event('change'))"
+        )
+        await page.until("$('state').dataset.state === 'live'", within=90)
+        assert TOKEN not in await page.evaluate("location.href")
     daemon.http.delete("sessions/locked", params={"drain": "false"})
 
 
@@ -296,6 +306,11 @@ async def test_the_publish_page_publishes_and_what_ends_is_said(
     ):
         await viewer.until("$('state').dataset.state === 'waiting'", within=90)
         assert await viewer.evaluate("shows('notice-text', 'Waiting for the publisher')")
+        assert await viewer.evaluate("shows('notice-next', '/live/KEY')")
+        assert (
+            await viewer.evaluate("$('notice-next').querySelector('a').href")
+            == f"{daemon.url}publish#session=studio"
+        )
         await page.until("$('sessions').value === 'studio'")
         start = "$('key').value = %s; $('form').requestSubmit()"
         await page.evaluate(start % json.dumps("not-the-key"))
@@ -312,6 +327,8 @@ async def test_the_publish_page_publishes_and_what_ends_is_said(
         await page.until("$('state').dataset.state === 'idle'")
         assert await page.evaluate("$('video').srcObject") is None
         await viewer.until("$('state').dataset.state === 'waiting'", within=90)
+        await viewer.until("shows('notice-next', 'It goes on as soon as')")
+        assert not re.search(r"\d", await viewer.evaluate("$('figures').innerText"))
         (shots / "left.png").write_bytes(await viewer.screenshot())
         daemon.http.delete("sessions/studio", params={"drain": "false"})
         await viewer.until("$('state').dataset.state === 'none'", within=90)

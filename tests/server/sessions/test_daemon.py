@@ -17,6 +17,7 @@ from server.config import load
 from server.http.app import create_app
 from server.sessions.daemon import Daemon
 from server.sessions.logs import SESSION, configure
+from tests.helpers.rtc import until
 from tests.helpers.scripted import ScriptedPool
 
 TOKEN = "a-token-for-the-daemon"
@@ -57,14 +58,14 @@ def _problem(response: httpx.Response, status: int) -> str:
 
 def test_a_session_is_created_listed_shown_and_ended() -> None:
     async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
-        created = await client.post("/sessions", json={"id": "ferry", "targets": ["pt", "es"]})
+        created = await client.post("/sessions", json={"id": "ferry", "targets": ["pt", "en"]})
         assert created.status_code == 201
         assert created.headers["location"] == "/sessions/ferry"
         assert created.json()["rtmp_path"] == f"/live/{created.json()['key']}"
-        await asyncio.sleep(0.1)
+        await until(lambda: daemon.sessions["ferry"].state != "starting")
         shown = (await client.get("/sessions/ferry")).json()
-        assert shown["tracks"] == ["original", "pt", "es"]
         assert shown["state"] == "waiting"
+        assert shown["tracks"] == ["original", "pt", "en"]
         listed = await client.get("/sessions")
         assert [s["id"] for s in listed.json()] == ["ferry"]
         assert created.json()["key"] not in listed.text + json.dumps(shown)
@@ -93,6 +94,8 @@ def test_a_file_is_dubbed_and_its_session_ends(clip: Clip) -> None:
 def test_refusals_say_what_is_wrong() -> None:
     async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
         assert "id" in _problem(await client.post("/sessions", json={"id": "No!"}), 422)
+        unserved = _problem(await client.post("/sessions", json={"targets": ["pt", "tlh"]}), 422)
+        assert "No translator from English to Klingon" in unserved
         meant = _problem(await client.post("/sessions", json={"target": ["pt"], "key": "k"}), 422)
         assert "did you mean 'targets'?" in meant and "key: a key or token has 8 to 128" in meant
         bare = await client.post("/sessions", content="[1]")
