@@ -29,6 +29,7 @@ from server.sessions.daemon import APP, Daemon
 from server.sessions.spec import PUBLISH
 from server.websocket.transport import LiveWebSocketProtocol
 from stream.errors import UserError
+from stream.media.confined.limits import hide_memory
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,8 @@ class HttpServer(uvicorn.Server):
 
 async def _serve(config: Config, console: Console) -> int:
     serve = config.serve
+    if serve.reader == "process":
+        hide_memory()
     descriptors.be_quiet_without(asyncio.get_running_loop())
     listening = _listen(serve.host, serve.port)
     try:

@@ -8,8 +8,9 @@ from server.access import Admit, Denied
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
 from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
+from stream.media.confined.reader import opened
+from stream.media.live_input import LiveInput, Reader
 from stream.media.opening import NETWORK_CODECS
-from stream.media.source import MediaSource
 
 SOURCE_OPTIONS = {
     "analyzeduration": "1000000",
@@ -19,20 +20,23 @@ SOURCE_OPTIONS = {
 """What suffices to find out what a publication holds: a second of it."""
 
 
-def publications(app: str, find: Callable[[str], str | None], admit: Admit) -> Authorise:
+def publications(
+    app: str, find: Callable[[str], str | None], admit: Admit, reader: Reader = "thread"
+) -> Authorise:
     """Lets publishers into the session whose key they show; for ``RtmpIngest``.
 
     Args:
         app: first part of the path that they use.
         find: the session's name by its key, ``None`` if it is nobody's.
         admit: lets a publisher in.
+        reader: where their media is read.
     """
 
     async def authorise(given: str, key: str) -> BytePipe:
         session = find(key)
         if session is None or given != app:
             raise Denied(403, "there is no such stream, or the key is wrong")
-        connection = FlvConnection(f"RTMP to session {session}")
+        connection = FlvConnection(f"RTMP to session {session}", reader)
         try:
             await admit(session, connection)
         except BaseException:
@@ -48,15 +52,13 @@ class FlvConnection(MediaConnection):
 
     Args:
         name: of the source, in messages.
+        reader: where it is read.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reader: Reader = "thread") -> None:
         self.pipe = BytePipe()
-        super().__init__(
-            lambda: MediaSource(
-                name, layout=LAYOUT, file=self.pipe, format="flv", options=SOURCE_OPTIONS, live=True
-            )
-        )
+        given = LiveInput(name, LAYOUT, options=SOURCE_OPTIONS, format="flv", file=self.pipe)
+        super().__init__(lambda: opened(given, reader))
 
     async def aclose(self) -> None:
         """Break the pipe; what has been read of it is still given out."""

@@ -85,7 +85,7 @@ class Daemon:
         """
         serve = self.config.serve
         if serve.rtmp_port is not None:
-            authorise = publications(APP, self.find, self.admit)
+            authorise = publications(APP, self.find, self.admit, serve.reader)
             clients = Clients(serve.proxies)
             self.rtmp = RtmpIngest(
                 serve.host, serve.rtmp_port, authorise, self.config.rtmp, self.refusals, clients

@@ -12,6 +12,7 @@ from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, field_validator, m
 from server.access import Grant
 from server.addresses.reach import Public
 from stages.options import STRICT
+from stream.media.live_input import Reader
 
 SHORTEST_TOKEN = 16
 """Characters; an empty or short one protects nothing that it seems to."""
@@ -55,6 +56,7 @@ class ServeConfig(BaseModel):
     proxies: list[IPvAnyNetwork] = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
     min_delay: Delay = 3.0
     max_delay: Delay = 15.0
+    reader: Reader = "process"
     drain: Annotated[float, at.Ge(0), at.Le(600)] = 30.0
     ice_servers: list[str] = []
     udp_ports: str | None = None

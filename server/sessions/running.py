@@ -93,6 +93,7 @@ class RunningSession:
                 config.languages.source,
                 reach,
                 verify=spec.tls_verify,
+                reader=config.serve.reader,
             )
         connect = self.points.connect if self._pull is None else self._pull.connect
         self._rtmp_port = rtmp_port

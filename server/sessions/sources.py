@@ -13,8 +13,10 @@ from server.addresses.shown import without_addresses
 from server.sessions.spec import reads_file
 from stream.flow.worker import Worker
 from stream.live.source import LAYOUT, Connection, MediaConnection
+from stream.media.confined.reader import opened
+from stream.media.live_input import LiveInput, LiveMedia, Reader
+from stream.media.opening import SourceError
 from stream.media.options import ANY, InputOptions
-from stream.media.source import MediaSource, SourceError
 
 LEAVING_S = 3.0
 """How long a new publisher waits for the previous one to have left."""
@@ -64,6 +66,7 @@ class Pull:
         language: that is spoken, if it is known.
         reach: where it may connect to.
         verify: whether certificates are checked.
+        reader: where it is read.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Pull:
         reach: Reach = EVERYWHERE,
         *,
         verify: bool = True,
+        reader: Reader = "thread",
     ) -> None:
         self._url = url
+        self._reader = reader
         self._reach, self._verify = reach, verify
         self._choice = choice
         self._language = language
@@ -110,10 +115,10 @@ class Pull:
             finally:
                 await worker.aclose()
 
-    def _connection(self, source: MediaSource) -> MediaConnection:
+    def _connection(self, source: LiveMedia) -> MediaConnection:
         return _PulledConnection(source, self._relay, paced=self._file or source.segmented)
 
-    def open(self) -> MediaSource:
+    def open(self) -> LiveMedia:
         """Open the source; blocks.
 
         Raises:
@@ -137,18 +142,19 @@ class Pull:
             log.info("pulled source: %s", note)
         return source
 
-    def _opened(self, chosen: Opening) -> MediaSource:
-        return MediaSource(
+    def _opened(self, chosen: Opening) -> LiveMedia:
+        given = LiveInput(
             chosen.address,
+            LAYOUT,
             choice=self._choice,
             language=self._language,
-            layout=LAYOUT,
             options=chosen.options,
             format=chosen.format,
             timeout=chosen.timeout,
             fetch=chosen.fetch,
             live=not self._file,
         )
+        return opened(given, self._reader)
 
 
 class _PulledConnection(MediaConnection):
@@ -160,7 +166,7 @@ class _PulledConnection(MediaConnection):
         paced: see ``MediaConnection``.
     """
 
-    def __init__(self, source: MediaSource, relay: Relay | None, *, paced: bool) -> None:
+    def __init__(self, source: LiveMedia, relay: Relay | None, *, paced: bool) -> None:
         super().__init__(lambda: source, paced=paced)
         self._relay = relay
 

@@ -17,9 +17,8 @@ from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
 from stream.live.intake import Intake, PictureIntake
 from stream.media.bounds import OVERHEAD
-from stream.media.pictures import SoundAndPicture
+from stream.media.live_input import LiveMedia
 from stream.media.reading import batched
-from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
 
 CHANNELS = 2
@@ -285,14 +284,15 @@ class MediaConnection:
     """A connection made of whatever FFmpeg reads.
 
     Args:
-        open_source: returns a source with ``layout=LAYOUT``; called in the thread that reads the
+        open_media: returns a source with ``layout=LAYOUT``; called in the thread that reads the
             source, and closes it afterwards.
         paced: hold a file, or segments that come as a whole, back to one media second a second.
             When something came too late, the rest comes as much later, and is late no more.
     """
 
-    def __init__(self, open_source: Callable[[], MediaSource], *, paced: bool = False) -> None:
-        self._open_source = open_source
+    def __init__(self, open_media: Callable[[], LiveMedia], *, paced: bool = False) -> None:
+        self._open_media = open_media
+        self._media: LiveMedia | None = None
         self._paced = paced
         self._left = False
 
@@ -314,6 +314,8 @@ class MediaConnection:
                 yield batch
         finally:
             await self.aclose()  # a read under way would hold the thread
+            if self._media is not None:
+                self._media.leave()
             await media.aclose()
             await worker.aclose()
 
@@ -326,4 +328,5 @@ class MediaConnection:
         return ConnectionStatus("pull")
 
     def _read(self) -> Iterator[LiveBatch]:
-        return batched(SoundAndPicture(self._open_source()), SPAN, close=True)
+        self._media = self._open_media()
+        return batched(self._media, SPAN, close=True)

@@ -39,6 +39,19 @@ class SoundAndPicture:
                 if picture is not None:
                     yield picture
 
+    @property
+    def segmented(self) -> bool:
+        """Whether it comes in pieces of several seconds, each of them at once."""
+        return self._source.segmented
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen where there was a choice, one sentence each."""
+        return self._source.notes
+
+    def leave(self) -> None:
+        """See ``LiveMedia``: FFmpeg cannot be interrupted, and gives up by itself."""
+
     def close(self) -> None:
         """Close the source."""
         self._source.close()

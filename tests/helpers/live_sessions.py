@@ -14,7 +14,7 @@ from stream.clock.playout_clock import PlayoutClock
 from stream.frames import AudioChunk, PicturePacket, Samples
 from stream.live.feed import Event
 from stream.live.source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
-from stream.media.source import MediaSource
+from stream.media.live_input import LiveInput
 from stream.timeline import TICK_RATE
 from tests.helpers.scripted import (
     ScriptedPool,
@@ -69,7 +69,7 @@ class Stalling:
 
 
 def from_file(clip: Clip) -> MediaConnection:
-    return MediaConnection(lambda: MediaSource(str(clip.path), layout=LAYOUT), paced=True)
+    return MediaConnection(LiveInput(clip.path, LAYOUT, live=False).open, paced=True)
 
 
 async def watch(

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from stream.frames import AudioChunk, PicturePacket, Samples
+from stream.media.live_input import LiveMedia
 from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
@@ -92,10 +93,10 @@ class Heard:
                 self.pictures.append(item)
 
 
-def read(source: MediaSource) -> Heard:
+def read(source: MediaSource | LiveMedia) -> Heard:
     """Everything of a source, which is then closed."""
     heard = Heard()
-    heard.add(in_order(SoundAndPicture(source)))
+    heard.add(in_order(SoundAndPicture(source) if isinstance(source, MediaSource) else source))
     source.close()
     return heard
 

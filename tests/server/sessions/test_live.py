@@ -16,6 +16,7 @@ from stream.clock.due import DUE
 from stream.frames import PLAIN, AudioChunk, Fate, Manner, PicturePacket, Samples, Transcript
 from stream.live.feed import ORIGINAL, voice_of
 from stream.live.source import LAYOUT, Connection, MediaConnection
+from stream.media.live_input import LiveInput
 from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource
 from stream.timeline import TICK_RATE
@@ -227,7 +228,7 @@ async def test_a_publisher_may_come_back_with_another_picture_and_another_sound(
     )  # fmt: skip
 
     async def again() -> Connection:
-        return MediaConnection(lambda: MediaSource(str(other), layout=LAYOUT), paced=True)
+        return MediaConnection(LiveInput(other, LAYOUT, live=False).open, paced=True)
 
     seen = await watch([at_once(from_file(clip)), again])
     assert seen.fates() == ["on_time"] * 6
