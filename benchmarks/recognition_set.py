@@ -3,8 +3,8 @@
 ``SET`` is the manifest of a set, of recordings or such as ``benchmarks/demo_set.py`` makes. What is
 recognised in each clip and how it is translated depends only on code and settings, so this is the
 tool for comparing settings of recognition; ten minutes of speech take about three. ``--memory``
-keeps transcripts, so that settings which cut in the same places take seconds. ``--plain`` measures
-a plain run of faster-whisper over each whole file instead, with the same weights.
+keeps the transcripts of one model, so that settings which cut in the same places take seconds.
+``--plain`` measures a plain run of faster-whisper over each whole file, with the same weights.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import sacrebleu
 from recognition import Ear, Unit, in_context, play
 
 from server.config import Config, load
+from server.engines.settled import settled
 from server.evaluation.manifest import Clip, read_manifest
 from server.evaluation.words import word_edits
 from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot.engine import Bergamot
 from stages.vad import SileroDetector
 from stages.weights.resolve import resolve
-from stream.frames import Samples
+from stream.frames import SPEECH_RATE, Samples
 from stream.media.soundtrack import read_soundtrack
 
 REST = 0.1
@@ -54,21 +55,23 @@ class Edits:
 
 async def measure(options: argparse.Namespace) -> None:
     """All clips, and a line of figures."""
-    config = load(assignments=options.set, environment={})
+    config = settled(load(assignments=options.set, environment={}), "asr")
     manifest = read_manifest(options.manifest, options.only)
     edits = Edits(manifest.source)
-    whisper, mt = FasterWhisper(), Bergamot()
+    whisper, mt = FasterWhisper(config.asr.model, manifest.source, config.asr.threads), Bergamot()
     ear = Ear(whisper, options.decode, options.memory)
     ours, references = [], []
     lengths, first = [], []
+    media = cpu = 0.0
     for clip in manifest.clips:
-        units, translations = await _dub(clip.media, config, ear, mt, options)
+        length, units, translations = await _dub(clip.media, config, ear, mt, options)
         if options.verbose:
             for unit in units:
                 print(f"{unit.start:7.2f} {unit.end:7.2f} {unit.known - unit.end:5.2f} {unit.text}")
         edits.count(clip, " ".join(unit.text for unit in units))
         ours.append(" ".join(translations))
         references.append(" ".join(segment.translation for segment in clip.segments))
+        media, cpu = media + length, cpu + ear.cpu
         lengths += [unit.end - unit.start for unit in units]
         first += [u.known + REST + options.pace * (u.end - u.start) - u.start for u in units]
         ear.remember()
@@ -77,18 +80,19 @@ async def measure(options: argparse.Namespace) -> None:
         f"WER {edits.rate:.3f}, "
         f"BLEU {sacrebleu.corpus_bleu(ours, [references]).score:.1f}, "
         f"chrF {sacrebleu.corpus_chrf(ours, [references]).score:.1f}, "
-        f"{len(lengths)} units of {statistics.median(lengths):.2f} s"
+        f"{len(lengths)} units of {statistics.median(lengths):.2f} s, "
+        f"recognition takes {cpu / media:.3f} CPU s a second"
     )
     if options.delay is not None:
-        late = sum(each > options.delay for each in first)
-        print(f"first dub after {statistics.median(first):.2f} s, {late} after {options.delay:g} s")
+        on_time = sum(each <= options.delay for each in first) / len(first)
+        print(f"first dub after {statistics.median(first):.2f} s, on time {on_time:.3f}")
 
 
 def plain(options: argparse.Namespace) -> None:
     """The same clips by faster-whisper alone, each file at once."""
     from faster_whisper import WhisperModel
 
-    asr = load(assignments=options.set, environment={}).asr
+    asr = settled(load(assignments=options.set, environment={}), "asr").asr
     whisper = WhisperModel(str(resolve(asr.model)), device="auto", compute_type=asr.compute_type)
     manifest = read_manifest(options.manifest, options.only)
     edits = Edits(manifest.source)
@@ -105,7 +109,7 @@ def plain(options: argparse.Namespace) -> None:
 
 async def _dub(
     media: Path, config: Config, ear: Ear, mt: Bergamot, options: argparse.Namespace
-) -> tuple[list[Unit], list[str]]:
+) -> tuple[float, list[Unit], list[str]]:
     sound: Samples = read_soundtrack(media).samples
     sound = np.pad(sound, (0, -len(sound) % 512))
     detector = SileroDetector()
@@ -113,7 +117,7 @@ async def _dub(
     await detector.aclose()
     ear.restart()
     units = await play(sound, speech, config, ear, options.delay, options.pace)
-    return units, await in_context(units, mt, options.delay)
+    return len(sound) / SPEECH_RATE, units, await in_context(units, mt, options.delay)
 
 
 def main() -> None:
