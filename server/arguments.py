@@ -113,9 +113,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="show what is installed and what can run here")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+    _add_configuration(doctor)
+    _add_languages(doctor)
 
     serve = commands.add_parser("serve", help="dub live streams: the daemon")
     _add_configuration(serve)
+    _add_languages(serve)
     serve.add_argument(
         "--key", help="stream key of the session that is created if none is configured"
     )
@@ -173,8 +176,7 @@ def _add_file(commands: Any) -> None:
     )
 
     dub = file.add_argument_group("the dub")
-    dub.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
-    dub.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
+    _add_languages(dub)
     dub.add_argument(
         "--audio-track",
         metavar="TRACK",
@@ -207,7 +209,9 @@ def _add_file(commands: Any) -> None:
 
 def _add_configuration(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--preset", metavar="NAME", help="preset to start from, such as studio-en-ru"
+        "--preset",
+        metavar="NAME",
+        help="preset to start from: live, studio, or with a pair, live-en-ru",
     )
     parser.add_argument("--config", type=Path, help="a YAML file like config.yaml")
     parser.add_argument(
@@ -220,6 +224,11 @@ def _add_configuration(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--offline", action="store_true", help="never touch the network for models")
 
 
+def _add_languages(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
+    parser.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
+
+
 def _add_models(commands: Any) -> None:
     models = commands.add_parser("models", help="fetch, list, check and convert weights")
     models.set_defaults(explained=models)
@@ -230,8 +239,7 @@ def _add_models(commands: Any) -> None:
         "--accept-licence", action="store_true", help="accept the licences of what is fetched"
     )
     _add_configuration(pull)
-    pull.add_argument("--source-lang", help="language spoken (languages.source)")
-    pull.add_argument("--target-lang", help="language of the dub (languages.target)")
+    _add_languages(pull)
     listed = actions.add_parser("list", help="list the weights on this machine")
     listed.add_argument("--json", action="store_true", help="as JSON")
     verify = actions.add_parser(

@@ -80,8 +80,12 @@ def _eval(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     from server.commands.doctor import run_doctor
+    from server.commands.models import pull_arguments, spoken
+    from server.config import load
 
-    return run_doctor(Console(), as_json=options.json)
+    assignments = [*options.set, *spoken(options)]
+    config = load(options.config, preset=options.preset, assignments=assignments)
+    return run_doctor(Console(), options.json, config, pull_arguments(options))
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -88,7 +88,10 @@ DAEMON_SECTIONS = ("serve", "rtmp")
 """Sections that no session can have for itself."""
 
 PRESETS = Path(__file__).parent / "presets"
-"""Configurations that come with livedub, by the name of their file."""
+"""Configurations that come with livedub, by the name of their file; with a pair behind it, as in
+``live-en-ru``, a name stands for the languages too."""
+
+_PAIRED = re.compile(r"(?P<name>[a-z]+)-(?P<source>[a-z]{2,3})-(?P<target>[a-z]{2,3})")
 
 
 def load(
@@ -102,7 +105,7 @@ def load(
 
     Args:
         path: a YAML file; ``None`` for the defaults.
-        preset: name of one of ``PRESETS``.
+        preset: name of one of ``PRESETS``, with or without a pair of languages.
         assignments: ``section.key=value``, the value in YAML.
         environment: where ``LIVEDUB_SECTION_KEY`` variables are looked up.
 
@@ -239,9 +242,17 @@ def _variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 def _preset(name: str) -> dict[str, Any]:
     known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
-    if name not in known:
-        raise ConfigError(f"there is no preset '{name}', only {', '.join(known)}")
-    return _read(PRESETS / f"{name}.yaml")
+    paired = _PAIRED.fullmatch(name)
+    plain = paired["name"] if paired else name
+    if plain not in known:
+        raise ConfigError(
+            f"there is no preset '{name}', only {' and '.join(known)}, or with a pair of "
+            f"languages {known[0]}-en-ru"
+        )
+    values = _read(PRESETS / f"{plain}.yaml")
+    if paired:
+        values["languages"] = {"source": paired["source"], "target": paired["target"]}
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:

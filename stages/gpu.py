@@ -20,6 +20,13 @@ def hidden() -> bool:
     return present and not any(DEVICES.glob("nvidia[0-9]*"))
 
 
+def has_cuda() -> bool:
+    """Whether CTranslate2 runs on a GPU here, which recognition and Marian then do."""
+    import ctranslate2
+
+    return bool(ctranslate2.get_cuda_device_count())
+
+
 def peak_gpu() -> int | None:
     """Peak bytes held so far; ``None`` if PyTorch has not used a GPU.
 

@@ -23,7 +23,7 @@ class AsrConfig(BaseModel):
 
     model_config = STRICT
     engine: str = "faster-whisper"
-    model: str = "tiny.en"
+    model: str = "auto"
     compute_type: str = "int8"
     beam_size: Beam = 1
     threads: Threads = 1

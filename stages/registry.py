@@ -35,7 +35,7 @@ class Engine:
         code_licence: of the software it runs.
         weights_licence: of the weights it uses by default.
         weights: names in ``stages.weights.known.KNOWN`` that it uses by default.
-        hub: id of what it uses by default instead, with ``{source}`` and ``{target}``.
+        hub: id of what it uses by default instead.
         needs: import name -> what to install for it.
         library: a shared library of the system that makes ``needs`` unnecessary.
         options: ``module:Class`` of settings that are its own, a dataclass whose fields all have
@@ -94,7 +94,6 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 "Marian (opus-mt), NLLB and M2M-100 models, converted on first use",
                 "what the model knows: a pair for Marian, 100 for M2M-100, 200 for NLLB",
                 code_licence="MIT",
-                hub="Helsinki-NLP/opus-mt-{source}-{target}",
                 weights_licence="the model's: CC-BY-4.0 (opus-mt), CC-BY-NC-4.0 (NLLB), MIT (M2M)",
                 needs={"ctranslate2": "ctranslate2", "sentencepiece": "sentencepiece"},
             ),
@@ -245,10 +244,10 @@ def missing(kind: str, name: str) -> tuple[str, ...]:
     return absent
 
 
-def default_weights(kind: str, name: str, source: str, target: str) -> tuple[str, ...]:
+def default_weights(kind: str, name: str) -> tuple[str, ...]:
     """What an engine loads where no model is named, in the form that ``resolve`` takes."""
     engine = find(kind, name)
-    return (engine.hub.format(source=source, target=target),) if engine.hub else engine.weights
+    return (engine.hub,) if engine.hub else engine.weights
 
 
 def create(kind: str, name: str, **options: Any) -> Any:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from server.commands.voices import take
-from server.config import Config, load
+from server.config import Config, amend, load
 from server.engines.options import options_of, own_options
 from server.evaluation.plot import require_matplotlib
 from server.evaluation.speaking_rate import syllable_nuclei
@@ -86,8 +86,7 @@ async def _compare(
     reference: Samples,
     options: argparse.Namespace,
 ) -> list[VoiceFigures]:
-    _, arguments = options_of("asr", config)
-    arguments["language"] = config.target
+    _, arguments = options_of("asr", amend(config, {"languages.source": config.target}))
     encoder: SpeakerEncoder = create("speakers", "ge2e", model=config.speakers.model)
     recogniser: Recogniser = create("asr", config.asr.engine, **arguments)
     try:

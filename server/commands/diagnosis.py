@@ -18,14 +18,15 @@ from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 
 from server.config import Config
-from server.engines.options import usable_cores
-from server.engines.settled import wanted
+from server.engines.cores import usable_cores
+from server.engines.settled import parts, require
 from stages.base import EngineError
 from stages.gpu import gpus
 from stages.registry import ENGINES, install_command, missing, names
 from stages.tts.espeak.library import version as espeak_version
 from stages.weights.cache import cache_dir
 from stages.weights.resolve import KNOWN, Verdict, weights
+from stream.languages import language_name
 
 _PACKAGES = (
     "livedub", "av", "ctranslate2", "faster-whisper", "numpy", "onnxruntime", "pydantic", "rich",
@@ -142,7 +143,13 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found; ``ready`` tells whether the default profile can run."""
+    """All that was found.
+
+    Attributes:
+        ready: whether the dub that was asked about can run, the default profile if none was.
+        asked: its languages, in words; ``None`` for the default profile.
+        plan: what that would use and how to get it, where something is missing.
+    """
 
     ready: bool
     machine: Machine
@@ -155,16 +162,24 @@ class Diagnosis:
     espeak: str | None
     serve_needs: tuple[str, ...]
     """Packages without which the daemon cannot run here."""
+    asked: str | None = None
+    plan: str | None = None
 
 
-def diagnose() -> Diagnosis:
-    """Look at packages, FFmpeg, engines and weights; hashes weights not hashed before."""
+def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
+    """Look at packages, FFmpeg, engines and weights; hashes weights not hashed before.
+
+    Args:
+        config: of the dub that is asked about.
+        pull: arguments of ``livedub models pull`` that stand for it.
+    """
+    config = config or Config()
     models = tuple(_models())
-    engines = tuple(_engines({model.name: model for model in models}))
+    engines = tuple(_engines(config, {model.name: model for model in models}))
     components = tuple(_components())
-    ready = all(engine.ready for engine in engines if engine.default) and all(
-        component.present for component in components if component.needed
-    )
+    plan = _plan(config, pull)
+    ready = plan is None and all(engine.ready for engine in engines if engine.default)
+    ready = ready and all(part.present for part in components if part.needed)
     return Diagnosis(
         ready,
         _machine(),
@@ -176,7 +191,21 @@ def diagnose() -> Diagnosis:
         _cache(),
         _espeak(),
         missing_for_serving(),
+        None if config == Config() else _pair(config),
+        plan,
     )
+
+
+def _pair(config: Config) -> str:
+    return f"{language_name(config.languages.source)} to {language_name(config.target)}"
+
+
+def _plan(config: Config, pull: str) -> str | None:
+    try:
+        require(config, pull, also_named=True)
+    except EngineError as error:
+        return str(error)
+    return None
 
 
 def missing_for_serving() -> tuple[str, ...]:
@@ -247,8 +276,8 @@ def _models() -> Iterator[Model]:
         yield Model(name, known.pip, known.hub, known.licence, files)
 
 
-def _engines(models: dict[str, Model]) -> Iterator[EngineState]:
-    config = wanted(Config())
+def _engines(config: Config, models: dict[str, Model]) -> Iterator[EngineState]:
+    used = {(part.kind, part.engine) for part in parts(config)}
     for kind in ENGINES:
         for name in names(kind):
             engine = ENGINES[kind][name]
@@ -256,7 +285,7 @@ def _engines(models: dict[str, Model]) -> Iterator[EngineState]:
             yield EngineState(
                 kind,
                 name,
-                getattr(config, kind).engine == name,
+                (kind, name) in used,
                 remedy is None,
                 remedy,
                 engine.summary,

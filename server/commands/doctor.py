@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, diagnose
+from server.config import Config
 from stages.weights.known import KNOWN
 from stages.weights.resolve import Verdict
 
 _STYLES = {Verdict.OK: "green", Verdict.CORRUPTED: "bold red", Verdict.ABSENT: "yellow"}
 
 
-def run_doctor(console: Console, as_json: bool = False) -> int:
+def run_doctor(
+    console: Console, as_json: bool = False, config: Config | None = None, pull: str = ""
+) -> int:
     """Examine this machine and show what was found.
 
     Args:
         console: where to write.
         as_json: one JSON object instead of tables.
+        config: of the dub that is asked about; the default profile otherwise.
+        pull: arguments of ``livedub models pull`` that stand for it.
 
     Returns:
-        0 if the default profile can run here, else 1.
+        0 if that can run here, else 1.
     """
-    found = diagnose()
+    found = diagnose(config or Config(), pull)
     if as_json:
         record = dataclasses.asdict(found)
         console.print_json(json.dumps(record))
@@ -55,10 +61,19 @@ def _show(console: Console, found: Diagnosis) -> None:
     console.print(_components(found.components))
     console.print(_engines(found.engines))
     console.print(_models(found.models))
+    what = "The default profile" if found.asked is None else f"Dubbing {found.asked}"
     if found.ready:
-        console.print("[green]The default profile can run here.")
-    else:
-        console.print("[red]The default profile cannot run here: see what is marked with *.")
+        console.print(f"[green]{what} can run here.", soft_wrap=True)
+        return
+    marked = ": see what is marked with *" if any(_marked(found)) else ""
+    console.print(f"[red]{what} cannot run here{marked}.", soft_wrap=True)
+    if found.plan is not None:
+        console.print(found.plan, highlight=False, markup=False, soft_wrap=True)
+
+
+def _marked(found: Diagnosis) -> Iterator[bool]:
+    yield from (part.needed and not part.present for part in found.components)
+    yield from (engine.default and not engine.ready for engine in found.engines)
 
 
 def _components(components: tuple[Component, ...]) -> Table:

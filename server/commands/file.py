@@ -16,9 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from server.commands.file_progress import clock, print_summary, show_progress
+from server.commands.models import pull_arguments
 from server.config import Config, load
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
-from server.engines.settled import choice, settled
+from server.engines.settled import choice, require, settled
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.sessions.file import FileSession, Outcome
 from server.sessions.journal import Journal, journal_of
@@ -76,6 +77,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
     journal: Journal | None = None
     stopped = False
     try:
+        require(config, pull_arguments(options), also_named=options.preset is not None)
         if chosen := choice(config):
             console.print(chosen, highlight=False, soft_wrap=True)
         config = settled(config)

@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from stages.languages.choice import command, is_installed, packages, to_fetch
-from stages.languages.table import COVERED, Candidate, recognisers, translators, voices
-from stages.weights.resolve import is_here
+from stages.languages.choice import command, is_installed
+from stages.languages.table import (
+    COVERED,
+    PARAMETERS,
+    Candidate,
+    recognisers,
+    translators,
+    voices,
+)
+from stages.weights.known import KNOWN
+from stages.weights.resolve import on_the_hub
 from stream.languages import language_name, language_tag
 
 _HEAD = """# Languages
@@ -20,18 +28,25 @@ for a CPU. `livedub languages --source X --target Y` prints the same for any pai
 installed on your machine and the command that gets the rest. This page is generated: `livedub
 languages --markdown`.
 
-`mt.engine: auto` and `tts.engine: auto` take the first line that is installed, except those
-marked *on request*, which have to be named: NLLB until its licence has been accepted, and XTTSv2,
-which needs a recording to clone. Languages are written as BCP 47 tags, as codes of three letters,
-or by name: `pt-BR`, `por`, `Brazilian Portuguese`.
+`mt.engine: auto` and `tts.engine: auto` take the first line that is installed, and of the voices
+the first that is quick enough: below a delay of 6 s, Kokoro wants four cores. What was taken, and
+why, is the first line of `livedub file`, and in the daemon's log. Those marked *on request* have to
+be named: NLLB until its licence has been accepted, and XTTSv2, which needs a recording to clone.
+Languages are written as BCP 47 tags, as codes of three letters, or by name: `pt-BR`, `por`,
+`Brazilian Portuguese`.
 
 Sizes are what is downloaded, about; Marian models take a quarter of it once they have been
 converted, which needs `pip install 'livedub[convert]'` once. Firefox's models of other pairs work
 from a folder: `mt.engine: bergamot` with `mt.model` set to it. Voices of a region (`pt-PT`,
 `es-MX`, `en-GB`, `nl-BE`) are taken for that region alone.
 
-Recognition: `asr.model: tiny.en` knows English alone; `base`, which comes in packages too, knows
-99 languages, and so do `small` (484 MB) and `large-v3-turbo` (1620 MB), with fewer errors.
+`asr.model: auto` takes `tiny.en` for English and `base` for other languages; of English, `base`
+makes as many mistakes at twice the work ([Evaluation](use/evaluation.md)). A larger
+model is taken if it has been fetched and the machine carries it: on a GPU, or on a CPU where its
+encoder needs less than 0.4 s, which is tried at start. Work grows with the parameters; errors fall
+with them, in languages other than English most. All names that faster-whisper knows (`medium.en`,
+`large-v2`, `distil-large-v3`, `turbo`) may be written wherever a Whisper model is named, `livedub
+models pull small` included.
 
 Into English, `mt.engine: whisper` translates the sound of speech from any of those 99: roughly with
 `base` (`mt.model`; the recogniser's own model if that can), fairly with `small`, well with
@@ -64,6 +79,7 @@ def markdown() -> str:
     """The page ``docs/languages.md``."""
     lines = [_HEAD]
     for title, rows in (
+        ("Recognition", _recognition_lines()),
         ("Translation", _translation_lines()),
         ("Voices", _voice_lines()),
     ):
@@ -81,17 +97,10 @@ def _pairs() -> Iterator[tuple[str, str]]:
 def _rows(source: str, target: str, *, brief: bool) -> Iterator[tuple[str, ...]]:
     pair = f"{source} -> {target}"
     if not brief:
-        for model, size, note in recognisers(source):
-            there = "installed" if is_here(model) else f"livedub models pull {model}"
-            yield (
-                pair,
-                "recognition",
-                "faster-whisper",
-                f"{model}: {note}",
-                _size(size),
-                "MIT",
-                there,
-            )
+        for one in recognisers(source):
+            there = "installed" if is_installed(one) else command([one])
+            named = f"{one.model}: {one.note}"
+            yield pair, "recognition", one.engine, named, _size(one.megabytes), one.licence, there
     found = (("translation", translators(source, target)), ("voice", voices(target)))
     for purpose, candidates in found:
         for candidate in candidates[:1] if brief else candidates:
@@ -102,14 +111,8 @@ def _rows(source: str, target: str, *, brief: bool) -> Iterator[tuple[str, ...]]
                 _named(candidate),
                 _size(candidate.megabytes),
                 candidate.licence,
-                "installed" if is_installed(candidate) else _remedy(candidate, source, target),
+                "installed" if is_installed(candidate) else command([candidate]),
             )
-
-
-def _remedy(candidate: Candidate, source: str, target: str) -> str:
-    if not packages(candidate) and not to_fetch(candidate):
-        return ""
-    return command([candidate], source, target)
 
 
 def _named(candidate: Candidate) -> str:
@@ -118,7 +121,20 @@ def _named(candidate: Candidate) -> str:
 
 
 def _size(megabytes: int) -> str:
-    return str(megabytes) if megabytes else "-"
+    return f"about {megabytes}" if megabytes else "-"
+
+
+def _recognition_lines() -> Iterator[str]:
+    yield "| `asr.model` | on the hub | MB | parameters | work of a call | |"
+    yield "|---|---|---|---|---|---|"
+    for one in recognisers("en"):
+        hub = KNOWN[one.model].hub if one.model in KNOWN else on_the_hub(one.model)
+        millions = PARAMETERS[one.model]
+        work = f"{millions / PARAMETERS['tiny.en']:.0f} times that of `tiny.en`"
+        yield (
+            f"| `{one.model}` | `{hub}` | {_size(one.megabytes)} | {millions} M | "
+            f"{'1' if one.model == 'tiny.en' else work} | {one.note} |"
+        )
 
 
 def _translation_lines() -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from server.config import Config, load
-from server.engines.settled import wanted
+from server.engines.settled import choice, parts, require, settled, wanted
+from stages.base import EngineError
+from stages.languages.choice import described, packages, weights_of
 from stages.mt.convert import can_convert, converted
-from stages.registry import ENGINES, default_weights
+from stages.registry import install_command
 from stages.weights.cache import cache_dir
-from stages.weights.hub import is_hub_reference
 from stages.weights.hub_cache import Fetched, damaged, fetched
 from stages.weights.known import KNOWN
 from stages.weights.licences import accept, is_accepted, licence_of
@@ -40,46 +42,74 @@ def references(config: Config) -> list[str]:
 
     Where an engine is ``auto``, those of the best there is for the languages.
     """
-    config, found = wanted(config), []
-    for kind, engines in ENGINES.items():
-        section = getattr(config, kind)
-        if section.engine not in engines:
-            continue  # none is wanted
-        if section.model == "default" and kind == "tts" and is_hub_reference(section.voice):
-            found.append(section.voice)
-        elif section.model == "default":
-            source, target = config.languages.source, config.target
-            found += default_weights(kind, section.engine, source, target)
-        else:
-            found.append(section.model)
-    if config.tts.listener is not None:
-        found.append(config.tts.listener)
-    return list(dict.fromkeys(found))
+    found = [weight for part in parts(wanted(config)) for weight in weights_of(part)]
+    return list(dict.fromkeys(map(on_the_hub, found)))
 
 
 def pull(options: argparse.Namespace, console: Console) -> int:
     """Fetch weights; what is there stays, interrupted downloads resume."""
-    named = options.models
-    if not named:
-        assignments = [*options.set, *spoken(options)]
-        named = references(load(options.config, preset=options.preset, assignments=assignments))
-    for name in _with_companions(map(on_the_hub, named)):
-        licence = licence_of(name)
-        if licence is not None and not Path(name).exists():
-            console.print(f"{name}: {licence.title}, {licence.url}: {licence.terms}.", style="bold")
-            if options.accept_licence and not is_accepted(licence):
-                accept(licence)
-        path = resolve(name)
-        console.print(f"{name}: {_megabytes(_size(path))} in {path}", highlight=False)
-        if path.is_dir() and _MARIAN.search(name) and can_convert():
-            console.print(f"{name}: converted, in {converted(path, name)}", highlight=False)
+    if options.models:
+        for name in _with_companions(map(on_the_hub, options.models)):
+            _fetch(name, options, console)
+        return 0
+    assignments = [*options.set, *spoken(options)]
+    config = load(options.config, preset=options.preset, assignments=assignments)
+    names = references(config)
+    failure = None
+    for number, name in enumerate(names, 1):
+        try:
+            _fetch(name, options, console, f"{number} of {len(names)}: ")
+        except EngineError as error:
+            console.print(f"{number} of {len(names)}: {error}", highlight=False)
+            failure = failure or error
+    for part in parts(wanted(config)):
+        if absent := packages(part):
+            console.print(f"{described(part)} needs {install_command(absent)}", highlight=False)
+    if failure is not None:
+        # What is here may serve, if not as well.
+        settled(config)
+        require(config, also_named=True)
+        console.print(f"Without that: {choice(config)}", highlight=False)
     return 0
+
+
+def _fetch(name: str, options: argparse.Namespace, console: Console, count: str = "") -> None:
+    licence = licence_of(name)
+    if licence is not None and not Path(name).exists():
+        console.print(f"{name}: {licence.title}, {licence.url}: {licence.terms}.", style="bold")
+        if options.accept_licence and not is_accepted(licence):
+            accept(licence)
+    path = resolve(name)
+    if bad := _damaged(name):
+        raise EngineError(f"{name} did not come as it was sent ({', '.join(bad)}): pull it again.")
+    console.print(f"{count}{name}: {_megabytes(_size(path))} in {path}", highlight=False)
+    if path.is_dir() and _MARIAN.search(name) and can_convert():
+        console.print(f"{name}: converted, in {converted(path, name)}", highlight=False)
 
 
 def spoken(options: argparse.Namespace) -> list[str]:
     """The settings of ``--source-lang`` and ``--target-lang``."""
     given = {"source": options.source_lang, "target": options.target_lang}
     return [f"languages.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def pull_arguments(options: argparse.Namespace) -> str:
+    """What ``livedub models pull`` needs to fetch what another command's options configure.
+
+    Nothing if that is the plain default, whose languages say it better.
+    """
+    given: list[str] = []
+    for option in ("preset", "config"):
+        if (value := getattr(options, option)) is not None:
+            given += [f"--{option}", str(value)]
+    for setting in options.set:
+        given += ["--set", setting]
+    if not given:
+        return ""
+    for option in ("source_lang", "target_lang"):
+        if (value := getattr(options, option, None)) is not None:
+            given += [f"--{option.replace('_', '-')}", value]
+    return shlex.join(given)
 
 
 def _with_companions(names: Iterable[str]) -> Iterator[str]:
@@ -144,7 +174,7 @@ def _held() -> Iterator[Held]:
 def verify(options: argparse.Namespace, console: Console) -> int:
     """Hash every file of packaged and fetched weights."""
     there = {repository.name: repository for repository in fetched()}
-    names = options.models or [*KNOWN, *there]
+    names = list(map(on_the_hub, options.models)) or [*KNOWN, *there]
     status = 0
     for name in names:
         verdict, detail = _verdict(name, there)
@@ -158,6 +188,12 @@ def convert(options: argparse.Namespace, console: Console) -> int:
     """Make a transformers checkpoint into a CTranslate2 model, in the cache."""
     console.print(str(converted(resolve(options.model), options.model)), highlight=False)
     return 0
+
+
+def _damaged(reference: str) -> list[str]:
+    """Files of what was fetched that are not what the hub sent."""
+    name = re.split("[@:]", reference)[0]
+    return [bad for one in fetched() if one.name == name for bad in damaged(one)]
 
 
 def _verdict(name: str, there: dict[str, Fetched]) -> tuple[Verdict, str]:

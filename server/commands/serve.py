@@ -16,7 +16,9 @@ import uvicorn
 from rich.console import Console
 
 from server import descriptors
+from server.commands.models import pull_arguments, spoken
 from server.config import Config, amend, load
+from server.engines.settled import require
 from server.http.app import create_app
 from server.http.doors import Doors
 from server.http.exposure import check_exposure
@@ -26,7 +28,8 @@ from server.outputs.make import outputs
 from server.outputs.retention import keep_tidy, recover
 from server.sessions import logs
 from server.sessions.daemon import APP, Daemon
-from server.sessions.spec import PUBLISH
+from server.sessions.live import for_target
+from server.sessions.spec import PUBLISH, configured_sessions
 from server.websocket.transport import LiveWebSocketProtocol
 from stream.errors import UserError
 from stream.media.confined.limits import hide_memory
@@ -36,7 +39,8 @@ log = logging.getLogger(__name__)
 
 def run_serve(options: argparse.Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C; a second signal stops at once."""
-    config = load(options.config, preset=options.preset, assignments=options.set)
+    assignments = [*options.set, *spoken(options)]
+    config = load(options.config, preset=options.preset, assignments=assignments)
     check_exposure(config.serve)
     if not config.serve.sessions:
         session: dict[str, object] = {"id": "live"}
@@ -45,8 +49,23 @@ def run_serve(options: argparse.Namespace, console: Console) -> int:
         config = amend(config, {"serve.sessions": [session]})
     elif options.key is not None:
         raise UserError("--key is for a daemon without configured sessions: set their key instead")
+    _require_models(config, options)
     logs.configure(as_json=options.log_json, verbose=options.verbose)
     return asyncio.run(_serve(config, console))
+
+
+def _require_models(config: Config, options: argparse.Namespace) -> None:
+    """Find out before any publisher comes what the configured sessions lack."""
+    values = config.serve.sessions
+    try:
+        sessions = [(spec, spec.configured(config)) for spec in configured_sessions(values)]
+    except UserError:
+        return  # said with the session's name when it is created
+    for spec, own in sessions:
+        for target in spec.targets or [own.target]:
+            dub = for_target(own, target)
+            pull = pull_arguments(options) if dub == config else ""
+            require(dub, pull, also_named=options.preset is not None)
 
 
 BACKLOG = 128

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from server.config import Config
-from server.engines.settled import settled
+from server.config import AUTO, Config
+from server.engines.cores import usable_cores
+from server.engines.settled import KINDS, settled
 from stages.registry import find, section_of
 from stages.weights.resolve import whisper_translates
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    # Only Linux tells which ones those are.
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return allowed or 1
 
 
 def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
@@ -24,14 +17,15 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     Raises:
         EngineError: if it is chosen by the languages, and nothing here serves them.
     """
-    if kind in ("mt", "tts"):
+    if kind in KINDS:
         config = settled(config, kind)
     section = getattr(config, kind)
     if kind == "speakers":
         return section.engine, {"model": section.model}
     # More threads than cores wait for each other.
     threads = min(section.threads, usable_cores())
-    options: dict[str, Any] = {"model": section.model, "threads": threads}
+    model = "default" if section.model == AUTO else section.model  # of an engine from outside
+    options: dict[str, Any] = {"model": model, "threads": threads}
     if kind == "asr":
         options |= {
             "language": config.languages.source,
@@ -54,7 +48,7 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
 
 def _as_recognition(config: Config) -> dict[str, Any]:
     """What a translator has to be made with to share the model of recognition, if it can."""
-    asr, model = config.asr, config.mt.model
+    asr, model = settled(config, "asr").asr, config.mt.model
     if model == "default" and whisper_translates(asr.model):
         model = asr.model
     threads = min(asr.threads, usable_cores())

@@ -3,79 +3,289 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 
 from server.config import AUTO, Config
+from server.engines.cores import usable_cores
+from stages.base import EngineError
+from stages.gpu import has_cuda
 from stages.languages.choice import (
-    best_translator,
-    best_voice,
+    ENCODING_S,
+    candidates,
+    command,
     described,
-    translator_for,
-    voice_for,
+    is_installed,
+    keeps_up,
+    may_be_taken,
+    recognisers_by_worth,
+    taken,
+    to_fetch,
 )
 from stages.languages.table import Candidate
+from stages.registry import is_external
+from stages.weights.hub import is_offline
+from stream.languages import language_name
+
+KINDS = ("asr", "mt", "tts")
+PURPOSES = {"asr": "recognition", "mt": "translation", "tts": "voice", "speakers": "speakers"}
+
+_TABLED = ("ctranslate2", "piper")
+"""Engines whose default model is the table's for the languages."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def settled(config: Config, *kinds: str) -> Config:
-    """The configuration with engines by name, as far as ``auto`` left them open.
+    """The configuration with engines and models by name, as far as ``auto`` left them open.
 
     Args:
         config: checked.
-        kinds: ``mt`` or ``tts``, to settle that alone.
+        kinds: ``asr``, ``mt`` or ``tts``, to settle that alone.
 
     Raises:
         EngineError: if nothing here serves the languages; it says what would, how large that is
             and which command gets it.
     """
-    source, target = config.languages.source, config.target
-    open_ = [kind for kind in kinds or ("mt", "tts") if getattr(config, kind).engine == AUTO]
-    mt = translator_for(source, target) if "mt" in open_ else None
-    tts = voice_for(source, target) if "tts" in open_ else None
-    for taken in filter(None, (mt, tts)):
-        _LOG.info("%s.engine auto takes %s", taken.kind, described(taken))
-    return _with(config, mt, tts)
+    found = {}
+    for kind in kinds or KINDS:
+        open_ = _open(kind, config)
+        if open_ is None:
+            continue
+        if (chosen := _taken(kind, open_, config)) is None:
+            raise EngineError(plan(config))
+        found[kind] = chosen
+        _LOG.info("%s auto takes %s", PURPOSES[kind], described(chosen))
+    return _with(config, found)
 
 
 def wanted(config: Config) -> Config:
-    """The same with the best engines there are, here or to be fetched."""
-    source, target = config.languages.source, config.target
-    return _with(
-        config,
-        best_translator(source, target) if config.mt.engine == AUTO else None,
-        best_voice(target) if config.tts.engine == AUTO else None,
-    )
+    """The same with the best there is for this machine, here or to be fetched."""
+    found = {}
+    for kind in KINDS:
+        open_ = _open(kind, config)
+        if open_ and (best := _best(kind, open_, config)) is not None:
+            found[kind] = best
+    return _with(config, found)
 
 
 def choice(config: Config) -> str | None:
-    """One line about what ``auto`` took, and why; ``None`` if all engines were named.
+    """One line about what ``auto`` took, and why; ``None`` if everything was named.
 
     Raises:
         EngineError: as ``settled``.
     """
-    source, target = config.languages.source, config.target
-    taken: list[tuple[str, Candidate, Candidate | None]] = []
-    if config.mt.engine == AUTO:
-        best = best_translator(source, target)
-        taken.append(("translation", translator_for(source, target), best))
-    if config.tts.engine == AUTO:
-        taken.append(("voice", voice_for(source, target), best_voice(target)))
-    if not taken:
+    said = []
+    for kind in KINDS:
+        open_ = _open(kind, config)
+        if open_ is None:
+            continue
+        if (chosen := _taken(kind, open_, config)) is None:
+            raise EngineError(plan(config))
+        reason = _why_not_better(kind, chosen, open_, config)
+        said.append(f"{PURPOSES[kind]} by {described(chosen)}{f' ({reason})' if reason else ''}")
+    if not said:
         return None
-    said = "; ".join(
-        f"{purpose} by {described(chosen)}"
-        + ("" if chosen == best or best is None else f" ({described(best)} is not installed)")
-        for purpose, chosen, best in taken
+    return f"{config.languages.source} -> {config.target}: {'; '.join(said)}"
+
+
+def parts(config: Config) -> list[Candidate]:
+    """All that the configuration would load here: what is taken, or else the best there is."""
+    found = []
+    for kind in KINDS:
+        open_ = _open(kind, config)
+        if open_ is None:
+            found.append(_named(kind, config))
+        elif one := _taken(kind, open_, config) or _best(kind, open_, config):
+            found.append(one)
+    if config.speakers.enabled:
+        found.append(Candidate("speakers", config.speakers.engine, config.speakers.model))
+    if config.tts.listener is not None:
+        found.append(Candidate("asr", "faster-whisper", config.tts.listener))
+    return found
+
+
+def require(config: Config, pull: str = "", *, also_named: bool = False) -> None:
+    """See that nothing would have to be fetched that nobody asked for.
+
+    Models that the configuration names are fetched when they are loaded, where that is possible.
+
+    Args:
+        config: checked.
+        pull: see ``plan``.
+        also_named: whether these too must be here already.
+
+    Raises:
+        EngineError: the ``plan``.
+    """
+    strict, found = also_named or is_offline(), parts(config)
+    if {"mt", "tts"} - {one.kind for one in found}:
+        raise EngineError(plan(config, pull))
+    for one in found:
+        open_ = _open(one.kind, config) if one.kind in KINDS else None
+        if (strict or open_ is not None) and not is_installed(one):
+            raise EngineError(plan(config, pull))
+
+
+def plan(config: Config, pull: str = "") -> str:
+    """What a dub would use, how large it is, and the command that gets it, for a screen.
+
+    Args:
+        config: checked.
+        pull: arguments of ``livedub models pull`` that stand for the configuration.
+    """
+    source, target = config.languages.source, config.target
+    pair = f"{language_name(source)} to {language_name(target)}"
+    found = parts(wanted(config))
+    absent = {"mt", "tts"} - {one.kind for one in found}
+    if absent:
+        return _unknown(pair, config, "mt" in absent)
+    lines = [f"To dub {pair}, livedub would use"]
+    for one in found:
+        size = f"about {one.megabytes} MB" if one.megabytes else "not here"
+        state = "installed" if is_installed(one) else size
+        licence = f", {one.licence}" if one.licence not in ("", "-") else ""
+        lines.append(f"  {PURPOSES[one.kind]:12} {described(one)}: {state}{licence}")
+    if is_offline():
+        lines.append("livedub is offline; where there is a network, this gets what is missing:")
+    elif total := sum(one.megabytes for one in found if to_fetch(one)):
+        lines.append(f"About {total} MB to download, by")
+    else:
+        lines.append("It is installed by")
+    lines.append(f"  {command(found, pull or _languages(config, found))}")
+    return "\n".join([*lines, f"For others: livedub languages --source {source} --target {target}"])
+
+
+def _languages(config: Config, found: list[Candidate]) -> str:
+    """The languages as arguments, if they alone make the configuration what it is."""
+    plain = Config(languages=config.languages)
+    if parts(wanted(plain)) != found:
+        return ""
+    return f"--source-lang {config.languages.source} --target-lang {config.target}"
+
+
+def _unknown(pair: str, config: Config, translation: bool) -> str:
+    kind = "mt" if translation else "tts"
+    section = getattr(config, kind)
+    what, key = ("translator from", "mt.model") if translation else ("voice for", "tts.voice")
+    whose = "" if section.engine == AUTO else f" of {kind}.engine '{section.engine}'"
+    named = pair if translation else language_name(config.target)
+    return (
+        f"No {what} {named}{whose} is known here: set {kind}.engine and {key} to one of your own, "
+        "see docs/languages.md"
     )
-    return f"{source} -> {target}: {said}"
 
 
-def _with(config: Config, mt: Candidate | None, tts: Candidate | None) -> Config:
+def _open(kind: str, config: Config) -> list[Candidate] | None:
+    """What there is to choose from, best first; ``None`` where the configuration names it."""
+    section = getattr(config, kind)
+    if kind == "asr":
+        if section.model != AUTO or is_external(section.engine):
+            return None
+        return recognisers_by_worth(config.languages.source, gpu=has_cuda())
+    found = candidates(kind, config.languages.source, config.target)
+    if section.engine == AUTO:
+        return found
+    named = section.model != "default" or (kind == "tts" and section.voice != "default")
+    if section.engine not in _TABLED or named:
+        return None
+    return [one for one in found if one.engine == section.engine]
+
+
+def _named(kind: str, config: Config) -> Candidate:
+    """What the configuration names, with its size and licence where the table knows it."""
+    section = getattr(config, kind)
+    model = section.model
+    if kind == "asr" and model == AUTO:
+        model = "default"
+    if section.engine == "piper" and model == "default":
+        model = section.voice
+    known = [
+        *recognisers_by_worth(config.languages.source, gpu=True),
+        *candidates("mt", config.languages.source, config.target),
+        *candidates("tts", config.languages.source, config.target),
+    ]
+    bare = Candidate(kind, section.engine, model)
+    same = (one for one in known if (one.kind, one.engine, one.model) == (kind, bare.engine, model))
+    return next(same, bare)
+
+
+def _taken(kind: str, open_: Sequence[Candidate], config: Config) -> Candidate | None:
+    # A voice that is too slow is better than none.
+    return taken(open_, _carries(kind, config)) or taken(open_)
+
+
+def _best(kind: str, open_: Sequence[Candidate], config: Config) -> Candidate | None:
+    if kind == "asr" and not has_cuda():
+        open_ = [one for one in open_ if not one.megabytes]
+    if kind == "tts":
+        open_ = [one for one in open_ if _carries(kind, config)(one)]
+    return next(filter(may_be_taken, open_), None)
+
+
+def _carries(kind: str, config: Config) -> Callable[[Candidate], bool]:
+    """Whether this machine keeps up with a candidate that is on it."""
+    if kind == "tts":
+        return lambda one: keeps_up(one, config.playout.delay, usable_cores())
+    if not has_cuda():
+        return lambda one: not _is_large(one) or _encoding_s(one, config) <= ENCODING_S
+    return lambda one: True
+
+
+def _is_large(one: Candidate) -> bool:
+    """Whether it is a Whisper model beyond those that come in packages."""
+    return bool(one.megabytes) and one.engine in ("faster-whisper", "whisper")
+
+
+def _encoding_s(one: Candidate, config: Config) -> float:
+    from stages.asr.whisper_model import encoding_s
+
+    return encoding_s(one.model, config.asr.compute_type, _threads(one, config))
+
+
+def _threads(one: Candidate, config: Config) -> int:
+    """For recognition: models beyond the packages get half of the machine."""
+    least = config.asr.threads
+    return max(least, usable_cores() // 2) if one.megabytes else least
+
+
+def _why_not_better(
+    kind: str, chosen: Candidate, open_: Sequence[Candidate], config: Config
+) -> str:
+    """A clause on what else there would be; empty if nothing."""
+    before = open_[: open_.index(chosen)]
+    if kind == "asr":
+        return _of_recognition(chosen, before, config)
+    clauses = []
+    best = _best(kind, open_, config)
+    if best is not None and best in before:
+        clauses.append(f"{described(best)} is not installed")
+    if kind == "tts" and (slow := [one for one in before if is_installed(one)]):
+        names = " and ".join(map(described, slow))
+        clauses.append(f"{names} is too slow for a delay of {config.playout.delay:g} s here")
+    return "; ".join(clauses)
+
+
+def _of_recognition(chosen: Candidate, before: Sequence[Candidate], config: Config) -> str:
+    if has_cuda():
+        return "on the GPU"
+    if chosen.megabytes:
+        return f"its encoder takes {_encoding_s(chosen, config):.2f} s here"
+    for one in before:
+        if one.megabytes and is_installed(one):
+            took = _encoding_s(one, config)
+            return f"the encoder of {one.model} takes {took:.2f} s here, {ENCODING_S} s is the most"
+    return "on a CPU"
+
+
+def _with(config: Config, found: dict[str, Candidate]) -> Config:
     update: dict[str, object] = {}
-    if mt is not None:
+    if asr := found.get("asr"):
+        changes = {"model": asr.model, "threads": _threads(asr, config)}
+        update["asr"] = config.asr.model_copy(update=changes)
+    if mt := found.get("mt"):
         model = mt.model if config.mt.model == "default" else config.mt.model
         update["mt"] = config.mt.model_copy(update={"engine": mt.engine, "model": model})
-    if tts is not None:
+    if tts := found.get("tts"):
         voice = tts.model if config.tts.voice == "default" else config.tts.voice
         update["tts"] = config.tts.model_copy(update={"engine": tts.engine, "voice": voice})
     return config.model_copy(update=update) if update else config

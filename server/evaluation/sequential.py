@@ -38,11 +38,12 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     """
     from faster_whisper import WhisperModel
 
+    _, asr = options_of("asr", config)
     whisper = WhisperModel(
-        str(resolve(config.asr.model)),
+        str(resolve(asr["model"])),
         device="auto",
-        compute_type=config.asr.compute_type,
-        cpu_threads=config.asr.threads,
+        compute_type=asr["compute_type"],
+        cpu_threads=asr["threads"],
     )
     (mt, mt_options), (tts, tts_options) = options_of("mt", config), options_of("tts", config)
     translator, voice = create("mt", mt, **mt_options), create("tts", tts, **tts_options)

@@ -10,6 +10,7 @@ from typing import Any
 from server.config import AUTO, Config
 from server.sessions.spec import SpecError
 from stages.weights.known import KNOWN
+from stages.weights.resolve import on_the_hub
 
 _MODELS = (
     "asr.model",
@@ -38,7 +39,7 @@ def check_settings(settings: Mapping[str, Any], config: Config) -> None:
         SpecError: naming the setting.
     """
     serve = config.serve
-    models = {"default", *KNOWN, *serve.models}
+    models = {"default", AUTO, *KNOWN, *serve.models}
     for name in _MODELS:
         section, _, key = name.partition(".")
         own = getattr(getattr(config, section), key)
@@ -75,7 +76,8 @@ def _voices(settings: Mapping[str, Any]) -> Iterable[Any]:
 
 
 def _lent(name: str, value: Any, declared: set[str], where: str) -> None:
-    if not isinstance(value, str) or value not in declared:
+    same = isinstance(value, str) and on_the_hub(value) in map(on_the_hub, declared)
+    if not same:
         raise SpecError(
             f"{name} is not one that sessions of the API may have: the operator lists those in "
             f"{where}"

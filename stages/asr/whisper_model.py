@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import threading
+import time
 import weakref
 from typing import Any, Literal
 
@@ -141,6 +143,17 @@ class Whisper:
             return Transcript("", transcript.language, rejected=reason)
         return transcript
 
+    def encoding_s(self) -> float:
+        """Wall seconds to encode the shortest window, at best."""
+        features = np.zeros((1, self._model.model.n_mels, SHORTEST_FRAMES), np.float32)
+        self._model.window.frames = SHORTEST_FRAMES
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            self._model.encode(features)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
     def decode(
         self,
         audio: Samples,
@@ -193,6 +206,23 @@ class Whisper:
             for word in segment.words or ()
         )
         return decoding, Transcript(text, info.language, timed)
+
+
+@functools.cache
+def encoding_s(name: str, compute_type: str, threads: int) -> float:
+    """Wall seconds that this machine takes to encode the shortest window: half of a call, about.
+
+    Loads the model for it, once for the life of the process.
+
+    Args:
+        name: see ``Whisper``.
+        compute_type: the same.
+        threads: the same.
+
+    Raises:
+        EngineError: if the model cannot be loaded.
+    """
+    return Whisper(name, compute_type, threads, "asr.model").encoding_s()
 
 
 _loading = threading.Lock()

@@ -38,7 +38,7 @@ class CTranslate2Translator:
 
     Args:
         model: a folder or hub id, in CTranslate2 form or a transformers checkpoint, which is
-            converted on first use; ``default`` is ``Helsinki-NLP/opus-mt-<source>-<target>``.
+            converted on first use.
         source: ISO 639-1 code, with or without a region.
         target: likewise.
         threads: of the CPU.
@@ -50,26 +50,25 @@ class CTranslate2Translator:
 
     def __init__(
         self,
-        model: str = "default",
+        model: str,
         source: str = "en",
         target: str = "pt",
         threads: int = 2,
         beam_size: int = 2,
     ) -> None:
         pair = base(source), base(target)
-        name = f"Helsinki-NLP/opus-mt-{pair[0]}-{pair[1]}" if model == "default" else model
-        named = _PAIR.search(name)
+        named = _PAIR.search(model)
         if named and named.groups() != pair:
             raise EngineError(
-                f"mt.model '{name}' turns '{named[1]}' into '{named[2]}', "
+                f"mt.model '{model}' turns '{named[1]}' into '{named[2]}', "
                 f"not '{source}' into '{target}'."
             )
-        folder = converted(resolve(name), name)
+        folder = converted(resolve(model), model)
         self._tokens = tokens_of(folder, source, target)
         try:
             self._model = ctranslate2.Translator(str(folder), device="auto", intra_threads=threads)
         except (RuntimeError, ValueError) as error:
-            raise EngineError(f"mt.model '{name}' cannot be loaded: {error}.") from error
+            raise EngineError(f"mt.model '{model}' cannot be loaded: {error}.") from error
         self._space = "" if pair[1] in UNSPACED else " "
         self._beam_size = beam_size
         self._worker = Worker("mt")

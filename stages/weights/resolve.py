@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
@@ -79,9 +80,11 @@ def resolve(reference: str) -> Path:
     reference = on_the_hub(reference)
     if is_hub_reference(reference) and not reference.startswith((".", "~")):
         return download(reference)
+    near = get_close_matches(reference, [*KNOWN, *WHISPER_SIZES], 1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
     raise EngineError(
         f"There is no model '{reference}': give a path that exists, a hub id such as "
-        f"owner/name, one of {', '.join(KNOWN)}, or a size of Whisper such as small."
+        f"owner/name, one of {', '.join(KNOWN)}, or a size of Whisper such as small{hint}"
     )
 
 

@@ -61,7 +61,7 @@ def test_an_engine_from_outside_is_named_by_module_and_class(external: None) -> 
     made = create("mt", "engines_of_mine:Whole", **options)
     assert type(made).__name__ == "Whole"
     assert missing("mt", "engines_of_mine:Whole") == ()
-    assert default_weights("mt", "engines_of_mine:Whole", "en", "pt") == ()
+    assert default_weights("mt", "engines_of_mine:Whole") == ()
 
 
 @pytest.mark.parametrize(

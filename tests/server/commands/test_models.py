@@ -124,8 +124,13 @@ def test_a_preset_is_below_the_file_and_the_settings(tmp_path: Path) -> None:
     mine = load(file, preset="studio-en-ru", assignments=["mt.beam_size=1"], environment={})
     assert (mine.tts.engine, mine.tts.voice, mine.xtts.seed) == ("xtts", "me.wav", 3)
     assert mine.mt.beam_size == 1
-    with pytest.raises(ConfigError, match="no preset 'studio', only studio-en-ru"):
-        load(preset="studio")
+    with pytest.raises(
+        ConfigError, match="no preset 'cinema', only live and studio, or with a pair"
+    ):
+        load(preset="cinema")
+    german = load(preset="live-en-ru", assignments=["languages.target=de"], environment={})
+    assert (german.languages.source, german.target, german.playout.delay) == ("en", "de", 4.0)
+    assert references(load(preset="studio-de-fr", environment={}))[1] == "facebook/m2m100_418M"
     assert references(Config())[0] == "tiny.en"
 
 
