@@ -60,13 +60,14 @@ def hls_router(
         ticket_of: what stands in the path of who has shown a token for a session, if it is
             protected.
     """
-    router = APIRouter()
+    router = APIRouter(tags=["HLS"])
 
     @router.head("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.get("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.head("/sessions/{session}/hls/{name}", include_in_schema=False)
-    @router.get("/sessions/{session}/hls/{name}")
+    @router.get("/sessions/{session}/hls/{name}", summary="A file of the HLS rendition")
     async def file(session: str, name: str, request: Request) -> Response:
+        """`master.m3u8` is where players begin; it names all others."""
         authorise(request, session, "play")
         ticket = ticket_of(session, request.query_params.get("token", ""))
         protected = ticket is not None
@@ -89,7 +90,7 @@ def hls_router(
         return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
 
     @router.options("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
-    @router.options("/sessions/{session}/hls/{name}")
+    @router.options("/sessions/{session}/hls/{name}", include_in_schema=False)
     async def options(session: str, name: str) -> Response:
         return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS"})
 

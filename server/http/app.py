@@ -38,6 +38,19 @@ PUBLISHING = SECURITY | {"Permissions-Policy": "camera=(self), microphone=(self)
 """The one page that films and records."""
 
 
+ABOUT = """Live dubbing: create sessions, publish into them, watch them.
+
+Two doors are WebSockets, which this page cannot show; both speak `livedub.v1`, described in
+`docs/protocols/websocket.md`:
+
+* `ws://HOST/sessions/ID/publish` takes speech, with the session's key;
+* `ws://HOST/sessions/ID/listen` gives the dub's sound and events (`transcript`,
+  `translation`, `dub`), with `?track=` and `?format=pcm_s16le|pcm_f32le|opus|none`.
+
+RTMP publishers connect to `rtmp://HOST/live/KEY`. Refusals are problem documents (RFC 9457) whose
+`detail` is one sentence.
+"""
+
 KEPT_ENDED = 16
 """How many ended sessions can still be inspected."""
 
@@ -62,7 +75,7 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
     # The API's documentation is served from here, not from a CDN: there may be no internet access.
     app = FastAPIOffline(
         title="livedub",
-        description="Live dubbing: create sessions, publish into them, watch them.",
+        description=ABOUT,
         version="1",
         redoc_url=None,
         favicon_url="/web/icon.svg",

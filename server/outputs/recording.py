@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from server.outputs.retention import CONTAINERS, hold
@@ -37,14 +37,18 @@ PATIENCE = 2 * TICK_RATE
 
 _log = logging.getLogger(__name__)
 
+LEFT_S = 10
+"""Media seconds without a publisher after which the file ends; the next one gets another."""
+
 
 class Recording:
     """Records until the feed ends; create it before the feed starts, in its event loop.
 
     The file gets its name at the end; until then, and if the process is killed, it is
     ``.NAME.part.SUFFIX`` beside it. If the picture's codec parameters change, or a picture joins
-    what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on, and so does a new
-    run: what was recorded before is never overwritten. A failing disk
+    what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on, and so does the
+    next publisher after an absence of `LEFT_S`, and a new run: what was recorded before is never
+    overwritten. A failing disk
     ends the recording with one sentence in the log; what was written until then gets its name.
 
     Args:
@@ -79,7 +83,7 @@ class Recording:
             code, label = given.get(name, (code, label))
             sounds[name] = SoundTrack(feed.channels, code, label, default=not sounds)
         self._path = path
-        self._writer = _Writer(path, sounds)
+        self._writer = _Writer(path, sounds, feed.absence)
         self._tap = FeedTap(feed, tracks)
         self._worker = Worker("recording")
         self._done = asyncio.Event()
@@ -149,9 +153,12 @@ class Recording:
 class _Writer:
     """The blocking part: files one after another."""
 
-    def __init__(self, path: Path, sounds: dict[str, SoundTrack]) -> None:
+    def __init__(
+        self, path: Path, sounds: dict[str, SoundTrack], absence: Callable[[int], int]
+    ) -> None:
         self._path = path
         self._sounds = sounds
+        self._absence = absence
         self._muxer: Muxer | None = None
         self._coded: PictureFormat | None = None
         self._encoders: dict[str, AacEncoder] = {}
@@ -169,9 +176,15 @@ class _Writer:
 
     def add(self, batch: Batch) -> None:
         """Write a batch."""
+        if self._left(batch):
+            self._end_file()
+            self._early = {name: [] for name in self._sounds}
+            return
         sound = {name: [*self._early[name], *blocks] for name, blocks in batch.sound.items()}
         self._early = {name: [] for name in self._sounds}
         for picture in batch.pictures:
+            if not picture.key and self._muxer is None:
+                continue
             if picture.key and (self._muxer is None or picture.format != self._coded):
                 self._encode(sound, until=picture.shown)
                 self._end_file()
@@ -181,6 +194,12 @@ class _Writer:
             self._keep(sound)
         else:
             self._encode(sound)
+
+    def _left(self, batch: Batch) -> bool:
+        """Whether the publisher has been away for long at all times of a batch."""
+        sounds = [block.start for blocks in batch.sound.values() for block in blocks]
+        times = [*sounds, *(picture.time for picture in batch.pictures)]
+        return min(map(self._absence, times), default=0) >= LEFT_S * TICK_RATE
 
     def finish(self) -> None:
         """Write the rest and give the file its name."""
@@ -234,6 +253,7 @@ class _Writer:
             named = self._named()
             self._part().replace(named)
             self.files.append(named)
+            _log.info("the recording '%s' is complete", named.name)
             self._hold.close()
 
     def _show(self, picture: PicturePacket) -> None:

@@ -85,6 +85,7 @@ class LiveSession:
         tracks = {track: Broadcast[AudioChunk]() for track in (ORIGINAL, *self.targets)}
         voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
         self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source, voices)
+        self.feed.absence = source.absence
 
     @property
     def ready(self) -> bool:

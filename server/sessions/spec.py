@@ -76,31 +76,49 @@ class OutputSpec(BaseModel):
     """
 
     model_config = STRICT
-    url: str | None = None
-    record: RecordName | None = None
-    track: str | None = None
+    url: str | None = Field(None, description="Server to push to: `rtmp://`, `rtmps://`, `udp://`.")
+    record: RecordName | None = Field(None, description="File in the recordings folder.")
+    track: str | None = Field(None, description="What is put out; the first dub by default.")
 
 
 class SessionSpec(BaseModel):
-    """One live session.
-
-    ``source`` is ``publish``, or a URL that is pulled. ``key`` is what a publisher must show
-    (made up if not given); ``play_token`` what viewers must, if anything. ``delay`` in seconds,
-    or ``auto``. ``tls_verify`` is whether the certificates of servers are checked that it pulls
-    from and pushes to.
-    """
+    """One live session."""
 
     model_config = {**STRICT, "coerce_numbers_to_str": True}  # a key may be all digits
-    id: SessionName = Field(default_factory=lambda: secrets.token_hex(4))
-    source: Annotated[str, Field(min_length=1, max_length=2000)] = PUBLISH
-    targets: Annotated[list[Language], at.Len(0, 8)] = []
-    delay: Annotated[float, at.Ge(1), at.Le(60)] | Literal["auto"] | None = None
-    key: Secret = Field(default_factory=lambda: secrets.token_urlsafe(18))
-    play_token: Secret | None = None
-    hls: bool = True
-    tls_verify: bool = True
-    outputs: Annotated[list[OutputSpec], at.Len(0, 8)] = []
-    settings: Annotated[dict[str, Any], at.Len(0, 50)] = {}
+    id: SessionName = Field(
+        default_factory=lambda: secrets.token_hex(4),
+        description="Its name in all addresses; made up if not given.",
+    )
+    source: Annotated[str, Field(min_length=1, max_length=2000)] = Field(
+        PUBLISH,
+        description="`publish`: it waits for a publisher by RTMP, WHIP or WebSocket; or the URL "
+        "that is pulled.",
+    )
+    targets: Annotated[list[Language], at.Len(0, 8)] = Field(
+        [], description="Languages of the dubs, by code or name; that of the configuration if none."
+    )
+    delay: Annotated[float, at.Ge(1), at.Le(60)] | Literal["auto"] | None = Field(
+        None,
+        description="Seconds that viewers are behind the source; `auto`: as few as the dubs allow; "
+        "that of the configuration if not given.",
+    )
+    key: Secret = Field(
+        default_factory=lambda: secrets.token_urlsafe(18),
+        description="What publishers must show; made up if not given.",
+    )
+    play_token: Secret | None = Field(None, description="What viewers must show, if anything.")
+    hls: bool = Field(True, description="Whether it can be watched by HLS.")
+    tls_verify: bool = Field(
+        True, description="Whether certificates of servers are checked, pulled from or pushed to."
+    )
+    outputs: Annotated[list[OutputSpec], at.Len(0, 8)] = Field(
+        [], description="Where else it goes: pushed to servers, recorded."
+    )
+    settings: Annotated[dict[str, Any], at.Len(0, 50)] = Field(
+        {},
+        description="Settings of its own, such as `tts.voice`, by the names of config.yaml; which "
+        "ones a session may set is up to the operator.",
+    )
 
     def configured(self, config: Config) -> Config:
         """The daemon's configuration with this session's own settings.

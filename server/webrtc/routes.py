@@ -45,10 +45,11 @@ def webrtc_router(
         authorise: called before anything else.
         peers: holds the peers; closed by its owner when the daemon ends.
     """
-    router = APIRouter()
+    router = APIRouter(tags=["WebRTC"])
 
-    @router.post("/sessions/{session}/whep", status_code=201)
+    @router.post("/sessions/{session}/whep", status_code=201, summary="Watch by WHEP")
     async def play(session: str, request: Request, track: Sounds = ()) -> Response:
+        """Post an SDP offer, get the answer; `Location` names what to delete at the end."""
         authorise(request, session, "play")
         feed = _known(feeds, session)
         if math.isinf(feed.due(0)):
@@ -65,8 +66,9 @@ def webrtc_router(
         name = await peers.admit(session, "play", _host(request), make)
         return _created(request, name, made[0], peers)
 
-    @router.post("/sessions/{session}/whip", status_code=201)
+    @router.post("/sessions/{session}/whip", status_code=201, summary="Publish by WHIP")
     async def take(session: str, request: Request) -> Response:
+        """Post an SDP offer with the session's key as bearer token, get the answer (RFC 9725)."""
         authorise(request, session, "publish")
         offer = await _offer(request)
         made: list[WhipSource] = []
@@ -88,8 +90,11 @@ def webrtc_router(
             raise Problem(404, f"there is no session '{session}'") from None
         return _created(request, name, made[0], peers)
 
-    @router.put("/sessions/{session}/whep/{name}/track", status_code=204)
+    @router.put(
+        "/sessions/{session}/whep/{name}/track", status_code=204, summary="Switch a viewer's track"
+    )
     async def select(session: str, name: str, track: Sounds, request: Request) -> Response:
+        """Send another track, or several, over the connection that there is."""
         authorise(request, session, "play")
         peer = peers.find(session, "play", name)
         assert isinstance(peer, WhepPeer)
@@ -113,7 +118,7 @@ def _add_resource(
     endpoint = f"/sessions/{{session}}/{path}"
     resource = f"{endpoint}/{{name}}"
 
-    @router.options(endpoint)
+    @router.options(endpoint, summary=f"How to ask for {path.upper()}")
     async def options(session: str, request: Request) -> Response:
         headers = {"Accept-Post": SDP, "Allow": "OPTIONS, POST"}
         # Whoever may not come in is told how to ask, but not the credentials of a TURN server.
@@ -123,19 +128,20 @@ def _add_resource(
             headers |= ice_links(peers.ice_servers) | NOT_KEPT
         return Response(status_code=204, headers=headers)
 
-    @router.delete(resource)
+    @router.delete(resource, summary=f"End a {path.upper()} connection")
     async def end(session: str, name: str, request: Request) -> Response:
+        """Close the connection that `Location` named."""
         authorise(request, session, action)
         await peers.find(session, action, name).aclose()
         return Response(status_code=200)
 
-    @router.patch(resource)
+    @router.patch(resource, include_in_schema=False)
     async def trickle(session: str, name: str, request: Request) -> Response:
         # All our candidates are in the answer, and the peer's own checks show where it is.
         detail = "candidates are not trickled and ICE is not restarted: post a new offer"
         raise Problem(405, detail, {"Allow": "DELETE, OPTIONS"})
 
-    @router.options(resource)
+    @router.options(resource, include_in_schema=False)
     async def resource_options(session: str, name: str) -> Response:
         return Response(status_code=204, headers={"Allow": "DELETE, OPTIONS"})
 

@@ -83,6 +83,7 @@ class Feed:
             them, for who mixes the two; published in step with ``tracks``, and only to who asks.
         picture: coded pictures in decoding order; never published where there is none.
         events: about every utterance, as they become known (ahead of the viewer's time).
+        absence: ticks for which no publisher had been there at a media time, 0 if one was.
         viewers: those who watch or listen at the moment, outputs not counted.
         picture_format: the newest, ``None`` until a picture was published.
         language: ISO 639-1 code of the original.
@@ -97,6 +98,7 @@ class Feed:
         default_factory=lambda: Broadcast(lambda picture: picture.size)
     )
     events: Broadcast[Event] = field(default_factory=Broadcast)
+    absence: Callable[[int], int] = lambda time: 0
     viewers: int = 0
     picture_format: PictureFormat | None = None
 

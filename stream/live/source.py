@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -48,6 +49,9 @@ LARGEST_BURST = 64 << 20
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
+
+ABSENCES = 64
+"""Absences of publishers that are remembered."""
 
 LiveBatch = Sequence[AudioChunk | PicturePacket]
 
@@ -114,6 +118,14 @@ class LiveSource:
         self._connection: Connection | None = None
         self._concealed = 0  # on connections that are over
         self._intake = Intake()
+        self._away = deque[tuple[int, int | None]](maxlen=ABSENCES)
+
+    def absence(self, time: int) -> int:
+        """Ticks for which nobody had been connected at a media time, 0 if somebody was."""
+        for begun, over in self._away:
+            if begun <= time and (over is None or time < over):
+                return time - begun
+        return 0
 
     @property
     def connected(self) -> bool:
@@ -161,6 +173,9 @@ class LiveSource:
                 log.warning("the source broke off: %s", message(error))
             finally:
                 self._connection = None
+                end = max(self._sound_end, self._picture_end)
+                self._away.append((end, None))
+                log.info("the source has gone after %.1f s", end / TICK_RATE)
                 self._concealed += connection.status().concealed
                 await connection.aclose()
 
@@ -169,6 +184,8 @@ class LiveSource:
         async with contextlib.aclosing(connection.batches()) as media:
             head = await self._burst(media)
             shift = self._shift(head)
+            if self._away:
+                self._away[-1] = (self._away[-1][0], shift)
             for batch in head:
                 if moved := self._moved(batch, shift):
                     yield moved

@@ -82,17 +82,30 @@ def after(
     return connect
 
 
-async def given(
-    *visits: Callable[[], Coroutine[Any, Any, Connection | None]],
-) -> list[tuple[float, AudioChunk | PicturePacket]]:
-    """What a source with these visits gives, each with the seconds by which it comes late."""
-    clock, waiting, out = PlayoutClock(4.0), list(visits), []
-    loop = asyncio.get_running_loop()
+def visited(
+    clock: PlayoutClock, *visits: Callable[[], Coroutine[Any, Any, Connection | None]]
+) -> LiveSource:
+    waiting = list(visits)
 
     async def connect() -> Connection | None:
         return await waiting.pop(0)() if waiting else None
 
-    async with contextlib.aclosing(LiveSource(connect, clock).batches()) as media:
+    return LiveSource(connect, clock)
+
+
+async def given(
+    *visits: Callable[[], Coroutine[Any, Any, Connection | None]],
+) -> list[tuple[float, AudioChunk | PicturePacket]]:
+    """What a source with these visits gives, each with the seconds by which it comes late."""
+    clock = PlayoutClock(4.0)
+    return await _read(visited(clock, *visits), clock)
+
+
+async def _read(
+    source: LiveSource, clock: PlayoutClock
+) -> list[tuple[float, AudioChunk | PicturePacket]]:
+    loop, out = asyncio.get_running_loop(), []
+    async with contextlib.aclosing(source.batches()) as media:
         async for batch in media:
             if not _absent(batch[0]):
                 clock.observe(loop.time(), max(item.end for item in batch))
@@ -115,6 +128,15 @@ async def test_an_absence_passes_as_it_lasts_and_the_return_is_in_sync(minutes: 
     assert heard[15][1].start / TICK_RATE == pytest.approx(3 + 60 * minutes, abs=0.1)
     # No more than the viewer's delay and a little is ever handed on late, and at once.
     assert max(late for late, _ in sound) < LATEST
+
+
+async def test_it_is_known_how_long_nobody_had_been_there() -> None:
+    clock = PlayoutClock(4.0)
+    source = visited(clock, at_once(Plain(3)), after(60, Plain(3)), after(90, Plain(1)))
+    await _read(source, clock)
+    away = [source.absence(second * TICK_RATE) / TICK_RATE for second in (1, 5, 60, 65, 150, 156)]
+    assert away == pytest.approx([0, 2, 57, 0, 84, 0], abs=0.5)
+    assert source.absence(400 * TICK_RATE) > 200 * TICK_RATE
 
 
 async def test_sound_that_stays_away_while_the_picture_goes_on_is_silence_meanwhile() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.outputs.recording import Recording
+from server.outputs.recording import LEFT_S, Recording
 from stream.live.output import OutputStatus
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
@@ -66,7 +66,7 @@ async def test_picture_and_every_track(source: Path, tmp_path: Path, suffix: str
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from server.outputs.recording import Recording
+from server.outputs.recording import LEFT_S, Recording
 from tests.helpers.feeds import file_feed
 
 async def main():
@@ -127,6 +127,26 @@ async def test_another_coding_goes_on_in_another_file(source: Path, tmp_path: Pa
         assert video["width"] == size
         assert float(sound["duration"]) == pytest.approx(length, abs=0.05)
         assert float(sound["start_time"]) == pytest.approx(0, abs=0.001)
+
+
+async def test_the_next_publisher_gets_another_file(source: Path, tmp_path: Path) -> None:
+    """The feed goes on in silence meanwhile: of a night without a publisher nothing is kept."""
+    away = range(2 * TICK_RATE, 60 * TICK_RATE)
+    again = [moved(one, 60) for one in pictures_of(source)]
+
+    async with bare_feed() as feed:
+        feed.absence = lambda time: time - away.start if time in away else 0
+        recording = Recording(feed, tmp_path / "show.mp4")
+        running = asyncio.create_task(recording.run())
+        first = [one for one in pictures_of(source) if one.time < 2 * TICK_RATE]
+        await play(feed, first + again, 0, 62)
+        feed.close()
+        await running
+    assert [path.name for path in recording.files] == ["show.mp4", "show-2.mp4"]
+    for path, length in zip(recording.files, (2 + LEFT_S, 2), strict=True):
+        video, sound, _ = probe(path, "-show_streams")["streams"]
+        assert float(sound["duration"]) == pytest.approx(length, abs=0.3)
+        assert float(video["start_time"]) == pytest.approx(0, abs=0.001)
 
 
 async def test_a_picture_that_comes_late_starts_another_file(source: Path, tmp_path: Path) -> None:

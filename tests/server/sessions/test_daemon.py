@@ -198,3 +198,13 @@ def test_every_metric_is_in_the_operators_guide() -> None:
         assert [name for name in names if name not in guide] == []
 
     _run(test)
+
+
+def test_the_api_describes_every_field_and_operation() -> None:
+    async def test(daemon: Daemon, client: httpx.AsyncClient) -> None:
+        schema = (await client.get("/openapi.json")).json()
+        fields = schema["components"]["schemas"]["SessionSpec"]["properties"]
+        assert [name for name, field in fields.items() if not field.get("description")] == []
+        assert "ws://HOST/sessions/ID/listen" in schema["info"]["description"]
+
+    _run(test)
