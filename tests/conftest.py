@@ -48,6 +48,7 @@ LONGEST = (
     "server/commands/test_voices.py",
     "e2e/test_hls_browser.py",
     "e2e/test_studio_preset.py",
+    "server/commands/test_presets.py",
     "e2e/test_intelligibility.py",
     "server/websocket/test_listen.py",
     "stream/sound/test_tempo.py",
@@ -61,6 +62,7 @@ PYTORCH = (
     "stages/tts/xtts/test_voice.py",
     "stages/mt/test_translators.py",
     "e2e/test_studio_preset.py",
+    "server/commands/test_presets.py",
     "stages/test_vad.py",
 )
 """Files whose tests import PyTorch and coqui-tts, which costs a process ten seconds."""

@@ -7,21 +7,22 @@ import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 COMMIT = "0123456789" * 4
 
 
 class FakeHub:
-    """One repository with the given files; notes what was asked of it.
+    """Repositories with the given files; notes what was asked of it.
 
     Attributes:
+        repositories: files by the name of their repository.
         breaks: files whose next transfer ends in the middle.
         requests: method, path and ``Range`` header of each request.
     """
 
     def __init__(self, repository: str, files: dict[str, bytes]) -> None:
-        self.repository = repository
-        self.files = files
+        self.repositories = {repository: files}
         self.breaks: set[str] = set()
         self.requests: list[tuple[str, str, str | None]] = []
         self.url = ""
@@ -47,24 +48,26 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         hub = self.server.hub
         hub.requests.append((self.command, self.path, self.headers.get("Range")))
-        if re.match(rf"/api/models/{hub.repository}(/revision/[^/]+)?(\?|$)", self.path):
-            siblings = [{"rfilename": name} for name in hub.files]
-            info = {"id": hub.repository, "sha": COMMIT, "siblings": siblings}
+        path = unquote(self.path)
+        name = re.match(r"(?:/api/models)?/([^/]+/[^/?]+)", path)
+        repository = name[1] if name else ""
+        files = hub.repositories.get(repository)
+        if files is None:
+            self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+        elif re.match(rf"/api/models/{repository}(/revision/[^/]+)?(\?|$)", path):
+            siblings = [{"rfilename": name} for name in files]
+            info = {"id": repository, "sha": COMMIT, "siblings": siblings}
             self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
-            return
-        if self.path.startswith(f"/api/models/{hub.repository}/tree/"):
-            tree = [entry(name, content) for name, content in hub.files.items()]
+        elif path.startswith(f"/api/models/{repository}/tree/"):
+            tree = [entry(name, content) for name, content in files.items()]
             self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
-            return
-        match = re.match(rf"/{hub.repository}/resolve/[^/]+/(.+)$", self.path)
-        if match is None or match[1] not in hub.files:
-            self._send(404, b"", {"X-Error-Code": "EntryNotFound" if match else "RepoNotFound"})
-            return
-        self._file(match[1])
+        elif (match := re.match(r"/[^/]+/[^/]+/resolve/[^/]+/(.+)$", path)) and match[1] in files:
+            self._file(match[1], files[match[1]])
+        else:
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
 
-    def _file(self, name: str) -> None:
+    def _file(self, name: str, content: bytes) -> None:
         hub = self.server.hub
-        content = hub.files[name]
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag(name, content)}"'}
         asked = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
         start = int(asked[1]) if asked else 0
@@ -115,6 +118,6 @@ def entry(name: str, content: bytes) -> dict[str, object]:
 
 def etag(name: str, content: bytes) -> str:
     """SHA-256 of weights, Git's blob SHA-1 of small files, as the hub names them."""
-    if name.endswith(".bin"):
+    if name.endswith((".bin", ".onnx", ".safetensors")):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
