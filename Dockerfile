@@ -10,15 +10,21 @@
 #
 # It does not start without a token: whoever reaches port 8080 may create and end sessions (SECURITY.md).
 # WebRTC media uses UDP ports that viewers must reach: use --network host, or a TURN server.
-FROM python:3.12-slim AS build
+#
+# Packages are the tested versions, checked against hashes. To have the same base again, name it by its digest:
+#
+#   docker build --build-arg BASE=python:3.12-slim@sha256:... -t livedub .
+ARG BASE=python:3.12-slim
+FROM ${BASE} AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE packaging/locked.txt ./
 COPY stream stream
 COPY stages stages
 COPY server server
-RUN python -m venv /opt/livedub && /opt/livedub/bin/pip install --no-cache-dir '.[embedded,serve]'
+RUN python -m venv /opt/livedub && pip install --no-cache-dir uv==0.13.9 \
+  && uv pip install --no-cache --python /opt/livedub/bin/python --constraint locked.txt '.[embedded,serve]'
 
-FROM python:3.12-slim
+FROM ${BASE}
 RUN useradd --system --create-home --home-dir /var/lib/livedub livedub
 COPY --from=build /opt/livedub /opt/livedub
 COPY config.yaml /etc/livedub/config.yaml

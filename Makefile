@@ -21,14 +21,20 @@ unexport PYTHONDONTWRITEBYTECODE
 # What pip and apt install comes at the same time.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo eval test system lint clean
+.PHONY: demo eval test system lint lock audit clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(BIN)/livedub: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e '.[embedded,plot]'
+# Versions that are tested, with hashes. uv checks those; pip, which wants them for this folder too, gets
+# the versions alone.
+LOCK := packaging/locked.txt
+$(VENV)/versions.txt: $(LOCK) | $(BIN)/python
+	sed -n 's/^\([^ ]*==.*[^ \\]\) *\\$$/\1/p' $< > $@
+
+$(BIN)/livedub: pyproject.toml $(VENV)/versions.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/versions.txt -e '.[embedded,plot]'
 	@touch $@
 
 # uv takes a third of pip's time for this much. It does not read pip's settings, so they are passed on.
@@ -37,12 +43,12 @@ UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --index-strategy unsaf
   $(addprefix --default-index ,$(call pip_setting,index-url)) \
   $(addprefix --index ,$(call pip_setting,extra-index-url)) \
   $(addprefix --find-links ,$(call pip_setting,find-links)) \
-  $(addprefix --constraint ,$(call pip_setting,constraint))
+  $(addprefix --constraint ,$(call pip_setting,constraint)) --constraint $(LOCK)
 
 DEV := -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(VENV)/versions.txt | $(BIN)/python
 	($(BIN)/python -m pip install --quiet uv && UV_SYSTEM_CERTS=1 $(UV) $(DEV)) \
-	  || $(BIN)/python -m pip install --quiet --no-compile $(DEV)
+	  || $(BIN)/python -m pip install --quiet --no-compile --constraint $(VENV)/versions.txt $(DEV)
 # PyPI's torchaudio links CUDA; without its compiled part, which XTTS does not need, it does not.
 	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
@@ -98,6 +104,26 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The newest versions that fit, with hashes, for every Python and system; PyTorch is chosen by machine.
+lock: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	echo '$(TORCH)' > $(VENV)/torch.txt
+	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --upgrade --default-index https://pypi.org/simple --all-extras \
+	  --constraint $(VENV)/torch.txt $(addprefix --no-emit-package ,torch torchaudio torchcodec triton livedub) \
+	  pyproject.toml --output-file $(LOCK)
+
+# Known vulnerabilities of what is locked, from PyPI's service. Fails if there are any.
+audit: $(VENV)/.dev
+	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement $(LOCK) \
+	  > $(VENV)/audit.txt 2>&1; code=$$?; \
+	if grep '^Found .* known vulnerabilit' $(VENV)/audit.txt; then cat $(VENV)/audit.txt; exit 1; \
+	elif [ $$code != 0 ] || grep -q 'could not be audited' $(VENV)/audit.txt; then \
+	  echo "Not audited: this registry does not say which versions have known vulnerabilities (pypi.org does)."; \
+	else echo "No known vulnerabilities in $(LOCK)."; fi
+	@grep -q '^ARG BASE=.*@sha256:' Dockerfile || \
+	  echo "Not pinned: the image's base in Dockerfile has no digest; build with --build-arg BASE=...@sha256:..."
 
 clean:
 	rm -rf $(VENV) demo build dist

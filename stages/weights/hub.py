@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from stages.base import EngineError
 from stages.weights import licences
+from stages.weights.commits import COMMITS
+
+_log = logging.getLogger(__name__)
 
 _REFERENCE = re.compile(
     r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[0-9a-f]{40}))?(?::(?P<file>[^:]+))?"
@@ -38,8 +42,9 @@ def download(reference: str) -> Path:
     enough when the hub cannot be reached. Offline the network is never touched.
 
     Args:
-        reference: ``owner/name`` for the folder, ``owner/name:path`` for a file, of the newest
-            commit; ``owner/name@commit`` of that one, which nobody can change any more.
+        reference: ``owner/name`` for the folder, ``owner/name:path`` for a file, of the commit in
+            ``COMMITS`` or else of the newest; ``owner/name@commit`` of that one, which nobody can
+            change any more.
 
     Raises:
         EngineError: if it cannot be fetched, or its licence was not accepted.
@@ -53,18 +58,22 @@ def download(reference: str) -> Path:
         )
     licences.require(reference)
     repository, file = match["repository"], match["file"]
-    local, revision = is_offline(), match["revision"]
+    local, revision = is_offline(), _revision(match)
     if file:
-        return _fetch(
+        path = _fetch(
             reference,
             lambda: hf_hub_download(repository, file, revision=revision, local_files_only=local),
         )
-    return _fetch(
-        reference,
-        lambda: snapshot_download(
-            repository, revision=revision, ignore_patterns=_UNWANTED, local_files_only=local
-        ),
-    )
+    else:
+        path = _fetch(
+            reference,
+            lambda: snapshot_download(
+                repository, revision=revision, ignore_patterns=_UNWANTED, local_files_only=local
+            ),
+        )
+    if revision is None and not local:
+        _tell_commit(repository, file, path)
+    return path
 
 
 def fetched_path(reference: str) -> Path | None:
@@ -74,10 +83,24 @@ def fetched_path(reference: str) -> Path | None:
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         return None
-    found = try_to_load_from_cache(match["repository"], match["file"] or "config.json")
+    file = match["file"] or "config.json"
+    found = try_to_load_from_cache(match["repository"], file, revision=_revision(match))
     if not isinstance(found, str):
         return None
     return Path(found) if match["file"] else Path(found).parent
+
+
+def _revision(match: re.Match[str]) -> str | None:
+    return match["revision"] or COMMITS.get(match["repository"])
+
+
+def _tell_commit(repository: str, file: str | None, path: Path) -> None:
+    """Say which commit it was, to whoever wants to have the same tomorrow."""
+    _, _, inside = str(path).partition(f"{os.sep}snapshots{os.sep}")
+    commit = inside.partition(os.sep)[0]
+    if inside:
+        pinned = f"{repository}@{commit}" + (f":{file}" if file else "")
+        _log.info("%s is whatever the hub has now; to stay with this, write %s", repository, pinned)
 
 
 def _fetch(reference: str, function: Callable[[], str]) -> Path:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from stages.weights.hub import is_hub_reference
-from stages.weights.licences import licence_of
+from server.commands.models import references
+from server.config import load
+from stages.weights.hub import download, is_hub_reference
+from stages.weights.known import KNOWN
+from stages.weights.licences import VARIABLE, licence_of
+from stages.weights.resolve import on_the_hub
 from tests.helpers.fake_hub import COMMIT, FakeHub, serving
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +54,85 @@ def test_what_is_no_commit_is_no_pin() -> None:
     assert licence_of("coqui/XTTS-v2") is not None
 
 
-def test_versions_with_known_holes_are_excluded() -> None:
-    """FastAPI took any page's JSON before 0.132; Starlette had CVE-2025-62727 before 0.49.1."""
+HOLES = {
+    "cryptography": "49",  # CVE-2026-69247; CVE-2026-26007
+    "fastapi": "0.131",  # took any page's JSON
+    "filelock": "3.20.2",  # CVE-2026-22701
+    "onnx": "1.21",  # CVE-2024-5187 again; CVE-2026-27489
+    "pillow": "12.1.1",  # CVE-2026-40192
+    "sentencepiece": "0.2.0",  # CVE-2026-1260
+    "starlette": "1.3.0",  # CVE-2026-54283; CVE-2025-62727
+    "torch": "2.12",  # CVE-2026-24747, CVE-2026-4538 and others in checkpoints
+    "transformers": "4.57.6",  # CVE-2026-1839
+}
+"""The newest versions with a hole that is known."""
+
+
+def _required() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    serve = project["optional-dependencies"]["serve"]
-    assert "fastapi>=0.132" in serve and "starlette>=0.49.1" in serve
+    extras = project["optional-dependencies"].values()
+    return [Requirement(one) for names in (project["dependencies"], *extras) for one in names]
+
+
+def test_versions_with_known_holes_are_excluded() -> None:
+    required = _required()
+    assert set(HOLES) <= {one.name for one in required}
+    for one in required:
+        assert one.name not in HOLES or not one.specifier.contains(HOLES[one.name]), str(one)
+
+
+def test_what_is_locked_has_hashes_and_is_what_is_asked_for() -> None:
+    text = (ROOT / "packaging" / "locked.txt").read_text(encoding="utf-8")
+    blocks = re.split(r"\n(?=\S)", text.strip())
+    locked: dict[str, list[str]] = {}
+    for block in blocks:
+        head, *hashes = block.replace("\\\n", "").split("--hash=")
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}\s*", one) for one in hashes), head
+        name, version = head.partition(";")[0].strip().split("==")
+        locked.setdefault(name, []).append(version)
+    apart = {"torch", "torchaudio", "torchcodec", "livedub"}  # chosen by machine, and we ourselves
+    for one in _required():
+        if one.name not in apart:
+            versions = locked[canonicalize_name(one.name)]
+            assert all(map(one.specifier.contains, versions)), f"{one}: make lock"
+
+
+@pytest.mark.parametrize("file", ["", ":config.json"])
+def test_what_presets_name_on_the_hub_is_a_commit(
+    file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import huggingface_hub
+
+    for name in ("LIVEDUB_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    asked: list[str] = []
+
+    def fetch(*_: object, revision: str, **__: object) -> str:
+        asked.append(revision)
+        return str(tmp_path)
+
+    for function in ("hf_hub_download", "snapshot_download"):
+        monkeypatch.setattr(huggingface_hub, function, fetch)
+    monkeypatch.setenv(VARIABLE, "all")
+    named = [model.hub for model in KNOWN.values() if model.hub]
+    named += [on_the_hub(name) for name in references(load(preset="studio-en-ru", environment={}))]
+    assert len(named) == 5
+    for name in named:
+        download(name + file)
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in asked) and len(asked) == 5
+
+
+def test_it_is_told_which_commit_was_fetched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import huggingface_hub
+
+    path = f"/hub/models--someone--tiny/snapshots/{COMMIT}"
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: path)
+    for name in ("LIVEDUB_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with caplog.at_level("INFO", "stages.weights.hub"):
+        download(f"someone/tiny@{COMMIT}")
+        assert caplog.text == ""
+        download("someone/tiny")
+    assert f"write someone/tiny@{COMMIT}" in caplog.text
