@@ -48,6 +48,7 @@ def hls_router(
     folder_of: Callable[[str], Path],
     authorise: Authorise,
     ticket_of: Callable[[str, str], str | None] = lambda session, token: None,
+    watched: Callable[[str, Request], None] = lambda session, request: None,
 ) -> APIRouter:
     """Routes that serve ``/sessions/{id}/hls/{name}``.
 
@@ -59,6 +60,7 @@ def hls_router(
         authorise: called before anything else.
         ticket_of: what stands in the path of who has shown a token for a session, if it is
             protected.
+        watched: told of every playlist that is given out.
     """
     router = APIRouter(tags=["HLS"])
 
@@ -81,6 +83,8 @@ def hls_router(
                 text = await asyncio.to_thread(path.read_text)
                 if "token" in request.query_params and protected:
                     text = below(text, f"{ticket}/")
+                if request.method == "GET":
+                    watched(session, request)
                 headers = _UNKEPT if protected else _FRESH
                 return Response(text, media_type=kind, headers=headers)
             stat = await asyncio.to_thread(os.stat, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -16,8 +16,10 @@ from starlette.middleware.cors import CORSMiddleware
 from server import problems
 from server.access import Denied, outside, wrong
 from server.http.body_limit import BodyLimit
+from server.http.documentation import DocumentationGuard
 from server.http.exposure import KnownHost
-from server.http.guard import find, permit
+from server.http.guard import find, guarded, permit
+from server.http.view import View
 from server.problems import Problem, problem_response
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
@@ -101,7 +103,9 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
         )
     if not serve.guarded:
         app.add_middleware(KnownHost, names=[serve.host, *serve.names])
+    app.add_middleware(DocumentationGuard, tokens=daemon.tokens, refusals=daemon.refusals)
     app.include_router(_sessions(daemon))
+    app.include_router(_control(daemon))
     app.include_router(_operation(daemon))
     for router in routers:
         app.include_router(router)
@@ -110,20 +114,46 @@ def create_app(daemon: Daemon, routers: Sequence[APIRouter] = ()) -> FastAPI:
 
 
 def _sessions(daemon: Daemon) -> APIRouter:
+    """What anybody may ask of sessions, and is told as far as it is for them."""
     router = APIRouter(prefix="/sessions", tags=["sessions"])
-    terms = Terms(daemon.config)
-    names = Inquiries(terms)
 
     @router.get("")
     async def list_sessions(request: Request) -> list[SessionDescription]:
-        """Every session, without its secrets; what failed in words for the daemon's token only."""
-        show = _view(daemon, request)
-        return [show(session.describe()) for session in daemon.sessions.values()]
+        """The sessions, without their secrets.
+
+        With a daemon's token set, strangers are told of those that anybody may watch, and what
+        failed in words is for that token only.
+        """
+        view = View(daemon, request)
+        shown = [view.of(session) for session in daemon.sessions.values()]
+        await view.settle()
+        return [one for one in shown if one is not None]
+
+    @router.get("/{id}", responses={404: {}})
+    async def show_session(id: str, request: Request) -> SessionDescription:
+        """One session; see the list."""
+        view, session = View(daemon, request), daemon.sessions.get(id)
+        shown = None if session is None else view.of(session)
+        if shown is None:
+            permit(daemon, request, "play", session)
+            shown = find(daemon, id).describe().for_strangers()
+        await view.settle()
+        return shown
+
+    return router
+
+
+def _control(daemon: Daemon) -> APIRouter:
+    """What takes the right to control, which is asked for before a request's body is read."""
+    router = APIRouter(
+        prefix="/sessions", tags=["sessions"], route_class=guarded(daemon, "control")
+    )
+    terms = Terms(daemon.config)
+    names = Inquiries(terms)
 
     @router.post("", status_code=201, responses={409: {}, 422: {}, 503: {}})
     async def create_session(spec: SessionSpec, request: Request, response: Response) -> Created:
         """Start a session; only this response shows its key."""
-        permit(daemon, request, "control", None)
         if not daemon.ready:
             raise Problem(503, "the daemon is shutting down and accepts no more sessions")
         await daemon.forget(KEPT_ENDED)
@@ -147,28 +177,13 @@ def _sessions(daemon: Daemon) -> APIRouter:
             session=session.describe(),
         )
 
-    @router.get("/{id}", responses={404: {}})
-    async def show_session(id: str, request: Request) -> SessionDescription:
-        """One session; see the list."""
-        return _view(daemon, request)(find(daemon, id).describe())
-
     @router.delete("/{id}", status_code=204, responses={404: {}})
-    async def end_session(id: str, request: Request, drain: bool = True) -> None:
+    async def end_session(id: str, drain: bool = True) -> None:
         """End a session; with ``drain``, everything received so far is dubbed and played first."""
-        permit(daemon, request, "control", daemon.sessions.get(id))
         find(daemon, id)
         await daemon.remove(id, drain=drain)
 
     return router
-
-
-def _view(daemon: Daemon, request: Request) -> Callable[[SessionDescription], SessionDescription]:
-    """What a client may see of a session: causes of failures may name paths, models and servers."""
-    try:
-        permit(daemon, request, "control", None)
-    except Problem:
-        return SessionDescription.for_strangers
-    return lambda description: description
 
 
 def _check_room(daemon: Daemon) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 
-from server.access import Right, check, is_viewer_token, ticket
+from server.access import check
+from server.hls.audience import Audience
 from server.hls.routes import hls_router
+from server.http.given_tokens import tokens_router
 from server.http.viewers import viewers_router
 from server.limits import Clients, Pace, Places
 from server.sessions.daemon import Daemon
+from server.tokens import Right, is_viewer_token
 from server.webrtc.ice_servers import ice_server
 from server.webrtc.peers import ACTIONS, OFFERS_AT_ONCE, OFFERS_PER_SECOND, Peers
 from server.webrtc.reach import keep_within, port_range
@@ -26,6 +29,10 @@ from stream.live.feed import Feed
 
 PUBLISHERS = 4
 """Publishers for each session that there may be: those who come, besides the one who is in."""
+
+
+MOST_PLAYERS = 100_000
+"""Players of HLS that are counted."""
 
 
 class Doors:
@@ -59,24 +66,27 @@ class Doors:
         if serve.udp_ports is not None:
             keep_within(asyncio.get_running_loop(), port_range(serve.udp_ports))
         self._programmes = Programmes(self._feed)
+        players = Places(MOST_PLAYERS, serve.viewers_per_address, clients, "players")
+        self._audience = Audience(players)
         gate = Gate(self._authorise, serve.origins, places, daemon.refusals)
         self.routers: list[APIRouter] = [
             webrtc_router(self._feed, daemon.admit, self._authorise, self._peers),
             listen_router(self._programmes, gate),
             publish_router(daemon.admit, gate),
-            hls_router(self._folder, self._authorise, self._ticket),
+            hls_router(self._folder, self._authorise, self._ticket, self._watched),
             viewers_router(daemon, self._dismiss),
+            tokens_router(daemon, self._dismiss),
         ]
 
     async def aclose(self) -> None:
         """Disconnect everybody."""
+        self._audience.close()
         await self._programmes.aclose()
         await self._peers.aclose()
 
     def _authorise(self, connection: HTTPConnection, name: str, right: Right) -> None:
         session = self._daemon.sessions.get(name)
-        serve = self._daemon.config.serve
-        check(connection, right, session, serve.token, serve.tokens)
+        check(connection, right, session, self._daemon.tokens)
         if session is not None:
             session.check()
 
@@ -94,7 +104,12 @@ class Doors:
             return None
         # What a token that ends leads to ends with it.
         ends = is_viewer_token(given, session.play_token, name)
-        return given if ends else ticket(session.play_token)
+        return given if ends else self._daemon.tokens.ticket(session)
+
+    def _watched(self, name: str, request: HTTPConnection) -> None:
+        host = request.client.host if request.client else None
+        player = request.headers.get("user-agent"), request.path_params.get("ticket")
+        self._audience.note(self._feed(name), host, player)
 
     def _folder(self, name: str) -> Path:
         return self._daemon.sessions[name].folder

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from server.access import Right, check
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from server.access import check
 from server.problems import Problem
 from server.sessions.daemon import Daemon
 from server.sessions.running import RunningSession
+from server.tokens import Right
 
 
 def find(daemon: Daemon, id_: str) -> RunningSession:
@@ -22,11 +27,31 @@ def find(daemon: Daemon, id_: str) -> RunningSession:
     return session
 
 
+def guarded(daemon: Daemon, right: Right) -> type[APIRoute]:
+    """Routes that take a right, of the session in their path if there is one.
+
+    FastAPI reads and checks bodies before it calls a route; strangers are refused before that.
+    """
+
+    class Guarded(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def permitted(request: Request) -> Response:
+                permit(
+                    daemon, request, right, daemon.sessions.get(request.path_params.get("id", ""))
+                )
+                return await handle(request)
+
+            return permitted
+
+    return Guarded
+
+
 def permit(daemon: Daemon, request: Request, right: Right, session: RunningSession | None) -> None:
     """Check that a request is authorised.
 
     Raises:
         Denied: if it is not.
     """
-    serve = daemon.config.serve
-    check(request, right, session, serve.token, serve.tokens)
+    check(request, right, session, daemon.tokens)

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.limits import Places
 from server.problems import Problem
-from server.websocket.transport import LiveWebSocketProtocol, StuckWatch
+from server.websocket.transport import LiveWebSocketProtocol, Watched
 
 HEAD_S = 10.0
 """Seconds that a request's head may take, from connecting or from the last answer."""
@@ -53,7 +53,7 @@ class Connections:
             self._waiting.pop(protocol, None)
 
 
-class LiveHttpProtocol(H11Protocol):
+class LiveHttpProtocol(Watched, H11Protocol):
     """For ``uvicorn.Config(http=partial(LiveHttpProtocol, connections=...))``.
 
     uvicorn starts a timer after its first answer only, and has none for whoever does not read.
@@ -67,13 +67,12 @@ class LiveHttpProtocol(H11Protocol):
         self._leave: Callable[[], None] = lambda: None
         self._awaited: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._stuck: StuckWatch | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take the connection in, or end it."""
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        self._stuck = StuckWatch(transport, self.loop)
+        self.watch(transport, self.loop)
         try:
             self._leave = self._all.enter(self.client[0] if self.client else None)
         except Problem:
@@ -100,23 +99,9 @@ class LiveHttpProtocol(H11Protocol):
         assert isinstance(websocket, LiveWebSocketProtocol)
         websocket.on_lost, self._leave = self._leave, lambda: None
 
-    def pause_writing(self) -> None:
-        """Begin to watch for progress."""
-        super().pause_writing()
-        assert self._stuck is not None
-        self._stuck.begin()
-
-    def resume_writing(self) -> None:
-        """Stop watching."""
-        super().resume_writing()
-        assert self._stuck is not None
-        self._stuck.end()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place to another."""
         self._expect(None)
-        if self._stuck is not None:
-            self._stuck.end()
         self._leave()
         super().connection_lost(exc)
 

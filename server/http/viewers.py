@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import annotated_types as at
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from server.access import viewer_token
-from server.http.guard import find, permit
+from server.http.guard import find, guarded
 from server.problems import Problem
 from server.sessions.daemon import Daemon
 from server.sessions.spec import Secret
+from server.tokens import viewer_token
 
 LONGEST_S = 31 * 86400
 
@@ -47,14 +47,13 @@ def viewers_router(daemon: Daemon, dismiss: Callable[[str], Awaitable[None]]) ->
         daemon: whose sessions these are.
         dismiss: sends a session's viewers away.
     """
-    router = APIRouter(prefix="/sessions", tags=["sessions"])
+    router = APIRouter(
+        prefix="/sessions", tags=["sessions"], route_class=guarded(daemon, "control")
+    )
 
     @router.post("/{id}/viewer-tokens", status_code=201, responses={404: {}, 409: {}})
-    async def admit_viewer(
-        id: str, request: Request, response: Response, admission: Admission
-    ) -> ViewerToken:
+    async def admit_viewer(id: str, response: Response, admission: Admission) -> ViewerToken:
         """Make a token for a viewer, which ends by itself, or with the session's play token."""
-        permit(daemon, request, "control", daemon.sessions.get(id))
         session = find(daemon, id)
         if session.play_token is None:
             raise Problem(409, f"session '{id[:64]}' has no play_token: anybody may watch it")
@@ -63,9 +62,8 @@ def viewers_router(daemon: Daemon, dismiss: Callable[[str], Awaitable[None]]) ->
         return ViewerToken(token=viewer_token(session.play_token, id, until), expires=until)
 
     @router.patch("/{id}", status_code=204, responses={404: {}})
-    async def change_session(id: str, request: Request, protection: Protection) -> None:
+    async def change_session(id: str, protection: Protection) -> None:
         """Give a session another play token: viewers' tokens end, who watches is sent away."""
-        permit(daemon, request, "control", daemon.sessions.get(id))
         find(daemon, id).protect(protection.play_token)
         await dismiss(id)
 

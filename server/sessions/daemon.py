@@ -7,7 +7,6 @@ import contextlib
 import logging
 import shutil
 
-from server.access import same
 from server.addresses.reach import EVERYWHERE, Reach
 from server.config import Config
 from server.engines.pool import EnginePool
@@ -20,6 +19,7 @@ from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
 from server.sessions.running import OutputMaker, RunningSession
 from server.sessions.spec import SessionSpec, SpecError, configured_sessions, reads_file
+from server.tokens import Tokens, same
 from stages.temporary import TemporaryFolder, remove_leftovers
 from stream.errors import UserError, cause
 from stream.live.source import Connection
@@ -53,13 +53,14 @@ class Daemon:
         outputs: creates a session's outputs.
 
     Raises:
-        UserError: if there is no place for temporary files.
+        UserError: if there is no place for temporary files, or the file of tokens is damaged.
     """
 
     def __init__(self, config: Config, outputs: OutputMaker = lambda *_: ()) -> None:
         self.config = config
         self.metrics = Metrics()
         self.refusals = Refusals()
+        self.tokens = Tokens(config.serve.token, config.serve.tokens, config.serve.tokens_file)
         self.pool = EnginePool(self.metrics.restarted, config.serve.max_engines)
         self.sessions: dict[str, RunningSession] = {}
         self.ready = False

@@ -105,7 +105,7 @@ class SessionDescription(BaseModel):
     delay_s: float = Field(description="How far viewers are behind the source, s.")
     hls: bool
     protected: bool = Field(description="Whether viewers must show a token.")
-    viewers: int = Field(description="Those who watch or listen by WebRTC or WebSocket.")
+    viewers: int = Field(description="Those who watch or listen by WebRTC, WebSocket or HLS.")
     outputs: list[OutputDescription] = []
     dubs: dict[str, dict[str, float | None]] = Field(
         description="By track: utterances by fate, and the share that was dubbed on time."

@@ -24,7 +24,7 @@ SESSION_GAUGES: tuple[tuple[str, str, Callable[[RunningSession], float]], ...] =
         "Media time that viewers have reached.",
         lambda s: seconds(s.live.position),
     ),
-    ("viewers", "Those who watch or listen by WebRTC or WebSocket.", lambda s: s.viewers),
+    ("viewers", "Those who watch or listen by WebRTC, WebSocket or HLS.", lambda s: s.viewers),
     ("unheard", "Utterances waiting for recognition.", lambda s: s.live.unrecognised),
     ("pending", "Recognised utterances whose dub is not ready yet.", lambda s: len(s.live.pending)),
     (

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Self
 import annotated_types as at
 from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork, field_validator, model_validator
 
-from server.access import Grant
 from server.addresses.reach import Public
+from server.tokens import Grant
 from stages.options import STRICT
 from stream.media.live_input import Reader
 
@@ -37,6 +37,7 @@ class ServeConfig(BaseModel):
     rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
     token: Annotated[str, at.MinLen(SHORTEST_TOKEN)] | None = None
     tokens: list[Grant] = []
+    tokens_file: Path | None = None
     open: bool = False
     names: list[str] = []
     origins: list[str] = []

@@ -191,7 +191,8 @@ class RunningSession:
         """
         if self.error is None:
             return
-        detail, headers = f"session '{self.id}' has failed: {self.error}", {}
+        # Why is for those who control the daemon: it may name paths, models and servers.
+        detail, headers = f"session '{self.id}' has failed", {}
         if (left := self.restart_in_s) is not None:
             detail += f" (it starts again in {left:.0f} s)"
             headers["Retry-After"] = str(max(1, math.ceil(left)))
@@ -247,7 +248,7 @@ class RunningSession:
 
     @property
     def viewers(self) -> int:
-        """Those who watch or listen by WebRTC or WebSocket."""
+        """Those who watch or listen by WebRTC, WebSocket or HLS."""
         return self.feed.viewers
 
 

@@ -71,11 +71,13 @@ class Terms:
             raise SpecError("files are no source here: set serve.files to a folder of media")
         try:
             path = Path(name).resolve()
+            outside = not path.is_relative_to(self._files.resolve())
+            irregular = not outside and path.exists() and not path.is_file()
         except (OSError, RuntimeError, ValueError):
             raise SpecError("the source is no valid name of a file") from None
-        if not path.is_relative_to(self._files.resolve()):
+        if outside:
             raise SpecError("the file is outside of the folder in serve.files")
-        if path.exists() and not path.is_file():
+        if irregular:
             raise SpecError("the source is no regular file")
         return path
 

@@ -40,7 +40,7 @@ export async function listSessions(signal) {
 }
 
 export async function showSession(id, signal) {
-  return (await ask(at(id), { signal })).json();
+  return (await ask(at(id), { token: tokens.of(id), signal })).json();
 }
 
 /** Path of a session, or of a resource below it. */

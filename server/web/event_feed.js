@@ -21,8 +21,8 @@ export class EventFeed {
     const url = new URL(at(session, "/listen"), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     url.search = new URLSearchParams({ format: "none" });
-    if (token) url.searchParams.set("token", token);
     this.url = url.href;
+    this.protocols = ["livedub.v1", ...(token ? [bearer(token)] : [])];
     this.onEvent = onEvent;
     this.onRestart = onRestart;
     this.#run();
@@ -53,7 +53,7 @@ export class EventFeed {
   #once() {
     return new Promise((resolve) => {
       let received = false;
-      const socket = (this.#socket = new WebSocket(this.url, "livedub.v1"));
+      const socket = (this.#socket = new WebSocket(this.url, this.protocols));
       socket.onmessage = ({ data }) => {
         received = true;
         this.#message(JSON.parse(data));
@@ -77,4 +77,10 @@ export class EventFeed {
     this.#newest = time;
     this.#arrived = performance.now();
   }
+}
+
+/** A token as a subprotocol: in the address it would end up in logs. */
+function bearer(token) {
+  const code = (char) => `%${char.charCodeAt(0).toString(16)}`;
+  return `bearer.${encodeURIComponent(token).replace(/[()]/g, code)}`;
 }

@@ -146,6 +146,8 @@ async function list() {
       source === "publish" && !["ended", "failed", "draining"].includes(state));
     guarded = new Set(sessions.filter((session) => session.protected).map(({ id }) => id));
     const ids = sessions.map(({ id }) => id);
+    const named = address.get("session"); // strangers are not told of protected ones
+    if (named && !ids.includes(named)) ids.push(named);
     if (ids.join() !== [...$("sessions").options].map(({ value }) => value).join()) {
       const chosen = $("sessions").value || address.get("session");
       $("sessions").replaceChildren(...ids.map((id) => new Option(id, id)));

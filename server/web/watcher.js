@@ -64,6 +64,7 @@ export class Watcher {
       this.info = await showSession(this.session, signal);
     } catch (error) {
       signal.throwIfAborted();
+      if (error.locked) return this.#locked(error.message);
       if (error.status === 404) this.onState("none", `There is no session “${this.session}”.`);
       else this.onState("reconnecting", error.message);
       return pause(POLL, signal);

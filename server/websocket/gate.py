@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.access import Authorise, Right, wrong
+from server.access import Authorise, wrong
 from server.limits import Places
 from server.problems import Problem
 from server.refusals import Refusals
+from server.tokens import Right
 from server.websocket.frames import (
     BAD_REQUEST,
     CONFLICT,
@@ -79,6 +80,7 @@ class Gate:
         """
         offered = websocket.scope.get("subprotocols", [])
         with contextlib.suppress(WebSocketDisconnect):
+            # Never the one that is a token: it would be said aloud once more.
             await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             code, reason = await self._talk(websocket, session, right, talk)
             await close(websocket, code, reason)

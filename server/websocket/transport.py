@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from asyncio.transports import BaseTransport
 from collections.abc import Callable
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+for _name in ("uvicorn.access", "uvicorn.error"):
+    # They log whole addresses, tokens in their queries included, and headers when asked for more.
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 STUCK_S = 15.0
 """Seconds without any progress after which a connection is cut."""
@@ -58,27 +63,15 @@ class StuckWatch:
             self.begin()
 
 
-class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
-    """For ``uvicorn.Config(ws=LiveWebSocketProtocol)``.
-
-    Closing a connection waits until all that was written has been read. A peer that has
-    stopped reading would hold it, its memory and the server's shutdown for ever.
-    """
+class Watched(asyncio.Protocol):
+    """Before a protocol that lets its senders wait: cuts it if its peer reads nothing."""
 
     stuck = STUCK_S
-    on_lost: Callable[[], None] | None = None
-    """Called when the connection is gone."""
     _watch: StuckWatch | None = None
-    _cut: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Bound what may wait to be written."""
-        super().connection_made(transport)
-        self._watch = StuckWatch(self.transport, self.loop, self.stuck)
-        self.transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+    def watch(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin, once there is a connection."""
+        self._watch = StuckWatch(transport, loop, self.stuck)
 
     def pause_writing(self) -> None:
         """Begin to watch for progress."""
@@ -92,6 +85,33 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
         assert self._watch is not None
         self._watch.end()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.end()
+        super().connection_lost(exc)
+
+
+class LiveWebSocketProtocol(Watched, WebSocketsSansIOProtocol):
+    """For ``uvicorn.Config(ws=LiveWebSocketProtocol)``.
+
+    Closing a connection waits until all that was written has been read. A peer that has
+    stopped reading would hold it, its memory and the server's shutdown for ever.
+    """
+
+    on_lost: Callable[[], None] | None = None
+    """Called when the connection is gone."""
+    _cut: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Bound what may wait to be written."""
+        super().connection_made(transport)
+        self.watch(self.transport, self.loop)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Cut the connection if what is left to write is not read soon."""
         super().on_task_complete(task)
@@ -99,9 +119,7 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
             self._cut = self.loop.call_later(self.stuck, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop watching."""
-        if self._watch is not None:
-            self._watch.end()
+        """Stop watching, and tell whoever counts connections."""
         if self._cut is not None:
             self._cut.cancel()
         if self.on_lost is not None:

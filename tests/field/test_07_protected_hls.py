@@ -7,6 +7,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -14,9 +15,11 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from server.access import Right, check, ticket
+import server.tokens
+from server.access import check
 from server.hls.playlist import below
 from server.hls.routes import hls_router
+from server.tokens import TICKET_S, Right, Tokens
 from tests.helpers.daemons import Served, served
 from tests.helpers.hls_folder import written
 from tests.helpers.streams import small_source
@@ -24,6 +27,12 @@ from tests.helpers.ws_server import serving
 
 TOKEN = "watchme-1234"
 MASTER = "/sessions/s/hls/master.m3u8"
+
+
+class Protected:
+    def __init__(self) -> None:
+        self.id, self.key = "s", "the-key"
+        self.play_token: str | None = TOKEN
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +100,49 @@ async def test_who_sends_headers_gets_the_plain_names(folder: Path) -> None:
         ("master.m3u8", 401),
         ("master.m3u8?token=wrong", 403),
         (f"{'0' * 32}/master.m3u8", 403),
-        (f"{ticket('another-token')}/video.m3u8", 403),
-        (f"{ticket(TOKEN)}/absent.m4s", 404),
-        (f"{ticket(TOKEN)}/..%2Fmaster.m3u8", 404),
+        ("OTHER/video.m3u8", 403),
+        ("TICKET/absent.m4s", 404),
+        ("TICKET/..%2Fmaster.m3u8", 404),
     ],
 )
 async def test_nothing_else_opens_it(folder: Path, path: str, status: int) -> None:
     async with served() as it:
         await _session(it, folder)
+        other = Protected()
+        other.id = "another"
+        tickets = {"TICKET": it.daemon.tokens.ticket(Protected())}
+        tickets["OTHER"] = it.daemon.tokens.ticket(other)
+        for name, ticket in tickets.items():
+            path = path.replace(name, str(ticket))
         assert (await it.http.get(f"/sessions/s/hls/{path}")).status_code == status
 
 
-async def test_a_ticket_gives_no_other_right(folder: Path) -> None:
+async def test_a_ticket_gives_no_other_right_and_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with served("serve.token=of-the-whole-daemon") as it:
-        it.http.headers["Authorization"] = f"Bearer {ticket(TOKEN)}"
+        it.http.headers["Authorization"] = "Bearer of-the-whole-daemon"
+        await _session(it, folder)
+        ticket = it.daemon.tokens.ticket(Protected())
+        it.http.headers["Authorization"] = f"Bearer {ticket}"
         assert (await it.http.get("/metrics")).status_code == 403
+        assert (await it.http.get(MASTER)).status_code == 403
+        del it.http.headers["Authorization"]
+        path = f"/sessions/s/hls/{ticket}/master.m3u8"
+        assert (await it.http.get(path)).status_code == 200
+        now = time.time()
+        monkeypatch.setattr(server.tokens.time, "time", lambda: now + TICKET_S + 1)
+        assert (await it.http.get(path)).status_code == 403
 
 
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffmpeg is not installed")
 async def test_ffmpeg_plays_it(folder: Path) -> None:
-    class Protected:
-        key, play_token = "the-key", TOKEN
+    tokens = Tokens()
 
     def authorise(connection: HTTPConnection, session: str, right: Right) -> None:
-        check(connection, right, Protected(), None)
+        check(connection, right, Protected(), tokens)
 
-    router = hls_router(lambda _: folder, authorise, lambda _, __: ticket(TOKEN))
+    router = hls_router(lambda _: folder, authorise, lambda _, __: tokens.ticket(Protected()))
     async with serving(router) as url:
         command = [
             "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0",

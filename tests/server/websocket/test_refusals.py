@@ -5,8 +5,9 @@ from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from server.access import Denied, Right
+from server.access import Denied
 from server.limits import Places
+from server.tokens import Right
 from server.websocket.gate import Gate
 from tests.helpers.ws_air import closed, on_air
 
