@@ -56,19 +56,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
         elif re.match(rf"/api/models/{repository}(/revision/[^/]+)?(\?|$)", path):
             siblings = [{"rfilename": name} for name in files]
-            info = {"id": repository, "sha": COMMIT, "siblings": siblings}
+            info = {"id": repository, "sha": _commit(path), "siblings": siblings}
             self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
         elif path.startswith(f"/api/models/{repository}/tree/"):
             tree = [entry(name, content) for name, content in files.items()]
             self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
         elif (match := re.match(r"/[^/]+/[^/]+/resolve/[^/]+/(.+)$", path)) and match[1] in files:
-            self._file(match[1], files[match[1]])
+            self._file(match[1], files[match[1]], _commit(path))
         else:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
 
-    def _file(self, name: str, content: bytes) -> None:
+    def _file(self, name: str, content: bytes, commit: str) -> None:
         hub = self.server.hub
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag(name, content)}"'}
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{etag(name, content)}"'}
         asked = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
         start = int(asked[1]) if asked else 0
         if asked:
@@ -114,6 +114,12 @@ def entry(name: str, content: bytes) -> dict[str, object]:
         listed["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 130}
         digest = hashlib.sha1(digest.encode()).hexdigest()
     return {**listed, "oid": digest}
+
+
+def _commit(path: str) -> str:
+    """The commit that is asked for by its name; else the newest, which is the only other."""
+    asked = re.search(r"/(?:revision|resolve)/([0-9a-f]{40})(?:[/?]|$)", path)
+    return asked[1] if asked else COMMIT
 
 
 def etag(name: str, content: bytes) -> str:
