@@ -84,6 +84,11 @@ def _rows(summary: Summary) -> list[tuple[str, str, str]]:
             f"{summary.late} / {summary.dropped} / {summary.failed} / {summary.truncated}",
             "",
         ),
+        (
+            "probably misheard, or words missing",
+            _share(summary.doubtful, spoken),
+            "see doubts in the report",
+        ),
         ("onset error, median / p95", _milliseconds(summary.onset_error_ms), "0 is perfect"),
         ("isochrony", _figure(summary.isochrony), "1 is perfect"),
         (

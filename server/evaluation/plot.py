@@ -65,6 +65,8 @@ def draw_sync(
             colour = COLOURS.get(str(utterance.fate), "#FFFFFF")
             begin, end = utterance.slot
             axis.broken_barh([(begin, end - begin)], (1.62, 0.2), color=colour)
+            if utterance.doubts:
+                axis.text((begin + end) / 2, 1.6, "?", fontsize=9, ha="center", va="top")
             if utterance.dub is not None:
                 axis.broken_barh(
                     [(utterance.dub[0], utterance.dub[1] - utterance.dub[0])],
@@ -84,7 +86,8 @@ def draw_sync(
     figure.suptitle(
         f"{report.source_language} to {report.target_language}: "
         f"{summary.on_time} of {summary.utterances} utterances on time, "
-        f"isochrony {summary.isochrony}, onset error p95 {onset.p95} ms"
+        f"{summary.doubtful} doubtful (?), isochrony {summary.isochrony}, "
+        f"onset error p95 {onset.p95} ms"
     )
     seen = {str(utterance.fate) for utterance in report.utterances}
     handles = [

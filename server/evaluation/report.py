@@ -15,6 +15,7 @@ from stream.dub.course import Cause
 from stream.dub.job import DubJob, Spoken, Translated
 from stream.frames import Fate
 from stream.intervals import overlap
+from stream.speech.doubts import Doubt
 from stream.timeline import TICK_RATE, Interval, seconds
 
 FAST = 1.25
@@ -41,6 +42,10 @@ class UtteranceReport(_Record):
     speaker: str
     text: str
     translation: str
+    doubts: list[Doubt] = Field(
+        description="What speaks against the words: misheard (the recogniser was unsure), "
+        "few_words (too few for so much speech)"
+    )
     dub: tuple[float, float] | None = Field(description="Interval in which the dub was heard, s")
     fate: Fate | None = Field(description="null if the run was stopped before its time")
     fault: str | None = Field(description="stage: reason, where there is no dub or only a part")
@@ -101,6 +106,7 @@ class Summary(_Record):
     failed: int = Field(description="Not dubbed because a stage failed; the original is heard")
     empty: int = Field(description="Sound without words: the original is heard")
     truncated: int
+    doubtful: int = Field(description="Of which the words are probably wrong, or some are missing")
     rate_changed: int = Field(description="Dubs spoken at a rate other than 1")
     borrowed: int = Field(description="Dubs that used silence after their slot")
     tempo_changed: int
@@ -155,6 +161,7 @@ def describe(job: DubJob) -> UtteranceReport:
         speaker=job.utterance.speaker,
         text=job.text,
         translation=job.translation,
+        doubts=list(job.doubts),
         dub=_span(job.dub) if job.dub else None,
         fate=job.fate,
         fault=job.fault,
@@ -245,6 +252,7 @@ def summarise(
         failed=count[Fate.FAILED],
         empty=count[Fate.EMPTY],
         truncated=sum(dub.truncated for dub in dubs),
+        doubtful=sum(bool(job.doubts) for job in spoken),
         rate_changed=sum(abs(rate - 1) > 0.005 for rate in rates),
         borrowed=sum(placement.borrowed > 0 for placement in placed),
         tempo_changed=sum(abs(placement.tempo - 1) > 0.005 for placement in placed),
@@ -264,6 +272,23 @@ def summarise(
         corrupt=corrupt,
         deaf_windows=deaf,
     )
+
+
+STRANGE = 0.5
+"""Share of the speech that is misheard from which on it is probably in another language."""
+
+
+def strangeness(jobs: Sequence[DubJob], language: str) -> list[str]:
+    """A note where most of the speech was not understood, so that nobody takes it for a dub."""
+    spoken = [job for job in jobs if job.text.strip()]
+    whole = sum(job.slot.duration for job in spoken)
+    misheard = sum(job.slot.duration for job in spoken if Doubt.MISHEARD in job.doubts)
+    if not whole or misheard / whole < STRANGE:
+        return []
+    return [
+        f"{misheard / whole:.0%} of the speech was hardly understood: if it is not in {language}, "
+        "give its language (languages.source) and a model that knows it (asr.model)"
+    ]
 
 
 def peak_rss() -> int:

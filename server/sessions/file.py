@@ -10,7 +10,7 @@ import numpy as np
 
 from server.config import Config
 from server.engines.pool import LaneEngines, SourceEngines
-from server.evaluation.report import Report, describe, summarise
+from server.evaluation.report import Report, describe, strangeness, summarise
 from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
 from server.sessions.lane import make_lane
@@ -193,7 +193,12 @@ class FileSession:
             source_language=config.languages.source,
             target_language=config.target,
             engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
-            notes=[*self._source.notes, *self._pipeline.detection.notes, *self._sink.notes],
+            notes=[
+                *self._source.notes,
+                *self._pipeline.detection.notes,
+                *self._sink.notes,
+                *strangeness(self.jobs, config.languages.source),
+            ],
             summary=summary,
             utterances=[describe(job) for job in self.jobs],
         )

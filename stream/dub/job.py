@@ -10,6 +10,7 @@ from stream.dub.fit import Placement
 from stream.dub.jitter import Played
 from stream.errors import LivedubError
 from stream.frames import Fate, Transcript, Utterance
+from stream.speech.doubts import Doubt, doubts
 from stream.timeline import Interval, seconds
 
 
@@ -144,6 +145,13 @@ class DubJob:
         """The utterance with its words; they must be known."""
         assert self.transcript is not None
         return Heard(self.utterance, self.transcript)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What speaks against its words."""
+        if self.transcript is None:
+            return ()
+        return doubts(self.transcript, seconds(self.slot.duration))
 
     @property
     def text(self) -> str:
