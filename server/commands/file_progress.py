@@ -85,9 +85,9 @@ def _rows(summary: Summary) -> list[tuple[str, str, str]]:
             "",
         ),
         (
-            "probably misheard, or words missing",
+            "words in doubt",
             _share(summary.doubtful, spoken),
-            "see doubts in the report",
+            "misheard, or some missing",
         ),
         ("onset error, median / p95", _milliseconds(summary.onset_error_ms), "0 is perfect"),
         ("isochrony", _figure(summary.isochrony), "1 is perfect"),
