@@ -14,6 +14,7 @@ from server.limits import Clients
 from server.refusals import Refusals
 from server.rtmp.connection import publications
 from server.rtmp.ingest import RtmpIngest
+from server.sessions.capacity import Capacity, cores, watch
 from server.sessions.gauges import gauges
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
@@ -68,6 +69,7 @@ class Daemon:
         self.rtmp: RtmpIngest | None = None
         self._outputs = outputs
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._measuring: asyncio.Task[None] | None = None
         try:
             remove_leftovers(PREFIX)
             self._folder = TemporaryFolder(PREFIX)
@@ -75,7 +77,10 @@ class Daemon:
             raise UserError(
                 "there is no temporary folder for the files of HLS: set TMPDIR to a writable one"
             ) from None
-        self.metrics.watch(lambda: gauges(self.sessions.values(), self.pool.waiting))
+        self.capacity = Capacity(cores())
+        self.metrics.watch(
+            lambda: gauges(self.sessions.values(), self.pool.waiting, self.capacity.carried)
+        )
 
     async def start(self) -> None:
         """Listen for publishers and start the configured sessions.
@@ -97,7 +102,11 @@ class Daemon:
                 self.create(spec)
             except SpecError as error:
                 raise SpecError(f"serve.sessions[{spec.id}]: {error}") from None
+        self._measuring = asyncio.create_task(watch(self.capacity, self._live), name="capacity")
         self.ready = True
+
+    def _live(self) -> int:
+        return sum(session.state in ("live", "draining") for session in self.sessions.values())
 
     async def aclose(self) -> None:
         """Accept nothing new, let every session play out, then end the rest."""
@@ -110,9 +119,10 @@ class Daemon:
             await asyncio.wait(self._tasks.values(), timeout=self.config.serve.drain)
         for session in self.sessions.values():
             await session.stop()
-        for task in self._tasks.values():
+        ending = [*self._tasks.values(), *filter(None, [self._measuring])]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         await self.pool.aclose()
         self._folder.close()
 

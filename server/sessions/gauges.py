@@ -55,12 +55,15 @@ OUTPUT_COUNTERS: tuple[tuple[str, str, Callable[[OutputStatus], float]], ...] = 
 """Name between ``livedub_output_`` and ``_total``, meaning, and value."""
 
 
-def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> Iterable[Metric]:
+def gauges(
+    sessions: Iterable[RunningSession], waiting: Mapping[str, int], carried: int | None
+) -> Iterable[Metric]:
     """One value per session, output or engine of each metric.
 
     Args:
         sessions: the daemon's; any other has no series.
         waiting: calls waiting, by kind of engine.
+        carried: see ``Capacity``.
     """
     known = list(sessions)
     for name, meaning, value in SESSION_GAUGES:
@@ -77,6 +80,9 @@ def gauges(sessions: Iterable[RunningSession], waiting: Mapping[str, int]) -> It
         concealed.add_metric([session.id], seconds(session.source.concealed))
     yield concealed
     yield from _outputs(known)
+    if carried is not None:
+        meaning = "About how many sessions like the live ones this machine carries."
+        yield GaugeMetricFamily("livedub_sessions_carried", meaning, carried)
     family = GaugeMetricFamily(
         "livedub_engine_waiting", "Calls waiting for an engine.", labels=["engine"]
     )
