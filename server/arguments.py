@@ -261,6 +261,9 @@ def _add_voices(commands: Any) -> None:
     add = actions.add_parser("add", help="store a voice from recordings of it")
     add.add_argument("name", help="letters, digits, - and _")
     add.add_argument("clips", type=Path, nargs="+", help="clean speech of 6 to 20 s each")
+    add.add_argument(
+        "--consent", action="store_true", help="record that its owner has agreed to be cloned"
+    )
     actions.add_parser("list", help="list the stored voices and the quality of their clips")
     remove = actions.add_parser("remove", help="delete a voice and its clips")
     remove.add_argument("name")

@@ -20,6 +20,7 @@ from server.mistakes import kind_of, mistakes
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
+from stages.base import EngineError
 from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
 from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
@@ -204,6 +205,7 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: tts.voice is auto, which clones the voices of those who speak; set "
             "tts.consent to true once they have agreed to it"
         )
+    _check_consent(tts, where)
     retakes = tts.engine != AUTO and find("tts", tts.engine).retakes
     if tts.listener is not None and not retakes:
         able = " or ".join(name for name in names("tts") if find("tts", name).retakes)
@@ -211,6 +213,18 @@ def _check_voices(config: Config, where: str) -> None:
             f"{where}: tts.listener is for voices that speak differently when asked again, which "
             f"tts.engine {tts.engine} does not: set it to {able}, or tts.listener to null"
         )
+
+
+def _check_consent(tts: TtsConfig, where: str) -> None:
+    if tts.consent or tts.engine == AUTO or not find("tts", tts.engine).clones:
+        return
+    from stages.speakers.consent import check_consent  # what it reads voices with is not light
+
+    for voice in {tts.voice, *tts.voices.values()} - {AUTO}:
+        try:
+            check_consent(voice)
+        except EngineError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
 
 OTHER_VARIABLES = {"ACCEPT_LICENCE", "CACHE", "OFFLINE", "VOICES"}

@@ -43,6 +43,7 @@ class Engine:
             for ``-``, and reach the factory as ``options``. The module is imported whatever engine
             is configured: what ``needs`` names must be imported within its functions.
         monolingual: whether a translator leaves the language as it is.
+        clones: whether a synthesiser speaks as whoever is heard in recordings that it is given.
         retakes: whether a synthesiser speaks a text differently when asked for another
             ``Manner.take``.
     """
@@ -58,6 +59,7 @@ class Engine:
     library: str | None = None
     options: str = ""
     monolingual: bool = False
+    clones: bool = False
     retakes: bool = False
 
 
@@ -151,6 +153,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                     "torchaudio": "livedub[xtts]",
                 },
                 options="stages.tts.xtts.options:XttsOptions",
+                clones=True,
                 retakes=True,
             ),
             "espeak": Engine(

@@ -24,6 +24,7 @@ from server.evaluation.plot import draw_sync, require_matplotlib
 from server.sessions.file import FileSession, Outcome
 from server.sessions.journal import Journal, journal_of
 from server.sessions.subtitle_files import SubtitleFiles
+from stream.disclosure import SYNTHETIC
 from stream.errors import UserError
 from stream.media.sink import STANDARD_OUTPUT, FileSink, part_of
 from stream.media.source import MediaSource
@@ -138,6 +139,7 @@ def _session(
         source_language=config.languages.source,
         replace=config.output.replace,
         bitrate=config.output.bitrate,
+        comment=SYNTHETIC if config.output.disclose else "",
     )
     try:
         return FileSession(

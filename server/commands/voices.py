@@ -13,7 +13,8 @@ from rich.table import Table
 from server.config import Config, load
 from server.engines.options import options_of
 from stages.base import Synthesiser
-from stages.registry import create
+from stages.registry import create, find
+from stages.speakers.consent import check_consent
 from stages.speakers.voice_store import (
     StoredVoice,
     add,
@@ -42,7 +43,13 @@ SAMPLE = {
 def run_voices(options: argparse.Namespace, console: Console) -> int:
     """Add, list, preview or remove; exit status 0."""
     if options.action == "add":
-        _print([add(options.name, options.clips)], console)
+        _print([add(options.name, options.clips, consent=options.consent)], console)
+        if not options.consent:
+            console.print(
+                f"Nobody has said that {options.name} has agreed to be cloned: to speak in this "
+                "voice takes tts.consent, or --consent here.",
+                highlight=False,
+            )
     elif options.action == "list":
         _print(stored(), console)
     elif options.action == "remove":
@@ -77,6 +84,8 @@ def preview(options: argparse.Namespace) -> Path:
 
 async def _speak(config: Config, name: str, text: str) -> tuple[Samples, int]:
     engine, arguments = options_of("tts", config)
+    if find("tts", engine).clones and not config.tts.consent:
+        check_consent(name)
     synthesiser: Synthesiser = create("tts", engine, **arguments)
     try:
         sound = await take(synthesiser, text, Manner(voice=usable(name, synthesiser)))
@@ -93,12 +102,14 @@ async def take(synthesiser: Synthesiser, text: str, manner: Manner) -> Samples:
 
 def _print(found: list[StoredVoice], console: Console) -> None:
     table = Table(title=str(voices_dir()))
-    for heading in ("voice", "clip", "s", "speech", "SNR, dB", "LUFS"):
-        table.add_column(heading, justify="left" if heading in ("voice", "clip") else "right")
+    for heading in ("voice", "consent", "clip", "s", "speech", "SNR, dB", "LUFS"):
+        named = heading in ("voice", "consent", "clip")
+        table.add_column(heading, justify="left" if named else "right")
     for voice in found:
         for path, quality in zip(voice.clips, voice.quality, strict=True):
             table.add_row(
                 voice.name,
+                voice.consent or "none",
                 path.name,
                 f"{quality.duration:.1f}",
                 f"{quality.speech_share:.0%}",

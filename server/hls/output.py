@@ -65,6 +65,7 @@ class HlsOutput:
             channels=feed.channels,
             segment=segment,
             window=window,
+            comment=feed.comment(feed.tracks),
             write=self._disk.put,
         )
         self._feed = feed

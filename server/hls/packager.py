@@ -53,6 +53,7 @@ class Packager:
         channels: of every track.
         segment: intended length of segments, seconds.
         window: segments in a playlist.
+        comment: on the dubs, for players.
         write: how a file is written.
 
     Raises:
@@ -68,9 +69,10 @@ class Packager:
         channels: int,
         segment: float,
         window: int,
+        comment: str = "",
         write: Write = put,
     ) -> None:
-        self._put = write
+        self._put, self._comment = write, comment
         self._folder = folder
         self._languages = languages
         self._channels = channels
@@ -239,7 +241,8 @@ class Packager:
             _rounded_up(sum(files.average for files in playing)),
             self._size,
         )
-        return master_playlist([variant], renditions)
+        data = {"org.livedub.dub": self._comment} if self._comment else {}
+        return master_playlist([variant], renditions, data)
 
 
 def _rounded_up(rate: float) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 VERSION = 7
 
@@ -106,14 +107,21 @@ def media_playlist(
     return "\n".join(lines) + "\n"
 
 
-def master_playlist(variants: Iterable[Variant], renditions: Iterable[Rendition]) -> str:
+def master_playlist(
+    variants: Iterable[Variant],
+    renditions: Iterable[Rendition],
+    data: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The playlist that players open.
 
     Args:
         variants: the one to begin with first; all renditions go with each.
         renditions: the first of a kind, or the one marked as default, is what players choose.
+        data: about the session, by reversed domain name (RFC 8216, 4.3.4.4).
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
+    for name, value in data.items():
+        lines.append(f'#EXT-X-SESSION-DATA:DATA-ID="{name}",VALUE="{_quotable(value)}"')
     groups: dict[str, None] = {}
     for rendition in renditions:
         groups[rendition.kind] = None

@@ -75,6 +75,7 @@ class Push:
         self._reach, self._verify = reach, verify
         self._target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._track = track
+        self._comment = feed.comment((track,))
         self._sound = SoundTrack(feed.channels, language=track)
         self._encoder = AacEncoder(feed.channels)
         self._tap = FeedTap(feed, (track,))
@@ -204,9 +205,16 @@ class Push:
             # Not by that process: while FFmpeg writes there, no other thread of it runs.
             link.relay = relay_to(url, self._reach, verify=self._verify)
             url = link.relay.address(url)
-        await link.open(
-            hello(url, self._container, self._coded, self._sound, zero, protocol=options)
+        first = hello(
+            url,
+            self._container,
+            self._coded,
+            self._sound,
+            zero,
+            protocol=options,
+            comment=self._comment,
         )
+        await link.open(first)
         return True
 
     def _established(self, link: PushLink) -> None:

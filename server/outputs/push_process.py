@@ -43,16 +43,18 @@ def hello(
     zero: int,
     *,
     protocol: Mapping[str, str] = NONE,
+    comment: str = "",
 ) -> bytes:
     """The first record: the format of what follows, and the media time that becomes zero.
 
-    ``protocol`` has the options of FFmpeg's protocol.
+    ``protocol`` has the options of FFmpeg's protocol, ``comment`` is for the container's tags.
     """
     shown = None
     if picture is not None:
         shown = {**asdict(picture), "extradata": b64encode(picture.extradata).decode()}
     what = {"url": url, "container": container, "picture": shown, "sound": asdict(sound)}
-    return json.dumps({**what, "zero": zero, "protocol": dict(protocol)}).encode() + b"\n"
+    more = {"zero": zero, "protocol": dict(protocol), "comment": comment}
+    return json.dumps({**what, **more}).encode() + b"\n"
 
 
 def picture_record(packet: PicturePacket) -> bytes:
@@ -87,6 +89,7 @@ def push(source: BinaryIO, established: Callable[[], object]) -> None:
         coded,
         [SoundTrack(**what["sound"])],
         zero=what["zero"],
+        comment=what["comment"],
         options={**_OPTIONS, **_FORMAT_OPTIONS.get(what["container"], {})},
         protocol=what["protocol"],
     )

@@ -83,7 +83,7 @@ class Recording:
             code, label = given.get(name, (code, label))
             sounds[name] = SoundTrack(feed.channels, code, label, default=not sounds)
         self._path = path
-        self._writer = _Writer(path, sounds, feed.absence)
+        self._writer = _Writer(path, sounds, feed.absence, feed.comment(tracks))
         self._tap = FeedTap(feed, tracks)
         self._worker = Worker("recording")
         self._done = asyncio.Event()
@@ -154,11 +154,15 @@ class _Writer:
     """The blocking part: files one after another."""
 
     def __init__(
-        self, path: Path, sounds: dict[str, SoundTrack], absence: Callable[[int], int]
+        self,
+        path: Path,
+        sounds: dict[str, SoundTrack],
+        absence: Callable[[int], int],
+        comment: str,
     ) -> None:
         self._path = path
         self._sounds = sounds
-        self._absence = absence
+        self._absence, self._comment = absence, comment
         self._muxer: Muxer | None = None
         self._coded: PictureFormat | None = None
         self._encoders: dict[str, AacEncoder] = {}
@@ -231,7 +235,9 @@ class _Writer:
         with contextlib.suppress(OSError):  # a file system without locks
             self._hold.enter_context(hold(part))
         target = address(part)
-        self._muxer = Muxer(target, container, coded, tracks, zero=zero, options=options)
+        self._muxer = Muxer(
+            target, container, coded, tracks, zero=zero, comment=self._comment, options=options
+        )
         self._encoders = {name: AacEncoder(one.channels) for name, one in self._sounds.items()}
         for encoder in self._encoders.values():
             encoder.begin(zero)

@@ -67,6 +67,7 @@ def make_lane(
         config.mt.deadline,
         config.tts.deadline,
         keep,
+        config.output.tone,
     )
     source = config.languages.source
     return Lane(

@@ -49,6 +49,10 @@ def check_settings(settings: Mapping[str, Any], config: Config) -> None:
         raise SpecError(
             "tts.consent is for the operator to give, in the daemon's own configuration"
         )
+    for key in ("disclose", "tone"):
+        name = f"output.{key}"
+        if getattr(config.output, key) and not settings.get(name, True):
+            raise SpecError(f"{name} is for the operator to turn off, who has it on")
     engine = settings.get("tts.engine", config.tts.engine)
     if engine == config.tts.engine:
         own_voices = {config.tts.voice, *config.tts.voices.values()}

@@ -86,6 +86,7 @@ class LiveSession:
         voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
         self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source, voices)
         self.feed.absence = source.absence
+        self.feed.disclosed = config.output.disclose
 
     @property
     def ready(self) -> bool:

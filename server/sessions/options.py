@@ -21,11 +21,13 @@ Delay = Annotated[float, at.Ge(1), at.Le(60)]
 
 
 class OutputConfig(BaseModel):
-    """The finished file."""
+    """What comes out, be it a file or a stream."""
 
     model_config = STRICT
     bitrate: Annotated[int, at.Ge(16_000), at.Le(512_000)] = 96_000
     replace: bool = False
+    disclose: bool = True
+    tone: bool = False
 
 
 class ServeConfig(BaseModel):

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,12 +27,16 @@ _RESERVED = ("default", "auto")
 
 @dataclass(frozen=True, slots=True)
 class StoredVoice:
-    """A voice of the store; ``clips`` and ``quality`` in the same order."""
+    """A voice of the store; ``clips`` and ``quality`` in the same order.
+
+    ``consent`` is the day on which it was recorded that its owner has agreed to be cloned.
+    """
 
     name: str
     folder: Path
     clips: tuple[Path, ...]
     quality: tuple[ClipQuality, ...]
+    consent: str | None = None
 
 
 def voices_dir() -> Path:
@@ -45,8 +50,13 @@ def latents_dir() -> Path:
     return cache_dir() / "latents"
 
 
-def add(name: str, paths: Sequence[Path]) -> StoredVoice:
+def add(name: str, paths: Sequence[Path], *, consent: bool = False) -> StoredVoice:
     """Store a voice; the clips are kept as 16-bit WAV at ``RATE``.
+
+    Args:
+        name: to call it.
+        paths: of recordings.
+        consent: whether its owner has agreed to be cloned.
 
     Raises:
         EngineError: if the name is taken or cannot be used, or a clip is unfit.
@@ -64,7 +74,9 @@ def add(name: str, paths: Sequence[Path]) -> StoredVoice:
         for index, clip in enumerate(clips, 1):
             write_clip(made / f"{index}.wav", clip)
         record = [asdict(score(clip)) for clip in clips]
-        (made / "voice.json").write_text(json.dumps({"clips": record}, indent=1) + "\n")
+        day = datetime.now(UTC).date().isoformat() if consent else None
+        told = json.dumps({"consent": day, "clips": record}, indent=1)
+        (made / "voice.json").write_text(f"{told}\n", encoding="utf-8")
     return load(name)
 
 
@@ -81,12 +93,13 @@ def load(name: str) -> StoredVoice:
     try:
         record = json.loads((folder / "voice.json").read_text(encoding="utf-8"))
         quality = tuple(ClipQuality(**clip) for clip in record["clips"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        consent = record.get("consent")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(
             f"The voice '{name}' in {folder} is damaged: remove it and add it again."
         ) from error
     clips = tuple(folder / f"{index}.wav" for index in range(1, len(quality) + 1))
-    return StoredVoice(name, folder, clips, quality)
+    return StoredVoice(name, folder, clips, quality, consent)
 
 
 def stored() -> list[StoredVoice]:

@@ -22,6 +22,7 @@ from stream.dub.voice import Voice
 from stream.flow.channel import Channel
 from stream.frames import Fate
 from stream.sound.mix import MixOptions
+from stream.sound.tone import OpeningTone
 
 QUEUED_BLOCKS = 4
 
@@ -42,6 +43,7 @@ class LaneOptions:
         translation_deadline: wall seconds after which an utterance goes without a dub.
         synthesis_deadline: the same for its speech to be placed.
         keep: newest jobs kept; all where it is ``None``.
+        tone: whether the first dub begins with a tone that says what it is.
     """
 
     channels: int
@@ -52,6 +54,7 @@ class LaneOptions:
     translation_deadline: float
     synthesis_deadline: float
     keep: int | None = None
+    tone: bool = False
 
 
 class Lane:
@@ -84,7 +87,10 @@ class Lane:
         self.jobs: dict[int, DubJob] = {}
         """Every utterance so far by id, or the newest ones of an endless source."""
         mixdown = Mixdown(options.channels, options.centre, options.mix)
-        self.playout = Playout(options.channels, mixdown, pacing, self._played, options.capacity)
+        tone = OpeningTone() if options.tone else None
+        self.playout = Playout(
+            options.channels, mixdown, pacing, self._played, options.capacity, tone
+        )
         self._options = options
         self._emit = emit
         self._attempts = Attempts(pacing, lateness, watch)

@@ -17,6 +17,7 @@ from stream.dub.mixdown import Mixdown
 from stream.dub.slots import Slots
 from stream.flow.signal import Signal
 from stream.frames import AudioChunk, Packet, Samples
+from stream.sound.tone import OpeningTone
 from stream.timeline import END_OF_TIME, FRAME, Interval
 
 BATCH = 10 * FRAME
@@ -54,6 +55,7 @@ class Playout:
         pacing: when a frame is due.
         on_played: called when a dub has been heard to its end.
         capacity: ticks of source that may wait ahead of the playout position.
+        tone: put over the first dub, if any.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class Playout:
         pacing: Pacing,
         on_played: Callable[[Played], object],
         capacity: int,
+        tone: OpeningTone | None = None,
     ) -> None:
+        self._tone = tone
         self._pacing = pacing
         self._capacity = capacity
         self._dubs = JitterBuffer(on_played)
@@ -206,6 +210,8 @@ class Playout:
         start = self.position
         bed = self._source.sound(start, length)
         dub = self._dubs.pull(length)
+        if self._tone is not None:
+            dub = self._tone.over(dub)
         return self._mixdown.mix(start, bed, dub), bed, dub
 
     async def _emit(

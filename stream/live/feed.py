@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stream.disclosure import SYNTHETIC
 from stream.flow.broadcast import Broadcast
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
 
@@ -87,6 +88,7 @@ class Feed:
         viewers: those who watch or listen at the moment, outputs not counted.
         picture_format: the newest, ``None`` until a picture was published.
         language: ISO 639-1 code of the original.
+        disclosed: whether outputs are to say that its dubs are synthetic.
     """
 
     due: Callable[[int], float]
@@ -101,11 +103,17 @@ class Feed:
     absence: Callable[[int], int] = lambda time: 0
     viewers: int = 0
     picture_format: PictureFormat | None = None
+    disclosed: bool = False
 
     @property
     def sounds(self) -> dict[str, Broadcast[AudioChunk]]:
         """Everything that can be heard, by name: ``tracks``, then ``voices``."""
         return self.tracks | self.voices
+
+    def comment(self, tracks: Iterable[str]) -> str:
+        """What an output of some tracks says of them in its tags; empty for the original alone."""
+        dubbed = any(name != ORIGINAL for name in tracks)
+        return SYNTHETIC if self.disclosed and dubbed else ""
 
     def close(self) -> None:
         """End every broadcast."""

@@ -45,6 +45,7 @@ class Muxer:
         picture: what the pictures are, ``None`` for sound alone. A muxer cannot change it.
         sounds: the tracks, in their order.
         zero: media time that becomes the container's 0, ticks.
+        comment: for the container's tags, if it has any.
         options: of the muxer.
         protocol: options of FFmpeg's protocol that the target names.
 
@@ -60,6 +61,7 @@ class Muxer:
         sounds: list[SoundTrack],
         *,
         zero: int = 0,
+        comment: str = "",
         options: Mapping[str, str] = NONE,
         protocol: Mapping[str, str] = NONE,
     ) -> None:
@@ -72,6 +74,8 @@ class Muxer:
                 target = _slave(target, {"f": container, **options, **protocol})
                 container, options = "tee", NONE
             self._container: Any = av.open(target, "w", format=container, options=dict(options))
+            if comment:
+                self._container.metadata["comment"] = comment
             self._picture = None if picture is None else self._add_picture(picture)
             self._sounds = [self._add_sound(sound) for sound in sounds]
 

@@ -62,6 +62,7 @@ class FileSink:
         source_language: the same of the original, for its track where the source has no tag.
         replace: leave the original audio track out.
         bitrate: of the dub, bit/s per channel, for lossy codecs.
+        comment: added to that of the source, for whoever reads tags.
 
     Raises:
         SinkError: for an unknown container, or one that cannot hold the picture.
@@ -76,7 +77,9 @@ class FileSink:
         source_language: str,
         replace: bool = False,
         bitrate: int = 96_000,
+        comment: str = "",
     ) -> None:
+        self._comment = comment
         self.path = path
         self._notes: list[str] = []
         self.part = part_of(path)
@@ -185,9 +188,19 @@ class FileSink:
         for key, value in source.metadata.items():
             if key.lower() not in FILE_TAGS:
                 self._container.metadata[key] = value
+        self._disclose()
         if source.chapters:
             self._container.set_chapters(list(source.chapters))
         return dub
+
+    def _disclose(self) -> None:
+        if not self._comment:
+            return
+        tags = self._container.metadata
+        key = next((key for key in tags if key.lower() == "comment"), "comment")
+        said = tags.get(key, "")
+        if self._comment not in said:  # a file that is dubbed once more says so once
+            tags[key] = f"{said}; {self._comment}" if said else self._comment
 
     def _add_dub(self, codec: str, source: SourceInfo, language: str, bitrate: int) -> Any:
         dub: Any = self._container.add_stream(codec, rate=TICK_RATE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from stages.base import EngineError
 from stages.speakers import voice_store
+from stages.speakers.blend import parse_voice
 from stages.speakers.reference import RATE, best, read_clip
 from stages.speakers.voice_collection import is_collected
 from stages.tts.joining import trimmed
@@ -33,7 +33,6 @@ _PEAK = 0.95
 _KEPT_VOICES = 64
 """Voices in memory, 130 KB each."""
 _SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".mkv"})
-_PART = re.compile(r"(?P<name>.+?)\s*\*\s*(?P<weight>[\d.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,6 @@ class Latents:
 
     conditioning: Any
     speaker: Any
-
-
-def parse_voice(expression: str) -> list[tuple[str, float]]:
-    """The voices of ``anna*0.7 + boris*0.3`` and their shares, which sum to 1.
-
-    Raises:
-        EngineError: if a weight is no positive number.
-    """
-    found: list[tuple[str, float]] = []
-    for part in re.split(r"\s+\+\s+", expression.strip()):
-        match = _PART.fullmatch(part)
-        try:
-            found.append((match["name"], float(match["weight"])) if match else (part, 1.0))
-        except ValueError:
-            raise EngineError(f"In tts.voice, '{part}' has no weight like 0.7.") from None
-    total = sum(weight for _, weight in found)
-    if any(weight <= 0 for _, weight in found):
-        raise EngineError(f"The weights in tts.voice '{expression}' must be above 0.")
-    return [(name, weight / total) for name, weight in found]
 
 
 def clip_paths(name: str) -> list[Path]:

@@ -120,7 +120,7 @@ def test_a_preset_is_below_the_file_and_the_settings(tmp_path: Path) -> None:
         "coqui/XTTS-v2",
     ]
     file = tmp_path / "mine.yaml"
-    file.write_text("tts: {voice: me.wav}\nxtts: {seed: 3}")
+    file.write_text("tts: {voice: me.wav, consent: true}\nxtts: {seed: 3}")
     mine = load(file, preset="studio-en-ru", assignments=["mt.beam_size=1"], environment={})
     assert (mine.tts.engine, mine.tts.voice, mine.xtts.seed) == ("xtts", "me.wav", 3)
     assert mine.mt.beam_size == 1

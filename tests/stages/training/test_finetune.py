@@ -111,6 +111,7 @@ def test_what_was_trained_dubs_and_is_compared(
     clip = make_clip(tmp_path / "clip.mp4", script=SCRIPT[7:8], size="160x90")
     command = ["file", str(clip.path), str(tmp_path / "out.mp4"), "--report", str(report)]
     speaks = ["mt.engine=none", "tts.engine=xtts", f"tts.model={voice}", f"tts.voice={reference}"]
+    speaks.append("tts.consent=true")
     assert main([*command, *(f"--set={value}" for value in (*speaks, "tts.threads=1"))]) == 0
     found = json.loads(report.read_text())
     assert found["engines"]["tts"] == "xtts" and not found["summary"]["failed"]
