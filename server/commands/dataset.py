@@ -49,7 +49,7 @@ WANTED_S = 600.0
 def run_dataset(options: argparse.Namespace, console: Console) -> int:
     """Build the set; exit status 0."""
     config = load(options.config, preset=options.preset, assignments=options.set)
-    require_matplotlib()
+    require_matplotlib("dataset build")
     if not 0 < options.similarity < 1:
         raise UserError("--similarity is a cosine between 0 and 1")
     if options.out.exists() and any(options.out.iterdir()):

@@ -118,7 +118,7 @@ class EnginePool:
 
     async def lane(self, config: Config, owner: str) -> LaneEngines:
         """What a lane into ``config.target`` needs; raises as above."""
-        config = await asyncio.to_thread(settled, config, "mt", "tts")  # once for all kinds
+        config = await self._settled(config)  # once for all kinds
         translator, synthesiser, proofreader = await _all(
             self._get("mt", config, owner),
             self._get("tts", config, owner),
@@ -130,6 +130,9 @@ class EnginePool:
             PooledRecogniser(proofreader, owner) if proofreader is not None else None,
             synthesiser.pace,
         )
+
+    async def _settled(self, config: Config) -> Config:
+        return await asyncio.to_thread(settled, config, "mt", "tts")
 
     @property
     def waiting(self) -> dict[str, int]:

@@ -26,6 +26,9 @@ from stream.timeline import Interval, seconds, ticks
 BREATH = ticks(0.1)
 """Silence in the dub that can come before an utterance."""
 
+NOTHING = 0.99
+"""Share of the speech that is not dubbed from which on there is no dub."""
+
 FULL_LEVEL = 0.7
 """Gain of the original above which it was left as it was, not ducked."""
 
@@ -130,6 +133,8 @@ def run_measure(
         console.print_json(json.dumps(asdict(measured)))
     else:
         console.print(_table(measured))
+        if measured.not_dubbed > NOTHING:
+            console.print("Note: what is said there is the original throughout: nothing is dubbed.")
     return 0
 
 

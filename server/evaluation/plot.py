@@ -26,14 +26,17 @@ COLOURS = {
 }
 
 
-def require_matplotlib() -> None:
+def require_matplotlib(what: str = "--plot") -> None:
     """Check that plots can be drawn.
+
+    Args:
+        what: needs them.
 
     Raises:
         EngineError: if matplotlib is not installed.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise EngineError("--plot needs matplotlib: pip install 'livedub[plot]'")
+        raise EngineError(f"{what} needs matplotlib: pip install 'livedub[plot]'")
 
 
 def draw_sync(

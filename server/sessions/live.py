@@ -202,8 +202,16 @@ class LiveSession:
                 known = Stage.DIARISATION if apart else Stage.RECOGNITION
                 if stage is known and (text := job.text.strip()):
                     speaker = job.utterance.speaker if apart else None
+                    doubts = tuple(doubt.value for doubt in job.doubts)
                     yield Event(
-                        "transcript", ORIGINAL, id_, slot.start, slot.end, text, speaker=speaker
+                        "transcript",
+                        ORIGINAL,
+                        id_,
+                        slot.start,
+                        slot.end,
+                        text,
+                        speaker=speaker,
+                        doubts=doubts,
                     )
             case StageDone(track=str(track), stage=Stage.TRANSLATION) if job.translation:
                 yield Event("translation", track, id_, slot.start, slot.end, job.translation)

@@ -11,6 +11,8 @@ const FATES = {
   failed: ["failed", "bad"],
 };
 
+const DOUBTS = { misheard: "probably misheard", few_words: "words missing" };
+
 export class Captions {
   /** `both`, `spoken`, `dubbed` or `off`. */
   choice = "both";
@@ -38,7 +40,9 @@ export class Captions {
   /** Add an event of the session. */
   add(event) {
     const utterance = this.#of(event);
-    if (event.kind === "transcript") utterance.spoken = event.text;
+    if (event.kind === "transcript") {
+      Object.assign(utterance, { spoken: event.text, doubts: event.doubts ?? [] });
+    }
     if (event.kind === "translation") utterance.dubbed[event.track] = event.text;
     if (event.kind === "fate") utterance.fate[event.track] = event.fate;
     if (utterance.line) this.#write(utterance);
@@ -75,7 +79,7 @@ export class Captions {
   #of({ utterance: id, kind, start, end }) {
     let known = this.#utterances.get(id);
     if (!known) {
-      known = { start, end, spoken: "", dubbed: {}, fate: {}, line: null };
+      known = { start, end, spoken: "", doubts: [], dubbed: {}, fate: {}, line: null };
       this.#utterances.set(id, known);
       if (this.#utterances.size > KEPT) {
         this.#utterances.delete(this.#utterances.keys().next().value);
@@ -97,13 +101,15 @@ export class Captions {
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
-  #write({ line, start, spoken, dubbed, fate, dub }) {
+  #write({ line, start, spoken, doubts, dubbed, fate, dub }) {
     const [name, kind] = FATES[fate[dub]] ?? ["", ""];
+    const doubted = doubts.map((doubt) => DOUBTS[doubt] ?? doubt).join(", ");
     const parts = [
       element("time", clock(start)),
       element("span", spoken, { lang: this.language, className: "spoken" }),
       element("span", dubbed[dub] ?? "", { lang: dub, className: "dubbed" }),
     ];
+    if (doubted) parts.push(element("span", doubted, { className: "fate" }));
     if (kind) parts.push(element("span", name, { className: `fate ${kind}` }));
     line.replaceChildren(...parts);
   }

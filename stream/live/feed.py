@@ -39,6 +39,7 @@ class Event:
             where there is one.
         text: the transcript or translation; empty for other kinds.
         speaker: label of who speaks, in transcripts, where speakers are told apart.
+        doubts: what speaks against the words, in transcripts.
         fate: for ``fate``: ``on_time``, ``late``, ``dropped``, ``failed`` or ``empty``.
     """
 
@@ -50,6 +51,7 @@ class Event:
     text: str = ""
     fate: str | None = None
     speaker: str | None = None
+    doubts: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The event as the network protocols show it; times stay in ticks."""
@@ -66,6 +68,8 @@ class Event:
             shown["fate"] = self.fate
         if self.speaker is not None:
             shown["speaker"] = self.speaker
+        if self.doubts:
+            shown["doubts"] = list(self.doubts)
         return shown
 
 

@@ -123,6 +123,9 @@ class ScriptedPool(EnginePool):
         }
         self.shared: dict[str, SharedEngine] = {}
 
+    async def _settled(self, config: Config) -> Config:
+        return config
+
     async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
         if kind not in self.shared:
             engine = self.made[kind]

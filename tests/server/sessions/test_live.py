@@ -204,6 +204,18 @@ def test_counts_tell_what_became_of_the_utterances(watched: Seen) -> None:
     assert min(watched.lateness) >= 0 and max(watched.lateness) < 0.01
 
 
+async def test_transcripts_say_what_speaks_against_their_words(clip: Clip) -> None:
+    class Terse(Recogniser):
+        async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
+            return Transcript("Oh", "en")
+
+    seen = await watch([at_once(from_file(clip))], pool=ScriptedPool(recogniser=Terse()))
+    said = [event for event in seen.events if event.kind == "transcript"]
+    long = [event for event in said if event.end - event.start > 2 * TICK_RATE]
+    assert long and all(event.as_json()["doubts"] == ["few_words"] for event in long)
+    assert all("doubts" not in event.as_json() for event in seen.events if event not in long)
+
+
 async def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Clip) -> None:
     seen = await watch([at_once(from_file(clip))], settings=("speakers.engine=ge2e",))
     said = [event for event in seen.events if event.kind == "transcript"]
