@@ -6,15 +6,14 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from stages.base import EngineError
 from stages.tts.espeak.library import phonemes
 from stages.tts.joining import joined
-from stages.tts.kokoro.graph import ENERGY, FEATURES, PITCH, PROSODY, halves
+from stages.tts.kokoro.graph import ENERGY, FEATURES, PITCH, PROSODY, TEXT, parts
+from stages.tts.kokoro.vocoder import Prosody, load, numpy_is_faster, vocoder
 from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
@@ -35,6 +34,9 @@ LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it"
 """Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
 
 _DEFAULT_VOICE = "jf_alpha"
+
+_TRIAL = "Um, dois, três, quatro, cinco, seis, sete, oito."
+"""Spoken once on a machine to find the faster way there."""
 
 # Kokoro was trained on eSpeak's phonemes with affricates as single letters, in the manner of
 # the misaki library.
@@ -87,8 +89,8 @@ class Kokoro:
         self._vocabulary: dict[str, int] = json.loads(
             (data / "vocab.json").read_text(encoding="utf-8")
         )["vocab"]
-        text, sound = halves(resolve("kokoro-v1.0-int8" if model == "default" else model))
-        self._text, self._sound = _load(text, threads), _load(sound, threads)
+        folder = parts(resolve("kokoro-v1.0-int8" if model == "default" else model), self._faster)
+        self._text, self._vocoder = load(folder / TEXT, threads), vocoder(folder, threads)
         self._worker = Worker("kokoro")
 
     async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
@@ -108,6 +110,13 @@ class Kokoro:
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
+        self._vocoder.close()
+
+    def _faster(self, folder: Path) -> bool:
+        """Whether the generator in numpy is the faster way here; see ``numpy_is_faster``."""
+        self._text = load(folder / TEXT, 1)
+        prosody = self._prosody(_TRIAL, 1.0, self._styles[_DEFAULT_VOICE])
+        return prosody is not None and numpy_is_faster(folder, prosody)
 
     def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
         name = voice or self._voice
@@ -119,11 +128,16 @@ class Kokoro:
         return joined(spoken, self.sample_rate, rate)
 
     def _speak(self, text: str, rate: float, styles: Samples) -> Samples:
+        prosody = self._prosody(text, rate, styles)
+        return np.zeros(0, np.float32) if prosody is None else self._vocoder(prosody)
+
+    def _prosody(self, text: str, rate: float, styles: Samples) -> Prosody | None:
+        """What is said and when; ``None`` if nothing is."""
         letters = _letters(phonemes(text, self._language))
         tokens = [self._vocabulary[letter] for letter in letters if letter in self._vocabulary]
         tokens = tokens[:_MAX_PHONEMES]
         if not tokens:
-            return np.zeros(0, np.float32)
+            return None
         style = styles[min(len(tokens), len(styles)) - 1][None]
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
@@ -133,18 +147,16 @@ class Kokoro:
         features, pitch, energy = self._text.run(PROSODY, inputs)
         sounding = np.flatnonzero(energy[0] > _SILENT_LOG_ENERGY) // 2
         if not len(sounding):
-            return np.zeros(0, np.float32)
+            return None
         # The model puts about a second of silence around everything it says, and making it
         # costs as much as making speech.
         first, last = max(0, sounding[0] - _LEAD), sounding[-1] + _TAIL
-        spoken: dict[str, Any] = {
+        return {
             FEATURES: features[:, :, first:last],
             PITCH: pitch[:, 2 * first : 2 * last],
             ENERGY: energy[:, 2 * first : 2 * last],
             "style": style,
         }
-        audio: Samples = np.asarray(self._sound.run(None, spoken)[0], np.float32).ravel()
-        return audio
 
 
 def _letters(ipa: str) -> str:
@@ -152,15 +164,3 @@ def _letters(ipa: str) -> str:
     for pair, letter in _LETTERS.items():
         ipa = ipa.replace(pair, letter)
     return re.sub(r"\s+", " ", ipa).strip()
-
-
-def _load(path: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A spinning pool would burn the core that recognition needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors derive from nothing narrower
-        raise EngineError(f"{path} is not a Kokoro model in ONNX form: {error}") from error

@@ -1,8 +1,8 @@
 """Integer convolutions of an ONNX graph as matrix products: the same numbers, faster.
 
 onnxruntime's ``ConvInteger`` packs its weights again at every call and multiplies them unsigned.
-``MatMulInteger`` with signed weights, packed once, is what processors have instructions for (VNNI).
-A convolution is such a product with its input beside itself once a tap (im2col: Chellapilla, Puri,
+``MatMulInteger`` with signed weights, packed once, is what processors have instructions for. A
+convolution is such a product with its input beside itself once a tap (im2col: Chellapilla, Puri,
 Simard, IWFHR 2006).
 """
 
@@ -16,8 +16,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-_MIDDLE = 128
-"""What an unsigned eight-bit number loses to become a signed one."""
+_SEVEN_BITS = 128
+"""Weights below it are exact everywhere: two products of seven and eight bits fit in sixteen."""
 _TO_THE_END = 2**40
 
 
@@ -41,15 +41,19 @@ def products_are_exact() -> bool:
     return bool(np.all(product == 64 * 255 * 127))
 
 
-def convolutions_as_products(graph: onnx.GraphProto) -> None:
+def convolutions_as_products(graph: onnx.GraphProto, *, eight_bits: bool) -> None:
     """Replace, in place, every ``ConvInteger`` of one dimension, stride 1 and one group.
 
     Its weights and their zero point, unsigned, have to be constants of the graph.
+
+    Args:
+        graph: changed.
+        eight_bits: also those whose weights need eight bits; see ``products_are_exact``.
     """
     constants = {value.name: value for value in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.op_type == "ConvInteger" and _plain(node, constants):
+        if node.op_type == "ConvInteger" and _plain(node, constants, eight_bits):
             nodes += _product(node, constants, graph)
         else:
             nodes.append(node)
@@ -64,7 +68,7 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _plain(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
+def _plain(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto], eight_bits: bool) -> bool:
     if len(node.input) < 4 or not {node.input[1], node.input[3]} <= constants.keys():
         return False
     weights, zero = constants[node.input[1]], constants[node.input[3]]
@@ -76,7 +80,12 @@ def _plain(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool
         and attributes.get("strides", [1]) == [1]
         and attributes.get("group", 1) == 1
         and attributes.get("auto_pad", b"NOTSET") == b"NOTSET"
+        and (eight_bits or _seven_bits(weights, zero))
     )
+
+
+def _seven_bits(weights: onnx.TensorProto, zero: onnx.TensorProto) -> bool:
+    return all(numpy_helper.to_array(value).max() < _SEVEN_BITS for value in (weights, zero))
 
 
 def _product(
@@ -85,8 +94,10 @@ def _product(
     """Nodes with the output of ``node``; sound is ``(1, channels, time)``."""
     sound, _, zero = node.input[:3]
     (output,) = node.output
-    weights = numpy_helper.to_array(constants[node.input[1]]).astype(np.int16) - _MIDDLE
-    middle = int(numpy_helper.to_array(constants[node.input[3]]).reshape(())) - _MIDDLE
+    seven_bits = _seven_bits(constants[node.input[1]], constants[node.input[3]])
+    less = 64 if seven_bits else 128  # which makes them signed
+    weights = numpy_helper.to_array(constants[node.input[1]]).astype(np.int16) - less
+    middle = int(numpy_helper.to_array(constants[node.input[3]]).reshape(())) - less
     attributes = _attributes(node)
     before, after = attributes.get("pads", [0, 0])
     (dilation,) = attributes.get("dilations", [1])

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from stages.tts.kokoro import graph as kokoro_graph
 from stages.tts.kokoro.integer_convolution import convolutions_as_products, products_are_exact
-from stages.weights.resolve import resolve
 
 
 def convolution(weights: np.ndarray, zero: int, **attributes: object) -> onnx.ModelProto:
@@ -43,21 +41,23 @@ def test_a_product_has_the_numbers_of_its_convolution(data: st.DataObject) -> No
     pads = [data.draw(st.integers(0, 9)) for _ in range(2)]
     # At least one sample comes out.
     length = data.draw(st.integers(max(1, (taps - 1) * dilation + 1 - sum(pads)), 40))
-    seed, zero, sound_zero = (data.draw(st.integers(0, 255)) for _ in range(3))
+    values = data.draw(st.sampled_from([128, 256]))
+    seed, sound_zero = (data.draw(st.integers(0, 255)) for _ in range(2))
+    zero = data.draw(st.integers(0, values - 1))
     rng = np.random.default_rng(seed)
-    weights = rng.integers(0, 256, (outs, ins, taps)).astype(np.uint8)
+    weights = rng.integers(0, values, (outs, ins, taps)).astype(np.uint8)
     sound = {
         "x": rng.integers(0, 256, (1, ins, length)).astype(np.uint8),
         "x_zero": np.array(sound_zero, np.uint8),
     }
     model = convolution(weights, zero, dilations=[dilation], pads=pads)
     expected = run(model, sound)
-    convolutions_as_products(model.graph)
+    convolutions_as_products(model.graph, eight_bits=True)
     assert "ConvInteger" not in {node.op_type for node in model.graph.node}
     onnx.checker.check_model(model)
     (exact,) = ReferenceEvaluator(model).run(None, sound)
     np.testing.assert_array_equal(exact, expected)
-    if products_are_exact():
+    if values == 128 or products_are_exact():
         np.testing.assert_array_equal(run(model, sound), expected)
 
 
@@ -65,19 +65,19 @@ def test_a_product_has_the_numbers_of_its_convolution(data: st.DataObject) -> No
 def test_other_convolutions_stay(attributes: dict[str, object]) -> None:
     weights = np.ones((2, 2 // int(str(attributes.get("group", 1))), 3), np.uint8)
     model = convolution(weights, 3, **attributes)
-    convolutions_as_products(model.graph)
+    convolutions_as_products(model.graph, eight_bits=True)
     assert [node.op_type for node in model.graph.node] == ["ConvInteger"]
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_kokoro_is_made_of_products_only_where_they_are_exact(
-    exact: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kokoro_graph, "products_are_exact", lambda: exact)
-    _, sound = kokoro_graph.halves(resolve("kokoro-v1.0-int8"))
-    strides = [
-        helper.get_attribute_value(next(a for a in node.attribute if a.name == "strides"))
-        for node in onnx.load(sound).graph.node
-        if node.op_type == "ConvInteger"
-    ]
-    assert strides.count([1]) == (0 if exact else 65)
+@pytest.mark.parametrize(("largest", "kept"), [(127, 0), (128, 1)])
+def test_weights_of_eight_bits_stay_where_products_would_saturate(largest: int, kept: int) -> None:
+    model = convolution(np.full((2, 2, 3), largest, np.uint8), 3)
+    convolutions_as_products(model.graph, eight_bits=False)
+    assert [node.op_type for node in model.graph.node].count("ConvInteger") == kept
+
+
+def test_extreme_numbers_of_seven_bits_do_not_saturate() -> None:
+    model = convolution(np.full((16, 64, 1), 127, np.uint8), 0)
+    sound = {"x": np.full((1, 64, 5), 255, np.uint8), "x_zero": np.array(0, np.uint8)}
+    convolutions_as_products(model.graph, eight_bits=False)
+    np.testing.assert_array_equal(run(model, sound), np.full((1, 16, 5), 64 * 255 * 127))
