@@ -15,7 +15,8 @@ from stream.frames import Samples
 class Crew:
     """Threads for blocks that do not depend on each other; the caller's own is one of them.
 
-    Blocks are the same however many threads there are, and so is what comes out.
+    Blocks are the same however many threads there are, and so is what comes out. A context manager:
+    its threads end with it.
 
     Args:
         threads: at least one.
@@ -62,7 +63,9 @@ class Crew:
             held[name] = np.empty(size, np.float32)
         return held[name][:size].reshape(shape)
 
-    def close(self) -> None:
-        """End the threads."""
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=False)
+            self._pool.shutdown()

@@ -110,7 +110,6 @@ class Kokoro:
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
-        self._vocoder.close()
 
     def _faster(self, folder: Path) -> bool:
         """Whether the generator in numpy is the faster way here; see ``numpy_is_faster``."""

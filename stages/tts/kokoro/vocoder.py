@@ -38,10 +38,6 @@ class Vocoder(Protocol):
         """Mono at 24 kHz, shape ``(n,)``."""
         ...
 
-    def close(self) -> None:
-        """End its threads."""
-        ...
-
 
 class GraphVocoder:
     """The graph as it is, run by onnxruntime.
@@ -57,9 +53,6 @@ class GraphVocoder:
     def __call__(self, prosody: Prosody) -> Samples:
         """See ``Vocoder``."""
         return np.asarray(self._sound.run(None, prosody)[0], np.float32).ravel()
-
-    def close(self) -> None:
-        """It has no threads of its own."""
 
 
 class NumpyVocoder:
@@ -78,7 +71,7 @@ class NumpyVocoder:
         self._waveform = load(folder / WAVEFORM, 1)
         with np.load(folder / WEIGHTS) as weights:
             self._generator = Generator(weights)
-        self._crew = Crew(threads)
+        self._threads = threads
         self._outputs = [output.name for output in self._decoder.get_outputs()]
 
     def __call__(self, prosody: Prosody) -> Samples:
@@ -86,13 +79,10 @@ class NumpyVocoder:
         decoded = dict(zip(self._outputs, self._decoder.run(None, prosody), strict=True))
         style = {name: decoded.pop(output).ravel() for name, output in STYLE.items()}
         features, *harmonics = (np.ascontiguousarray(sound[0].T) for sound in decoded.values())
-        spectrum = self._generator(features, harmonics, style, self._crew)
-        inputs = {SPECTRUM: np.ascontiguousarray(spectrum.T[None])}
+        with Crew(self._threads) as crew:
+            spectrum = self._generator(features, harmonics, style, crew)
+            inputs = {SPECTRUM: np.ascontiguousarray(spectrum.T[None])}
         return np.asarray(self._waveform.run(None, inputs)[0], np.float32).ravel()
-
-    def close(self) -> None:
-        """End its threads."""
-        self._crew.close()
 
 
 def vocoder(folder: Path, threads: int) -> Vocoder:

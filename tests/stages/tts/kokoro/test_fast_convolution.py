@@ -1,6 +1,9 @@
 """Convolutions with fewer multiplications: the same sums, whatever their shape and the threads."""
 
+import threading
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,11 +27,8 @@ def convolved(
         sound[tap * dilation : tap * dilation + time].astype(np.float64) @ weights[tap]
         for tap in range(taps)
     )
-    crew = Crew(threads)
-    try:
+    with Crew(threads) as crew:
         return convolution(sound, time, crew).copy(), np.asarray(expected)
-    finally:
-        crew.close()
 
 
 @settings(max_examples=40, deadline=None)
@@ -45,7 +45,6 @@ def test_threads_change_nothing() -> None:
 
 
 def test_a_fault_in_a_block_reaches_the_caller_from_any_thread() -> None:
-    crew = Crew(2)
     done: list[int] = []
 
     def work(block: int) -> None:
@@ -53,12 +52,7 @@ def test_a_fault_in_a_block_reaches_the_caller_from_any_thread() -> None:
             raise ValueError("block 3")
         done.append(block)
 
-    try:
+    with pytest.raises(ValueError, match="block 3"), Crew(2) as crew:
         crew.each(work, range(8))
-    except ValueError as error:
-        assert str(error) == "block 3"
-    else:
-        raise AssertionError("nothing was raised")
-    finally:
-        crew.close()
     assert set(done) <= set(range(8)) - {3}
+    assert not [one for one in threading.enumerate() if one.name.startswith("livedub-crew")]

@@ -12,7 +12,6 @@ import threadpoolctl
 from stages.base import EngineError
 from stages.registry import missing
 from stages.tts.kokoro import graph
-from stages.tts.kokoro.crew import Crew
 from stages.tts.kokoro.engine import Kokoro
 from stages.tts.kokoro.graph import DECODER, SOUND, TEXT, WAVEFORM, WEIGHTS, parts
 from stages.tts.kokoro.vocoder import (
@@ -89,9 +88,8 @@ def test_numpy_sounds_like_the_graph_with_any_number_of_threads(
     assert sound.shape == expected.shape
     assert log_spectral_distance(sound, expected) < MOST_DB
     assert np.corrcoef(sound, expected)[0, 1] > 0.98
-    divided._crew = Crew(2)
+    divided._threads = 2
     np.testing.assert_array_equal(divided(prosody), sound)
-    divided.close()
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     assert blas and all(pool["num_threads"] == 1 for pool in blas)
 
