@@ -183,6 +183,15 @@ def _add_file(commands: Any) -> None:
         help="audio track to dub: its number from 0, language, title or disposition (input.track)",
     )
     dub.add_argument(
+        "--subtitles-in",
+        type=Path,
+        metavar="FILE",
+        help="SubRip or WebVTT with what is said, in place of recognition, or with its translation",
+    )
+    dub.add_argument(
+        "--subtitles-lang", help="language of --subtitles-in, if not in its name (talk.ru.srt)"
+    )
+    dub.add_argument(
         "--channel",
         help="the one channel of it to dub: left, right or its number from 0 (input.channel)",
     )

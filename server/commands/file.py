@@ -19,15 +19,17 @@ from server.commands.file_progress import clock, print_summary, show_progress
 from server.commands.models import pull_arguments
 from server.config import Config, load
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
-from server.engines.settled import choice, require, settled
+from server.engines.settled import KINDS, choice, require, settled
 from server.evaluation.plot import draw_sync, require_matplotlib
 from server.sessions.file import FileSession, Outcome
 from server.sessions.journal import Journal, journal_of
+from server.sessions.scripted import script_of, scripted
 from server.sessions.subtitle_files import SubtitleFiles
 from stream.disclosure import SYNTHETIC
 from stream.errors import UserError
 from stream.media.sink import STANDARD_OUTPUT, FileSink, part_of
 from stream.media.source import MediaSource
+from stream.speech.script import Script
 from stream.timeline import seconds
 
 STANDARD_INPUT = Path("-")
@@ -78,20 +80,27 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
     journal: Journal | None = None
     stopped = False
     try:
-        require(config, pull_arguments(options), also_named=options.preset is not None)
-        if chosen := choice(config):
+        script = await _script(options, config)
+        kinds = KINDS if script is None else KINDS[1:]
+        spoken = config if script is None else scripted(config, script)
+        _subtitles(options, spoken)
+        pull = pull_arguments(options)
+        require(spoken, pull, also_named=options.preset is not None, kinds=kinds)
+        if chosen := choice(spoken, kinds):
             console.print(chosen, highlight=False, soft_wrap=True)
-        config = settled(config)
+        used = ("tts",) if script is not None and script.translated else kinds
+        config, spoken = settled(config, *used), settled(spoken, *kinds)
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
-            engines = await pool.source(config, "file")
-            lane_engines = await pool.lane(config, "file")
+            engines = await pool.source(config, "file", script)
+            lane_engines = await pool.lane(spoken, "file")
         if not options.realtime and options.output != STANDARD_OUTPUT:
             journal = _journal(options, console)
-            engines = journal.source(engines, config)
-            lane_engines = journal.lane(lane_engines, config)
-        session = _session(options, config, source, engines, lane_engines, began)
+            if script is None:
+                engines = journal.source(engines, config)
+            lane_engines = journal.lane(lane_engines, spoken)
+        session = _session(options, config, source, engines, lane_engines, began, script)
         interrupted = _stop_on_signals(session, console)
-        outcome = await _run(session, options, config, source, console)
+        outcome = await _run(session, options, spoken, source, console)
         stopped = interrupted.is_set()
     except BaseException:
         source.close()
@@ -100,7 +109,7 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         await pool.aclose()
         if journal is not None:
             await journal.aclose(forget=not (stopped or part_of(options.output).exists()))
-    _write_companions(options, session, config, outcome)
+    _write_companions(options, session, spoken, outcome)
     print_summary(outcome.report, console)
     if stopped:
         whole = source.info.duration
@@ -109,6 +118,15 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         ended = clock(outcome.report.summary.media_s)
         console.print(f"It ends at {ended}{of}{again}.", highlight=False, soft_wrap=True)
     return 130 if stopped else 0
+
+
+async def _script(options: argparse.Namespace, config: Config) -> Script | None:
+    """The subtitles that take the place of recognition, if there are any."""
+    if options.subtitles_in is None:
+        if options.subtitles_lang is not None:
+            raise UserError("--subtitles-lang tells the language of --subtitles-in: name that file")
+        return None
+    return await script_of(options.subtitles_in, options.subtitles_lang, options.input, config)
 
 
 def _journal(options: argparse.Namespace, console: Console) -> Journal:
@@ -130,6 +148,7 @@ def _session(
     engines: SourceEngines,
     lane_engines: LaneEngines,
     began: float,
+    script: Script | None,
 ) -> FileSession:
     load_seconds = time.monotonic() - began
     sink = FileSink(
@@ -150,6 +169,7 @@ def _session(
             sink,
             realtime=options.realtime,
             load=load_seconds,
+            script=script,
         )
     except BaseException:
         sink.discard()
@@ -192,7 +212,11 @@ def _subtitles(options: argparse.Namespace, config: Config) -> SubtitleFiles | N
     stem = "dub" if options.output == STANDARD_OUTPUT else options.output.stem
     # Their own names say the language already.
     stem = stem.removesuffix(f".{config.target}")
-    return SubtitleFiles(options.subtitles, stem, config.languages.source, config.target)
+    files = SubtitleFiles(options.subtitles, stem, config.languages.source, config.target)
+    given = options.subtitles_in
+    if given is not None and any(path.exists() and path.samefile(given) for path in files.paths):
+        raise UserError(f"{given} would be overwritten: name another folder for --subtitles")
+    return files
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:

@@ -100,19 +100,26 @@ class EnginePool:
         self._loads = 0
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def source(self, config: Config, owner: str) -> SourceEngines:
+    async def source(
+        self, config: Config, owner: str, recogniser: Recogniser | None = None
+    ) -> SourceEngines:
         """What one source needs; its detector is the session's to close.
+
+        Args:
+            config: checked.
+            owner: the session.
+            recogniser: in place of the configured one, which is not loaded then.
 
         Raises:
             EngineError: if an engine is missing something or does not know the language.
         """
         detector = _in_thread("detector", SileroDetector)
-        recogniser, encoder, own = await _all(
-            self._get("asr", config, owner), self._encoder(config, owner), detector
+        loaded, encoder, own = await _all(
+            self._recogniser(config, owner, recogniser), self._encoder(config, owner), detector
         )
         return SourceEngines(
             own,
-            PooledRecogniser(recogniser, owner),
+            loaded,
             PooledEncoder(encoder, owner) if encoder is not None else None,
         )
 
@@ -180,6 +187,13 @@ class EnginePool:
         for shared in self._engines.values():
             await shared.aclose()
         self._engines.clear()
+
+    async def _recogniser(
+        self, config: Config, owner: str, instead: Recogniser | None
+    ) -> Recogniser:
+        if instead is not None:
+            return instead
+        return PooledRecogniser(await self._get("asr", config, owner), owner)
 
     async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
         return await self._get("speakers", config, owner) if config.speakers.enabled else None

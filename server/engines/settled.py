@@ -68,19 +68,23 @@ def wanted(config: Config) -> Config:
     return _with(config, found)
 
 
-def choice(config: Config) -> str | None:
+def choice(config: Config, kinds: Sequence[str] = KINDS) -> str | None:
     """One line about what ``auto`` took, and why; ``None`` if everything was named.
+
+    Args:
+        config: checked.
+        kinds: what is used of it.
 
     Raises:
         EngineError: as ``settled``.
     """
     said = []
-    for kind in KINDS:
+    for kind in kinds:
         open_ = _open(kind, config)
         if open_ is None:
             continue
         if (chosen := _taken(kind, open_, config)) is None:
-            raise EngineError(plan(config))
+            raise EngineError(plan(config, kinds=kinds))
         reason = _why_not_better(kind, chosen, open_, config)
         said.append(f"{PURPOSES[kind]} by {described(chosen)}{f' ({reason})' if reason else ''}")
     if not said:
@@ -88,10 +92,10 @@ def choice(config: Config) -> str | None:
     return f"{config.languages.source} -> {config.target}: {'; '.join(said)}"
 
 
-def parts(config: Config) -> list[Candidate]:
+def parts(config: Config, kinds: Sequence[str] = KINDS) -> list[Candidate]:
     """All that the configuration would load here: what is taken, or else the best there is."""
     found = []
-    for kind in KINDS:
+    for kind in kinds:
         open_ = _open(kind, config)
         if open_ is None:
             found.append(_named(kind, config))
@@ -104,7 +108,9 @@ def parts(config: Config) -> list[Candidate]:
     return found
 
 
-def require(config: Config, pull: str = "", *, also_named: bool = False) -> None:
+def require(
+    config: Config, pull: str = "", *, also_named: bool = False, kinds: Sequence[str] = KINDS
+) -> None:
     """See that nothing would have to be fetched that nobody asked for.
 
     Models that the configuration names are fetched when they are loaded, where that is possible.
@@ -113,29 +119,31 @@ def require(config: Config, pull: str = "", *, also_named: bool = False) -> None
         config: checked.
         pull: see ``plan``.
         also_named: whether these too must be here already.
+        kinds: what is used of the configuration.
 
     Raises:
         EngineError: the ``plan``.
     """
-    strict, found = also_named or is_offline(), parts(config)
+    strict, found = also_named or is_offline(), parts(config, kinds)
     if {"mt", "tts"} - {one.kind for one in found}:
-        raise EngineError(plan(config, pull))
+        raise EngineError(plan(config, pull, kinds))
     for one in found:
         open_ = _open(one.kind, config) if one.kind in KINDS else None
         if (strict or open_ is not None) and not is_installed(one):
-            raise EngineError(plan(config, pull))
+            raise EngineError(plan(config, pull, kinds))
 
 
-def plan(config: Config, pull: str = "") -> str:
+def plan(config: Config, pull: str = "", kinds: Sequence[str] = KINDS) -> str:
     """What a dub would use, how large it is, and the command that gets it, for a screen.
 
     Args:
         config: checked.
         pull: arguments of ``livedub models pull`` that stand for the configuration.
+        kinds: what is used of it.
     """
     source, target = config.languages.source, config.target
     pair = f"{language_name(source)} to {language_name(target)}"
-    found = parts(wanted(config))
+    found = parts(wanted(config), kinds)
     absent = {"mt", "tts"} - {one.kind for one in found}
     if absent:
         return _unknown(pair, config, "mt" in absent)
@@ -151,14 +159,14 @@ def plan(config: Config, pull: str = "") -> str:
         lines.append(f"About {total} MB to download, by")
     else:
         lines.append("It is installed by")
-    lines.append(f"  {command(found, pull or _languages(config, found))}")
+    lines.append(f"  {command(found, pull or _languages(config))}")
     return "\n".join([*lines, f"For others: livedub languages --source {source} --target {target}"])
 
 
-def _languages(config: Config, found: list[Candidate]) -> str:
+def _languages(config: Config) -> str:
     """The languages as arguments, if they alone make the configuration what it is."""
     plain = Config(languages=config.languages)
-    if parts(wanted(plain)) != found:
+    if parts(wanted(plain)) != parts(wanted(config)):
         return ""
     return f"--source-lang {config.languages.source} --target-lang {config.target}"
 

@@ -23,6 +23,7 @@ from stream.speech.detection import Detection, VoiceActivity
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import BREATH_S, Incremental
 from stream.speech.lengths import SegmentOptions, within_delay
+from stream.speech.script import Prompted, Script
 from stream.speech.segment import Segmenter
 
 REACTION_S = 0.5
@@ -69,6 +70,7 @@ def source_side(
     centre: int | None,
     pace: float,
     cost: float = 0.0,
+    script: Script | None = None,
     watch: Watch = lambda notice: None,
 ) -> SourceSide:
     """Detection and recognition of one source.
@@ -82,6 +84,7 @@ def source_side(
         centre: index of the source's centre channel, if it has one.
         pace: seconds that the slowest synthesiser takes for a second of speech.
         cost: seconds that the slowest translator takes for an utterance beyond ``REACTION_S``.
+        script: has the words in the recogniser's place, where there is one.
         watch: told what becomes of each utterance.
     """
     detector, asr, live = engines.detector, config.asr, pacing.live
@@ -93,13 +96,15 @@ def source_side(
     choose = config.input.channel == AUTO
     words_limit = limit if incremental is None else min(asr.deadline, DRAFT_S)
     activity = VoiceActivity(detector.probabilities, detector.window, limit)
-    stage = StreamRecogniser(
-        with_words(recogniser), words_limit, transcription(recogniser), asr.deadline
-    )
+    whole, hearing = transcription(recogniser), Hearing(cutting, incremental, inline=not live)
+    if script is not None:
+        whole = script.of_utterance
+        hearing = Prompted(cutting, incremental, script, inline=not live)
+    stage = StreamRecogniser(with_words(recogniser), words_limit, whole, asr.deadline)
     return SourceSide(
         Detection(activity, SpeechChannels(centre, choose=choose), live=pacing.running),
         Recognition(
-            Hearing(cutting, incremental, inline=not live),
+            hearing,
             stage,
             Attempts(pacing, lateness(config), watch),
             speakers,

@@ -14,6 +14,7 @@ from server.evaluation.report import Report, describe, strangeness, summarise
 from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
 from server.sessions.lane import make_lane
+from server.sessions.scripted import notes_on, scripted
 from stages.asr.stage import behind_denoiser
 from stages.vad import SileroDetector
 from stream.clock.pacing import Offline, Pacing, RealTime
@@ -27,7 +28,11 @@ from stream.media.sink import FileSink
 from stream.media.source import MediaSource
 from stream.sound.activity import speech_intervals
 from stream.sound.resample import Resampler
+from stream.speech.script import Script
 from stream.timeline import TICK_RATE, Interval
+
+SUBTITLES = "subtitles"
+"""In the report, in place of an engine: the words came from a file."""
 
 LOOKAHEAD = 30 * TICK_RATE
 """Ticks of source that may be read ahead of playout when nobody watches."""
@@ -59,6 +64,7 @@ class FileSession:
         sink: opened; the session closes it, or leaves what was written if the run fails.
         realtime: pace the source at 1x and play out with the configured delay.
         load: seconds that loading took, for the report.
+        script: has the words, where subtitles take the place of recognition.
     """
 
     def __init__(
@@ -71,8 +77,10 @@ class FileSession:
         *,
         realtime: bool = False,
         load: float = 0.0,
+        script: Script | None = None,
     ) -> None:
-        self._config = config
+        self._config, self._script = config, script
+        spoken = config if script is None else scripted(config, script)
         self._engines = engines
         self._source = source
         self._sink = sink
@@ -84,7 +92,7 @@ class FileSession:
         self._pacing: Pacing = RealTime(config.playout.delay) if realtime else Offline()
         info = source.info
         side = source_side(
-            config,
+            spoken,
             engines,
             self._recogniser,
             self._casting.speakers,
@@ -92,9 +100,10 @@ class FileSession:
             centre=info.centre,
             pace=lane_engines.pace,
             cost=lane_engines.cost,
+            script=script,
         )
         self._lane = make_lane(
-            config,
+            spoken,
             lane_engines,
             self._casting,
             self._pacing,
@@ -202,7 +211,20 @@ class FileSession:
             summary=summary,
             utterances=[describe(job) for job in self.jobs],
         )
+        if self._script is not None:
+            report = _of_script(report, self._script)
         return Outcome(report, source_speech, dub_speech)
+
+
+def _of_script(report: Report, script: Script) -> Report:
+    """What a report says where the words came from subtitles."""
+    engines = {**report.engines, "asr": SUBTITLES}
+    rows = report.utterances
+    if script.translated:  # nobody knows what was said
+        engines["mt"] = SUBTITLES
+        rows = [row.model_copy(update={"text": ""}) for row in rows]
+    notes = [*report.notes, *notes_on(script)]
+    return report.model_copy(update={"engines": engines, "utterances": rows, "notes": notes})
 
 
 class _DubMonitor:

@@ -11,6 +11,8 @@ from stream.dub.job import DubJob
 from stream.media import srt, webvtt
 from stream.media.webvtt import Cue
 
+SUFFIXES = ("vtt", "srt")
+
 EVERY_S = 5.0
 """Wall seconds after which the files are written again."""
 
@@ -51,6 +53,12 @@ class SubtitleFiles:
             await asyncio.wait([self._writing])
         await asyncio.to_thread(self.write, jobs)
 
+    @property
+    def paths(self) -> list[Path]:
+        """Of all that may be written."""
+        languages = dict.fromkeys((self._source, self._target))
+        return [self._path(language, suffix) for language in languages for suffix in SUFFIXES]
+
     def write(self, jobs: Sequence[DubJob]) -> None:
         """Write the files as they are now.
 
@@ -66,8 +74,12 @@ class SubtitleFiles:
             self._write(self._target, dubbed)
 
     def _write(self, language: str, cues: list[Cue]) -> None:
-        for suffix, text in (("vtt", webvtt.render(cues)), ("srt", srt.render(cues))):
-            path = self._folder / f"{self._stem}.{language}.{suffix}"
+        texts = (webvtt.render(cues), srt.render(cues))
+        for suffix, text in zip(SUFFIXES, texts, strict=True):
+            path = self._path(language, suffix)
             part = path.with_name(f".{path.name}.part")
             part.write_text(text, encoding="utf-8", newline="\n")
             part.replace(path)
+
+    def _path(self, language: str, suffix: str) -> Path:
+        return self._folder / f"{self._stem}.{language}.{suffix}"
