@@ -67,16 +67,9 @@ demo: $(BIN)/livedub $(IN)
 	@echo "Sync plot:    demo/sync.png"
 	@echo "Report:       demo/report.json"
 
-# Ten minutes of clips offline, with both voices and the baseline; then two clips at live pace.
-EVAL := $(BIN)/livedub eval demo/set/manifest.yaml --sequential
-demo/set/manifest.yaml: $(VENV)/.dev benchmarks/demo_set.py benchmarks/demo_set.yaml
-	$(BIN)/python -m benchmarks.demo_set demo/set
-
-eval: demo/set/manifest.yaml
-	$(EVAL) --config kokoro --config espeak --set espeak:tts.engine=espeak --out demo/eval
-	$(EVAL) --config espeak --set tts.engine=espeak --set mt.engine=none --out demo/eval-english
-	$(BIN)/livedub eval demo/set/manifest.yaml --config espeak --set tts.engine=espeak \
-	  --clips lighthouse,monologue --delays 3,4,6 --out demo/eval-live
+# Every table of docs/inside/results.md; make eval PEOPLE=FOLDER makes those of people's recordings too.
+eval: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.evaluation demo/eval $(if $(PEOPLE),--people '$(PEOPLE)') $(ARGS)
 
 system:
 	@if command -v ffprobe >/dev/null && command -v chromium >/dev/null && command -v turnserver >/dev/null \
