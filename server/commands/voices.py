@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,13 @@ from rich.table import Table
 from server.config import Config, load
 from server.engines.options import options_of
 from stages.base import Synthesiser
-from stages.registry import create, find
+from stages.languages.choice import command, is_installed
+from stages.languages.table import Candidate
+from stages.registry import create, find, missing
+from stages.speakers.alone import others_s
 from stages.speakers.consent import check_consent
+from stages.speakers.ge2e import Ge2e
+from stages.speakers.reference import RATE, read_clip
 from stages.speakers.voice_store import (
     StoredVoice,
     add,
@@ -24,9 +30,12 @@ from stages.speakers.voice_store import (
     voices_dir,
     write_clip,
 )
+from stages.weights.known import KNOWN
+from stages.weights.resolve import is_here
 from stream.errors import UserError
-from stream.frames import Manner, Samples
+from stream.frames import SPEECH_RATE, Manner, Samples
 from stream.languages import base
+from stream.sound.resample import resample
 
 SAMPLE = {
     "de": "Guten Morgen, und willkommen an Bord. So klingt diese Stimme.",
@@ -43,13 +52,18 @@ SAMPLE = {
 def run_voices(options: argparse.Namespace, console: Console) -> int:
     """Add, list, preview or remove; exit status 0."""
     if options.action == "add":
-        _print([add(options.name, options.clips, consent=options.consent)], console)
+        voice = add(options.name, options.clips, consent=options.consent)
+        _print([voice], console)
+        for sentence in _remarks(voice, options.clips):
+            console.print(sentence, highlight=False, soft_wrap=True)
         if not options.consent:
             console.print(
                 f"Nobody has said that {options.name} has agreed to be cloned: to speak in this "
                 "voice takes tts.consent, or --consent here.",
                 highlight=False,
             )
+        for sentence in _next(voice.name):
+            console.print(sentence, highlight=False, soft_wrap=True)
     elif options.action == "list":
         _print(stored(), console)
     elif options.action == "remove":
@@ -58,6 +72,38 @@ def run_voices(options: argparse.Namespace, console: Console) -> int:
         path = preview(options)
         console.print(f"{path}: {options.name}", highlight=False)
     return 0
+
+
+def _remarks(voice: StoredVoice, given: Sequence[Path]) -> Iterator[str]:
+    """What to know of the recordings, a sentence each."""
+    for path, quality in zip(given, voice.quality, strict=True):
+        if quality.advice is not None:
+            yield f"{path} {quality.advice}."
+    if missing("speakers", "ge2e") or not is_here("ge2e"):
+        yield (
+            "Whether one person alone speaks was not checked, which takes pip install onnx, and "
+            f"{KNOWN['ge2e'].install}."
+        )
+        return
+    encoder: Ge2e = create("speakers", "ge2e", model="default")
+    clips = [resample(read_clip(path), RATE, SPEECH_RATE) for path in voice.clips]
+    found = asyncio.run(others_s(clips, encoder))
+    asyncio.run(encoder.aclose())
+    for path, length in zip(given, found, strict=True):
+        if length:
+            yield (
+                f"{path}: somebody else seems to speak for about {length:.0f} s of it, and a clone "
+                "of two is nobody's voice. If so, remove the voice and add it without that part."
+            )
+
+
+def _next(name: str) -> Iterator[str]:
+    """How to go on, a sentence each."""
+    engine = Candidate("tts", "xtts")
+    if not is_installed(engine):
+        yield f"To speak in it, XTTSv2 is needed: {command([engine])}"
+    yield f"Hear it: livedub voices preview {name} --set tts.engine=xtts"
+    yield f"Dub in it: livedub file talk.mp4 --set tts.engine=xtts --set tts.voice={name}"
 
 
 def preview(options: argparse.Namespace) -> Path:

@@ -31,6 +31,9 @@ LONGEST_S = 600.0
 SHORTEST_SPEECH_S = 3.0
 """Seconds of speech below which a voice cannot be told from another; 6 and more are good."""
 
+GOOD_SPEECH_S, GOOD_SHARE = 6.0, 0.7
+"""Seconds of speech in a good clip, and its part of the whole."""
+
 ENOUGH_S = 30.0
 """Seconds of references beyond which more add nothing (XTTSv2 reads at most 30)."""
 
@@ -104,6 +107,21 @@ class ClipQuality:
             )
         if self.loudness < _QUIETEST_LUFS:
             return f"is too quiet ({self.loudness:.0f} LUFS, {_QUIETEST_LUFS:.0f} are needed)"
+        return None
+
+    @property
+    def advice(self) -> str | None:
+        """What would make a fit clip a better one, as a clause; ``None`` if nothing would."""
+        if self.speech < GOOD_SPEECH_S:
+            return (
+                f"holds {self.speech:.1f} s of speech: with {GOOD_SPEECH_S:.0f} to 20 s the clone "
+                "is more like the voice"
+            )
+        if self.speech_share < GOOD_SHARE:
+            return (
+                f"is speech in {self.speech_share:.0%} of its time: what is between it is cloned "
+                "too, so cut out pauses and music"
+            )
         return None
 
 

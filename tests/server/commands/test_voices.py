@@ -68,6 +68,24 @@ def test_a_voice_is_kept_shown_and_removed(
     assert "no voice 'otto'" in capsys.readouterr().err
 
 
+def test_what_could_be_better_is_said_and_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs_embeddings()
+    short, both = tmp_path / "short.wav", tmp_path / "both.wav"
+    write_clip(short, say(" ".join(HIS[:1] + HIS[1:2])))
+    hers = say(" ".join(HERS * 2), "f2")
+    pause = np.zeros(round(0.8 * RATE), np.float32)
+    write_clip(both, np.concatenate([say(" ".join(HIS[:5])), pause, hers]))
+    assert main(["voices", "add", "otto", str(short), str(both)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"short\.wav holds \d\.\d s of speech: with 6 to 20 s", said)
+    told = re.search(r"both\.wav: somebody else seems to speak for about (\d+) s", said)
+    assert told is not None and abs(int(told[1]) - len(hers) / RATE) < 2
+    assert "short.wav: somebody else" not in said
+    assert "Dub in it: livedub file talk.mp4 --set tts.engine=xtts --set tts.voice=otto" in said
+
+
 @pytest.mark.parametrize("name", ["../otto", "auto", "default", "", "a/b"])
 def test_names_that_are_no_names_are_refused(
     clip: Path, name: str, capsys: pytest.CaptureFixture[str]
