@@ -51,6 +51,14 @@ def language_name(tag: str) -> str:
     return tag if name.startswith("Unknown language") else name
 
 
+@functools.cache
+def script_of(tag: str) -> str:
+    """The script that a language is written in, or likeliest: ``Latn``, by ISO 15924."""
+    from langcodes import Language
+
+    return Language.get(tag).maximize().script or ""
+
+
 def is_language(code: str) -> bool:
     """Whether a language has the code: of two letters in ISO 639-1, or any of three.
 

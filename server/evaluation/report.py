@@ -55,6 +55,14 @@ class UtteranceReport(_Record):
     reworded: bool = Field(
         description="Put in other words before it was heard, when more was known of its sentence"
     )
+    mended: bool = Field(
+        default=False, description="The translation replaces another one that was broken"
+    )
+    broken: str | None = Field(
+        default=None,
+        description="What is wrong with the translation: untranslated words, stray brackets, "
+        "repeated pieces, wrong script, impossible length",
+    )
     voice: str = Field(
         description="Voice asked of the engine: one of tts.voices, or the clip of the speaker that "
         "tts.voice auto made and deleted; empty for the configured one"
@@ -105,6 +113,8 @@ class Summary(_Record):
     dropped: int = Field(description="Not heard because the dub was not ready in time")
     failed: int = Field(description="Not dubbed because a stage failed; the original is heard")
     empty: int = Field(description="Sound without words: the original is heard")
+    mended: int = Field(default=0, description="Broken translations that others replace")
+    broken: int = Field(default=0, description="Broken translations that nothing could replace")
     truncated: int
     doubtful: int = Field(description="Of which the words are probably wrong, or some are missing")
     rate_changed: int = Field(description="Dubs spoken at a rate other than 1")
@@ -169,6 +179,8 @@ def describe(job: DubJob) -> UtteranceReport:
         candidates=translated.candidates,
         chosen=translated.chosen,
         reworded=translated.reworded,
+        mended=translated.mended,
+        broken=translated.broken,
         voice=spoken.voice,
         engine_rate=round(spoken.rate, 3),
         tempo=round(placement.tempo, 3) if placement else None,
@@ -251,6 +263,8 @@ def summarise(
         dropped=count[Fate.DROPPED],
         failed=count[Fate.FAILED],
         empty=count[Fate.EMPTY],
+        mended=sum(job.translated.mended for job in known if job.translated),
+        broken=sum(job.translated.broken is not None for job in known if job.translated),
         truncated=sum(dub.truncated for dub in dubs),
         doubtful=sum(bool(job.doubts) for job in spoken),
         rate_changed=sum(abs(rate - 1) > 0.005 for rate in rates),

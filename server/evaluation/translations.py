@@ -8,7 +8,7 @@ from collections.abc import Callable
 from server.config import load
 from server.engines.options import options_of
 from server.evaluation.systems import System
-from stages.base import Translator
+from stages.base import SpeechTranslator, Translator
 from stages.mt.glossary import Glossary
 from stages.registry import create
 
@@ -25,11 +25,13 @@ class Translations:
             f"languages.{end}={language}"
             for end, language in zip(("source", "target"), languages, strict=True)
         )
-        self._translators: dict[str, Translator] = {}
+        self._translators: dict[str, Translator | SpeechTranslator] = {}
         self._known: dict[tuple[str, str], str] = {}
 
-    def of(self, system: System) -> Callable[[str], str]:
-        """The translator of one system, loaded once; finished files are taken for the defaults'.
+    def of(self, system: System) -> Callable[[str], str] | None:
+        """The translator of one system, loaded once; ``None`` if it translates sound.
+
+        Finished files are taken for the defaults'.
 
         Raises:
             EngineError: if it cannot be loaded.
@@ -40,9 +42,13 @@ class Translations:
         terms = config.mt.glossary
         key = repr((name, sorted(options.items()), sorted(terms.items())))
         if key not in self._translators:
-            model: Translator = create("mt", name, **options)
-            self._translators[key] = Glossary(model, terms) if terms else model
+            model: Translator | SpeechTranslator = create("mt", name, **options)
+            if terms and not isinstance(model, SpeechTranslator):
+                model = Glossary(model, terms)
+            self._translators[key] = model
         translator = self._translators[key]
+        if isinstance(translator, SpeechTranslator):
+            return None
 
         def translate(text: str) -> str:
             if (key, text) not in self._known:

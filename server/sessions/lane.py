@@ -72,7 +72,9 @@ def make_lane(
     source = config.languages.source
     return Lane(
         config.target,
-        lambda lane: translation(engines.translator, config.mt, source, lane.expected, lane.reword),
+        lambda lane: translation(
+            engines.translator, config.mt, source, lane.expected, lane.reword, config.target
+        ),
         voice,
         options,
         pacing,

@@ -59,12 +59,16 @@ class Translated:
         candidates: translations that there were to choose from.
         chosen: rank of this one by the model's own score, from 0.
         reworded: whether it replaces another that nobody had heard yet.
+        mended: whether it replaces another that was broken.
+        broken: what is wrong with it all the same, in a few words.
     """
 
     text: str
     candidates: int = 1
     chosen: int = 0
     reworded: bool = False
+    mended: bool = False
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,3 +150,28 @@ async def test_what_was_spoken_already_is_put_right_while_nobody_has_heard_it(gr
     await run()
     assert asked == [(0, "WE CLIMB UP", 1)]
     assert said == ["WE CLIMB UP" if grants else "WE GO UP", "THE OLD STAIRS.", "IT RAINS."]
+
+
+class Derailed(Translator):
+    """Whose first translation, and whose likeliest alternative, has brackets."""
+
+    def __init__(self, others: list[str]) -> None:
+        async def found() -> list[Rendering]:
+            return [Rendering(text, -0.1 * n) for n, text in enumerate(others)]
+
+        super().__init__(found)
+
+    async def translate(self, text: str) -> str:
+        return "Algo (a) de"
+
+
+@pytest.mark.parametrize("slot", [1.1, 5.0])
+def test_a_broken_translation_makes_way_for_the_next_one(slot: float) -> None:
+    found = _translated(Derailed(["Algo (a) de", "Alguma coisa"]), slot)
+    assert found.text == "Alguma coisa" and found.mended and found.broken is None
+
+
+def test_where_all_are_broken_the_first_stays_and_is_told() -> None:
+    for others in ([], ["Algo (b)"]):
+        found = _translated(Derailed(others), 1.1)
+        assert found == Translated("Algo (a) de", broken="stray brackets")
