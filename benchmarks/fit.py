@@ -206,7 +206,7 @@ def _session(
         out,
         source.info,
         language=config.target,
-        source_language=config.languages.source,
+        source_language=config.source,
         replace=False,
         bitrate=config.output.bitrate,
     )

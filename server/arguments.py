@@ -234,7 +234,10 @@ def _add_configuration(parser: argparse._ActionsContainer) -> None:
 
 
 def _add_languages(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--source-lang", help="language spoken, by code or name (languages.source)")
+    parser.add_argument(
+        "--source-lang",
+        help="language spoken, by code or name; auto, or several such as en,es (languages.source)",
+    )
     parser.add_argument("--target-lang", help="language of the dub, likewise (languages.target)")
 
 

@@ -11,40 +11,31 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
 from server.mistakes import kind_of, mistakes
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
 from stages.base import EngineError
+from stages.languages.options import SEVERAL, Languages
 from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
 from stages.registry import find, is_external, names, option_sections
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
-from stream.languages import language_tag
 from stream.media.options import InputOptions
 from stream.speech.lengths import SegmentOptions
+
+AUTO = "auto"
+"""An engine that is chosen by the languages and by what is installed."""
 
 
 class ConfigError(UserError):
     """The configuration cannot be used; the message names the key, the value and the choices."""
-
-
-Language = Annotated[str, AfterValidator(language_tag)]
-"""A language by code or name, as it becomes a BCP 47 tag."""
-
-
-class Languages(BaseModel):
-    """What is spoken and what it becomes."""
-
-    model_config = STRICT
-    source: Language = "en"
-    target: Language = "pt"
 
 
 if TYPE_CHECKING:
@@ -76,14 +67,16 @@ class Config(EngineSections):
     rtmp: RtmpOptions = RtmpOptions()
 
     @property
+    def source(self) -> str:
+        """Language that is spoken; ``mul`` where that is told for each utterance."""
+        return self.languages.one or SEVERAL
+
+    @property
     def target(self) -> str:
         """Language of the dub: the source's own where nothing is translated."""
         translates = self.mt.engine == AUTO or not find("mt", self.mt.engine).monolingual
-        return self.languages.target if translates else self.languages.source
+        return self.languages.target if translates else self.source
 
-
-AUTO = "auto"
-"""An engine that is chosen by the languages and by what is installed."""
 
 DAEMON_SECTIONS = ("serve", "rtmp")
 """Sections that no session can have for itself."""
@@ -174,6 +167,11 @@ def _checked(values: dict[str, Any], where: str) -> Config:
                 f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}, "
                 "or module:Class"
             )
+    if config.target == SEVERAL:
+        raise ConfigError(
+            f"{where}: mt.engine is none, which speaks in the source's language, but "
+            f"languages.source is {config.languages.written}"
+        )
     _check_voices(config, where)
     segment = config.segment
     if segment.offset > segment.onset:

@@ -7,7 +7,7 @@ belong to the caller, who cancels; a cancelled call leaves the engine usable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -68,6 +68,28 @@ class Recogniser(Protocol):
 
     async def aclose(self) -> None:
         """Free the model and its thread."""
+        ...
+
+
+@runtime_checkable
+class MultilingualRecogniser(Protocol):
+    """A recogniser that can tell languages apart, and be told which one is spoken."""
+
+    known: Collection[str]
+    """Codes of the languages that it knows."""
+
+    async def languages(self, audio: Samples) -> dict[str, float]:
+        """The probability of each language that it knows.
+
+        Args:
+            audio: mono at ``SPEECH_RATE``, shape ``(n,)``; reliable from 2 s of speech on.
+        """
+        ...
+
+    async def recognise_in(
+        self, audio: Samples, language: str, *, words: bool = False
+    ) -> Transcript:
+        """As ``Recogniser.recognise``, of speech in a language."""
         ...
 
 

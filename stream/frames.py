@@ -174,6 +174,12 @@ class Fate(StrEnum):
     DROPPED = "dropped"
     FAILED = "failed"
     EMPTY = "empty"
+    LEFT = "left"
+    """On purpose: in the language of the dub, or in one that nothing here translates."""
+
+
+UNDUBBED = frozenset({Fate.EMPTY, Fate.LEFT})
+"""Fates of what was not to be dubbed, and does not count where one asks how much was."""
 
 
 @dataclass(frozen=True, slots=True)

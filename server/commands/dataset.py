@@ -61,7 +61,7 @@ def run_dataset(options: argparse.Namespace, console: Console) -> int:
             f"({census.others:.0f} s were others', {census.noisy:.0f} s noisy): check --speaker, "
             "or lower --similarity."
         )
-    write(options.out, clips, census, config.languages.source)
+    write(options.out, clips, census, config.source)
     console.print(
         f"{options.out}: {len(clips)} clips, {census.kept / 60:.1f} min of {census.speech / 60:.1f}"
         f" min of speech; look at {options.out / 'report.html'} before you train.",

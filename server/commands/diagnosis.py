@@ -197,7 +197,7 @@ def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
 
 
 def _pair(config: Config) -> str:
-    return f"{language_name(config.languages.source)} to {language_name(config.target)}"
+    return f"{language_name(config.source)} to {language_name(config.target)}"
 
 
 def _plan(config: Config, pull: str) -> str | None:

@@ -75,7 +75,7 @@ def _at_hand(path: Path, console: Console) -> Iterator[Path]:
 
 
 async def _dub(options: argparse.Namespace, config: Config, console: Console) -> int:
-    source = MediaSource(options.input, choice=config.input, language=config.languages.source)
+    source = MediaSource(options.input, choice=config.input, language=config.languages.one)
     pool, began = EnginePool(), time.monotonic()
     journal: Journal | None = None
     stopped = False
@@ -155,7 +155,7 @@ def _session(
         options.output,
         source.info,
         language=config.target,
-        source_language=config.languages.source,
+        source_language=config.source,
         replace=config.output.replace,
         bitrate=config.output.bitrate,
         comment=SYNTHETIC if config.output.disclose else "",
@@ -212,7 +212,7 @@ def _subtitles(options: argparse.Namespace, config: Config) -> SubtitleFiles | N
     stem = "dub" if options.output == STANDARD_OUTPUT else options.output.stem
     # Their own names say the language already.
     stem = stem.removesuffix(f".{config.target}")
-    files = SubtitleFiles(options.subtitles, stem, config.languages.source, config.target)
+    files = SubtitleFiles(options.subtitles, stem, config.source, config.target)
     given = options.subtitles_in
     if given is not None and any(path.exists() and path.samefile(given) for path in files.paths):
         raise UserError(f"{given} would be overwritten: name another folder for --subtitles")

@@ -64,7 +64,7 @@ def print_summary(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
     name = "Standard output" if report.output == "-" else report.output
-    spoken = summary.utterances - summary.empty
+    spoken = summary.utterances - summary.empty - summary.left
     told = f"{summary.on_time} of {spoken} utterances dubbed on time" if spoken else "no speech"
     console.print(
         f"{name}: {clock(summary.media_s)} made in {clock(summary.wall_s)}, {told}.",
@@ -74,7 +74,7 @@ def print_summary(report: Report, console: Console) -> None:
 
 
 def _rows(summary: Summary) -> list[tuple[str, str, str]]:
-    spoken = summary.utterances - summary.empty
+    spoken = summary.utterances - summary.empty - summary.left
     dubbed = spoken - summary.dropped - summary.failed
     fast = summary.tempo_share_above_1_25
     rows = [
@@ -89,6 +89,7 @@ def _rows(summary: Summary) -> list[tuple[str, str, str]]:
             _share(summary.doubtful, spoken),
             "misheard, or some missing",
         ),
+        *([("left as they are", str(summary.left), "the original is heard")] * bool(summary.left)),
         ("onset error, median / p95", _milliseconds(summary.onset_error_ms), "0 is perfect"),
         ("isochrony", _figure(summary.isochrony), "1 is perfect"),
         (

@@ -28,13 +28,13 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {"model": model, "threads": threads}
     if kind == "asr":
         options |= {
-            "language": config.languages.source,
+            "language": config.languages.one or "",
             "beam_size": section.beam_size,
             "compute_type": section.compute_type,
         }
     elif kind == "mt":
         options |= {
-            "source": config.languages.source,
+            "source": config.source,
             "target": config.target,
             "beam_size": section.beam_size,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from server.engines.pooled import (
 )
 from server.engines.settled import settled
 from server.engines.shared import SharedEngine
+from server.engines.translators import Translators
 from server.engines.warm_up import warm_up
 from stages.base import (
     EngineError,
@@ -31,6 +33,7 @@ from stages.base import (
 from stages.registry import create
 from stages.vad import SileroDetector
 from stream.flow.worker import Worker
+from stream.languages import same_language
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -57,13 +60,13 @@ class LaneEngines:
     """Engines of one target language.
 
     Attributes:
-        translator: text to text, or speech to text.
+        translator: text to text, or speech to text; several where several languages are spoken.
         synthesiser: text to speech.
         proofreader: recognises the dub before it is played, where one is configured.
         pace: seconds that the synthesiser takes for a second of speech, here and now.
     """
 
-    translator: Translator | SpeechTranslator
+    translator: Translator | SpeechTranslator | Translators
     synthesiser: Synthesiser
     proofreader: Recogniser | None = None
     pace: float = 0.3
@@ -72,7 +75,9 @@ class LaneEngines:
     def cost(self) -> float:
         """Seconds that translation takes for an utterance, where that is no trifle."""
         translator = self.translator
-        return translator.cost if isinstance(translator, SpeechTranslator) else 0.0
+        if isinstance(translator, SpeechTranslator | Translators):
+            return translator.cost
+        return 0.0
 
 
 IDLE_S = 300.0
@@ -99,6 +104,7 @@ class EnginePool:
         self._loading: dict[tuple[object, ...], asyncio.Lock] = {}
         self._loads = 0
         self._closing: set[asyncio.Task[None]] = set()
+        self._translators: dict[str, list[Translators]] = {}
 
     async def source(
         self, config: Config, owner: str, recogniser: Recogniser | None = None
@@ -127,12 +133,12 @@ class EnginePool:
         """What a lane into ``config.target`` needs; raises as above."""
         config = await self._settled(config)  # once for all kinds
         translator, synthesiser, proofreader = await _all(
-            self._get("mt", config, owner),
+            self._translator(config, owner),
             self._get("tts", config, owner),
             self._proofreader(config, owner),
         )
         return LaneEngines(
-            pooled_translator(translator, owner),
+            translator,
             PooledSynthesiser(synthesiser, owner),
             PooledRecogniser(proofreader, owner) if proofreader is not None else None,
             synthesiser.pace,
@@ -151,6 +157,8 @@ class EnginePool:
 
     def release(self, owner: str) -> None:
         """A session needs its engines no more; those of nobody are closed after ``IDLE_S``."""
+        for translators in self._translators.pop(owner, []):
+            translators.close()
         loop = asyncio.get_running_loop()
         for shared in self._engines.values():
             if owner in shared.owners:
@@ -183,6 +191,8 @@ class EnginePool:
 
     async def aclose(self) -> None:
         """Free every engine."""
+        for owner in list(self._translators):
+            self.release(owner)
         await asyncio.gather(*self._closing, return_exceptions=True)
         for shared in self._engines.values():
             await shared.aclose()
@@ -194,6 +204,22 @@ class EnginePool:
         if instead is not None:
             return instead
         return PooledRecogniser(await self._get("asr", config, owner), owner)
+
+    async def _translator(
+        self, config: Config, owner: str
+    ) -> Translator | SpeechTranslator | Translators:
+        async def load(config: Config) -> Translator | SpeechTranslator:
+            return pooled_translator(await self._get("mt", config, owner), owner)
+
+        if config.languages.several is None:
+            return await load(config)
+        translators = Translators(config, load)
+        self._translators.setdefault(owner, []).append(translators)
+        for language in config.languages.several:
+            if not same_language(language, config.target):
+                with contextlib.suppress(EngineError):  # told where it is spoken
+                    await translators.of(language)
+        return translators
 
     async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
         return await self._get("speakers", config, owner) if config.speakers.enabled else None

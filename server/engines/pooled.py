@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 
 from server.engines.shared import SharedEngine
 from stages.base import (
     AlternativeTranslator,
     ContinuingTranslator,
+    MultilingualRecogniser,
     Recogniser,
     Rendering,
     SpeakerEncoder,
@@ -30,6 +31,26 @@ class PooledRecogniser:
         async with self._shared.use(self._owner) as engine:
             recogniser: Recogniser = engine
             return await recogniser.recognise(audio, words=words)
+
+    @property
+    def known(self) -> Collection[str]:
+        """Languages that it can tell apart; none if it cannot."""
+        engine = self._shared.engine
+        return engine.known if isinstance(engine, MultilingualRecogniser) else ()
+
+    async def languages(self, audio: Samples) -> dict[str, float]:
+        """Tell the language when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            recogniser: MultilingualRecogniser = engine
+            return await recogniser.languages(audio)
+
+    async def recognise_in(
+        self, audio: Samples, language: str, *, words: bool = False
+    ) -> Transcript:
+        """Transcribe in a language when it is this session's turn."""
+        async with self._shared.use(self._owner) as engine:
+            recogniser: MultilingualRecogniser = engine
+            return await recogniser.recognise_in(audio, language, words=words)
 
     async def aclose(self) -> None:
         """The engine stays."""

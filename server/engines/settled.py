@@ -89,7 +89,7 @@ def choice(config: Config, kinds: Sequence[str] = KINDS) -> str | None:
         said.append(f"{PURPOSES[kind]} by {described(chosen)}{f' ({reason})' if reason else ''}")
     if not said:
         return None
-    return f"{config.languages.source} -> {config.target}: {'; '.join(said)}"
+    return f"{config.languages.written} -> {config.target}: {'; '.join(said)}"
 
 
 def parts(config: Config, kinds: Sequence[str] = KINDS) -> list[Candidate]:
@@ -97,9 +97,9 @@ def parts(config: Config, kinds: Sequence[str] = KINDS) -> list[Candidate]:
     found = []
     for kind in kinds:
         open_ = _open(kind, config)
-        if open_ is None:
+        if open_ is None and getattr(config, kind).engine != AUTO:
             found.append(_named(kind, config))
-        elif one := _taken(kind, open_, config) or _best(kind, open_, config):
+        elif open_ and (one := _taken(kind, open_, config) or _best(kind, open_, config)):
             found.append(one)
     if config.speakers.enabled:
         found.append(Candidate("speakers", config.speakers.engine, config.speakers.model))
@@ -125,7 +125,7 @@ def require(
         EngineError: the ``plan``.
     """
     strict, found = also_named or is_offline(), parts(config, kinds)
-    if {"mt", "tts"} - {one.kind for one in found}:
+    if _absent(found, config):
         raise EngineError(plan(config, pull, kinds))
     for one in found:
         open_ = _open(one.kind, config) if one.kind in KINDS else None
@@ -141,11 +141,10 @@ def plan(config: Config, pull: str = "", kinds: Sequence[str] = KINDS) -> str:
         pull: arguments of ``livedub models pull`` that stand for the configuration.
         kinds: what is used of it.
     """
-    source, target = config.languages.source, config.target
+    source, target = config.source, config.target
     pair = f"{language_name(source)} to {language_name(target)}"
     found = parts(wanted(config), kinds)
-    absent = {"mt", "tts"} - {one.kind for one in found}
-    if absent:
+    if absent := _absent(found, config):
         return _unknown(pair, config, "mt" in absent)
     lines = [f"To dub {pair}, livedub would use"]
     for one in found:
@@ -163,12 +162,18 @@ def plan(config: Config, pull: str = "", kinds: Sequence[str] = KINDS) -> str:
     return "\n".join([*lines, f"For others: livedub languages --source {source} --target {target}"])
 
 
+def _absent(found: list[Candidate], config: Config) -> set[str]:
+    """Kinds of engines of which nothing is known for the languages."""
+    needed = {"tts"} if config.languages.several is not None else {"mt", "tts"}
+    return needed - {one.kind for one in found}
+
+
 def _languages(config: Config) -> str:
     """The languages as arguments, if they alone make the configuration what it is."""
     plain = Config(languages=config.languages)
     if parts(wanted(plain)) != parts(wanted(config)):
         return ""
-    return f"--source-lang {config.languages.source} --target-lang {config.target}"
+    return f"--source-lang {config.languages.written} --target-lang {config.target}"
 
 
 def _unknown(pair: str, config: Config, translation: bool) -> str:
@@ -189,8 +194,10 @@ def _open(kind: str, config: Config) -> list[Candidate] | None:
     if kind == "asr":
         if section.model != AUTO or is_external(section.engine):
             return None
-        return recognisers_by_worth(config.languages.source, gpu=has_cuda())
-    found = candidates(kind, config.languages.source, config.target)
+        return recognisers_by_worth(config.source, gpu=has_cuda())
+    if section.engine == AUTO and kind == "mt" and config.languages.several is not None:
+        return None  # each is chosen when its language occurs
+    found = candidates(kind, config.source, config.target)
     if section.engine == AUTO:
         return found
     named = section.model != "default" or (kind == "tts" and section.voice != "default")
@@ -208,9 +215,9 @@ def _named(kind: str, config: Config) -> Candidate:
     if section.engine == "piper" and model == "default":
         model = section.voice
     known = [
-        *recognisers_by_worth(config.languages.source, gpu=True),
-        *candidates("mt", config.languages.source, config.target),
-        *candidates("tts", config.languages.source, config.target),
+        *recognisers_by_worth(config.source, gpu=True),
+        *candidates("mt", config.source, config.target),
+        *candidates("tts", config.source, config.target),
     ]
     bare = Candidate(kind, section.engine, model)
     same = (one for one in known if (one.kind, one.engine, one.model) == (kind, bare.engine, model))

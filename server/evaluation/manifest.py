@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from server.config import Language
 from server.mistakes import mistakes
+from stages.languages.options import Language
 from stream.errors import UserError
 from stream.languages import base
 

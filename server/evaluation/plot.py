@@ -23,6 +23,7 @@ COLOURS = {
     "dropped": "#D55E00",
     "failed": "#CC79A7",
     "empty": "#999999",
+    "left": "#56B4E9",
 }
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stages.gpu import peak_gpu
 from stream.dub.course import Cause
 from stream.dub.job import DubJob, Spoken, Translated
-from stream.frames import Fate
+from stream.frames import UNDUBBED, Fate
 from stream.intervals import overlap
 from stream.speech.doubts import Doubt
 from stream.timeline import TICK_RATE, Interval, seconds
@@ -40,6 +40,7 @@ class UtteranceReport(_Record):
     slot: tuple[float, float] = Field(description="Start and end of the source speech, s")
     ended_by: str = Field(description="pause, cut (inside long speech) or end (of the source)")
     speaker: str
+    language: str = Field(default="", description="In which it was recognised, BCP 47 tag")
     text: str
     translation: str
     doubts: list[Doubt] = Field(
@@ -115,6 +116,11 @@ class Summary(_Record):
     empty: int = Field(description="Sound without words: the original is heard")
     mended: int = Field(default=0, description="Broken translations that others replace")
     broken: int = Field(default=0, description="Broken translations that nothing could replace")
+    left: int = Field(
+        default=0,
+        description="In the language of the dub, or in one that nothing here translates: the "
+        "original is heard",
+    )
     truncated: int
     doubtful: int = Field(description="Of which the words are probably wrong, or some are missing")
     rate_changed: int = Field(description="Dubs spoken at a rate other than 1")
@@ -169,6 +175,7 @@ def describe(job: DubJob) -> UtteranceReport:
         slot=_span(job.slot),
         ended_by=job.utterance.ended_by,
         speaker=job.utterance.speaker,
+        language=transcript.language if transcript else "",
         text=job.text,
         translation=job.translation,
         doubts=list(job.doubts),
@@ -233,7 +240,7 @@ def summarise(
     """
     known = [job for job in jobs if job.fate is not None]
     count = {fate: sum(job.fate is fate for job in known) for fate in Fate}
-    spoken = [job for job in known if job.fate is not Fate.EMPTY]
+    spoken = [job for job in known if job.fate not in UNDUBBED]
     placed = [job.placement for job in known if job.placement is not None]
     heard = [job for job in known if job.dub is not None]
     dubs = [job.spoken for job in heard if job.spoken is not None]
@@ -265,6 +272,7 @@ def summarise(
         empty=count[Fate.EMPTY],
         mended=sum(job.translated.mended for job in known if job.translated),
         broken=sum(job.translated.broken is not None for job in known if job.translated),
+        left=count[Fate.LEFT],
         truncated=sum(dub.truncated for dub in dubs),
         doubtful=sum(bool(job.doubts) for job in spoken),
         rate_changed=sum(abs(rate - 1) > 0.005 for rate in rates),

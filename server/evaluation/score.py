@@ -20,7 +20,7 @@ from server.evaluation.report import FAST
 from server.evaluation.speaking_rate import speaking_rate
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
 from server.evaluation.words import character_edits, parted, punctuated, word_edits
-from stream.frames import Fate
+from stream.frames import UNDUBBED, Fate
 from stream.intervals import duration, intersection, merge, pauses
 from stream.timeline import TICK_RATE, Interval, ticks
 
@@ -119,7 +119,7 @@ def _add(rows: list[list[float]], unit: int, pair: Sequence[float]) -> None:
 def _score_fates(rows: Rows, utterances: Sequence[Spoken], windows: Sequence[Interval]) -> None:
     for utterance in utterances:
         unit = _unit_of(utterance, windows)
-        if utterance.fate not in (None, Fate.EMPTY):
+        if utterance.fate is not None and utterance.fate not in UNDUBBED:
             lost = utterance.fate in (Fate.DROPPED, Fate.FAILED)
             _add(rows["on_time"], unit, (float(utterance.fate is Fate.ON_TIME), 1.0))
             _add(rows["lost"], unit, (float(lost), 1.0))

@@ -49,7 +49,8 @@ async def dub(media: Path, out: Path, config: Config) -> Performance:
     translator, voice = create("mt", mt, **mt_options), create("tts", tts, **tts_options)
     began, spent = time.monotonic(), time.process_time()
     sound = read_soundtrack(media).samples
-    language = base(config.languages.source)
+    spoken = config.languages.one
+    language = base(spoken) if spoken is not None else None
     segments, _ = whisper.transcribe(sound, language=language, beam_size=config.asr.beam_size)
     rate = voice.sample_rate
     track: list[Samples] = []

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from server.config import Config
 from server.engines.pool import SourceEngines
+from stages.asr.multilingual import InLanguage, detector
+from stages.asr.sentence_case import SentenceCase
 from stages.asr.stage import transcription, with_words
 from stages.asr.units import Units
-from stages.base import Recogniser
+from stages.base import EngineError, MultilingualRecogniser, Recogniser
 from stages.text.function_words import conjunctions, leaning
 from stream.clock.pacing import Pacing
 from stream.dub.attempt import Attempts, Watch
 from stream.dub.lateness import Lateness
+from stream.dub.recognition import Languages, Recognition, Speakers
 from stream.dub.recognition import Recogniser as StreamRecogniser
-from stream.dub.recognition import Recognition, Speakers
 from stream.media.options import AUTO
 from stream.sound.channels import SpeechChannels
 from stream.speech.agreement import LocalAgreement
@@ -25,6 +29,7 @@ from stream.speech.incremental import BREATH_S, Incremental
 from stream.speech.lengths import SegmentOptions, within_delay
 from stream.speech.script import Prompted, Script
 from stream.speech.segment import Segmenter
+from stream.speech.spoken_language import SpokenLanguage
 
 REACTION_S = 0.5
 """What recognition and translation take together."""
@@ -96,21 +101,50 @@ def source_side(
     choose = config.input.channel == AUTO
     words_limit = limit if incremental is None else min(asr.deadline, DRAFT_S)
     activity = VoiceActivity(detector.probabilities, detector.window, limit)
-    whole, hearing = transcription(recogniser), Hearing(cutting, incremental, inline=not live)
+    case = SentenceCase()
+
+    def stage(recogniser: Recogniser) -> StreamRecogniser:
+        words, whole = with_words(recogniser), transcription(recogniser, case)
+        if script is not None:
+            whole = script.of_utterance
+        return StreamRecogniser(words, words_limit, whole, asr.deadline)
+
+    hearing = Hearing(cutting, incremental, inline=not live)
     if script is not None:
-        whole = script.of_utterance
         hearing = Prompted(cutting, incremental, script, inline=not live)
-    stage = StreamRecogniser(with_words(recogniser), words_limit, whole, asr.deadline)
     return SourceSide(
         Detection(activity, SpeechChannels(centre, choose=choose), live=pacing.running),
         Recognition(
             hearing,
-            stage,
+            stage(recogniser),
             Attempts(pacing, lateness(config), watch),
             speakers,
+            several(config, recogniser, stage),
         ),
         cutting.options,
     )
+
+
+def several(
+    config: Config, recogniser: Recogniser, stage: Callable[[Recogniser], StreamRecogniser]
+) -> Languages | None:
+    """What tells the languages of a source apart, where it has several.
+
+    Args:
+        config: checked.
+        recogniser: of all of them.
+        stage: makes the recognition of one.
+
+    Raises:
+        EngineError: if the recogniser does not know one of them.
+    """
+    spoken = config.languages.several
+    if spoken is None:
+        return None
+    if not isinstance(recogniser, MultilingualRecogniser):
+        raise EngineError("asr.engine cannot tell languages apart: set languages.source to one.")
+    by_language = functools.cache(lambda language: stage(InLanguage(recogniser, language)))
+    return Languages(SpokenLanguage(detector(recogniser, spoken), spoken), by_language)
 
 
 def lateness(config: Config) -> Lateness:
@@ -136,7 +170,7 @@ def increments(
         segmenter,
         # Where speech is recognised once, there is nothing that could agree.
         LocalAgreement(config.asr.agreement if live else 1),
-        Units(options, config.languages.source, live=live),
+        Units(options, config.source, live=live),
         # More frequent recognition would gain less than it takes from a slow voice.
         step=config.asr.step * min(1 + 2 * pace, 2) if live else math.inf,
         breath=BREATH_S if live else options.pause - SOON_S,
@@ -163,7 +197,7 @@ def segmenter(
     elif incremental:
         # Recognised with what follows, the end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)
-    language = config.languages.source
+    language = config.source
     return Segmenter(
         options,
         window,

@@ -107,6 +107,12 @@ class SessionDescription(BaseModel):
     protected: bool = Field(description="Whether viewers must show a token.")
     viewers: int = Field(description="Those who watch or listen by WebRTC, WebSocket or HLS.")
     outputs: list[OutputDescription] = []
+    spoken: dict[str, int] = Field(
+        default={}, description="Utterances so far by their language, as it was recognised."
+    )
+    left: dict[str, dict[str, str]] = Field(
+        default={}, description="By track: languages whose speech is left as it is, and why."
+    )
     dubs: dict[str, dict[str, float | None]] = Field(
         description="By track: utterances by fate, and the share that was dubbed on time."
     )

@@ -199,14 +199,14 @@ class FileSession:
         report = Report(
             source=str(self._source.info.url),
             output=str(self._sink.path),
-            source_language=config.languages.source,
+            source_language=config.languages.written,
             target_language=config.target,
             engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
             notes=[
                 *self._source.notes,
                 *self._pipeline.detection.notes,
                 *self._sink.notes,
-                *strangeness(self.jobs, config.languages.source),
+                *strangeness(self.jobs, config.languages.written),
             ],
             summary=summary,
             utterances=[describe(job) for job in self.jobs],

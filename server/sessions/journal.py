@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,9 +22,11 @@ import numpy as np
 from server.config import Config, for_proofreader
 from server.engines.options import options_of
 from server.engines.pool import LaneEngines, SourceEngines
+from server.engines.translators import Translators
 from stages.base import (
     AlternativeTranslator,
     ContinuingTranslator,
+    MultilingualRecogniser,
     Recogniser,
     Rendering,
     SpeakerEncoder,
@@ -85,14 +87,22 @@ class Journal:
             proofreader = _Recogniser(proofreader, self, other)
         return replace(
             engines,
-            translator=self._translator(engines.translator, _fingerprint("mt", config)),
+            translator=self._translators(engines.translator, config),
             synthesiser=_Synthesiser(engines.synthesiser, self, _fingerprint("tts", config)),
             proofreader=proofreader,
         )
 
+    def _translators(
+        self, engine: Translator | SpeechTranslator | Translators, config: Config
+    ) -> Translator | SpeechTranslator | Translators:
+        if isinstance(engine, Translators):
+            return engine.wrapped(self._translator)
+        return self._translator(engine, config)
+
     def _translator(
-        self, engine: Translator | SpeechTranslator, fingerprint: bytes
+        self, engine: Translator | SpeechTranslator, config: Config
     ) -> Translator | SpeechTranslator:
+        fingerprint = _fingerprint("mt", config)
         if isinstance(engine, SpeechTranslator):
             return _SpeechTranslator(engine, self, fingerprint)
         return _Translator(engine, self, fingerprint)
@@ -143,13 +153,41 @@ class _Recogniser:
     def __init__(self, engine: Recogniser, journal: Journal, fingerprint: bytes) -> None:
         self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
 
+    @property
+    def known(self) -> Collection[str]:
+        return self._engine.known if isinstance(self._engine, MultilingualRecogniser) else ()
+
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
         question = _question(self._fingerprint, words, audio.tobytes())
+        return await self._answer(question, lambda: self._engine.recognise(audio, words=words))
+
+    async def recognise_in(
+        self, audio: Samples, language: str, *, words: bool = False
+    ) -> Transcript:
+        engine = self._engine
+        assert isinstance(engine, MultilingualRecogniser)
+        question = _question(self._fingerprint, words, language, audio.tobytes())
+        return await self._answer(
+            question, lambda: engine.recognise_in(audio, language, words=words)
+        )
+
+    async def languages(self, audio: Samples) -> dict[str, float]:
+        question = _question(self._fingerprint, audio.tobytes())
+        if (known := await self._journal.get(question)) is not None:
+            return dict(json.loads(known))
+        assert isinstance(self._engine, MultilingualRecogniser)
+        likely = await self._engine.languages(audio)
+        await self._journal.put(question, json.dumps(likely).encode())
+        return likely
+
+    async def _answer(
+        self, question: bytes, ask: Callable[[], Awaitable[Transcript]]
+    ) -> Transcript:
         if (known := await self._journal.get(question)) is not None:
             values = json.loads(known)
             spoken = tuple(Word(**word) for word in values.pop("words"))
             return Transcript(words=spoken, **values)
-        transcript = await self._engine.recognise(audio, words=words)
+        transcript = await ask()
         await self._journal.put(question, json.dumps(asdict(transcript), default=float).encode())
         return transcript
 

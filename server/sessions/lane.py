@@ -6,15 +6,38 @@ from collections.abc import Awaitable, Callable
 
 from server.config import Config
 from server.engines.pool import LaneEngines
+from server.engines.translators import Translators
 from server.sessions.assembly import lateness
 from server.sessions.casting import Casting
+from stages.base import SpeechTranslator, Translator
+from stages.mt.by_language import by_language
 from stages.mt.stage import translation
 from stages.tts.proofread import Proofread
 from stream.clock.pacing import Pacing
 from stream.dub.attempt import Watch
-from stream.dub.lane import Lane, LaneOptions
+from stream.dub.lane import Lane, LaneOptions, Translate
 from stream.dub.playout import Block
 from stream.dub.voice import Voice
+
+
+def _translation(
+    translator: Translator | SpeechTranslator | Translators, config: Config, lane: Lane
+) -> Translate:
+    """The translation stage of a lane; where several languages are spoken, one for each."""
+
+    def stage(translator: Translator | SpeechTranslator, language: str) -> Translate:
+        return translation(
+            translator, config.mt, language, lane.expected, lane.reword, config.target
+        )
+
+    if not isinstance(translator, Translators):
+        return stage(translator, config.source)
+    translators = translator
+
+    async def of(language: str) -> Translate:
+        return stage(await translators.of(language), language)
+
+    return by_language(config.target, of)
 
 
 def make_lane(
@@ -69,12 +92,9 @@ def make_lane(
         keep,
         config.output.tone,
     )
-    source = config.languages.source
     return Lane(
         config.target,
-        lambda lane: translation(
-            engines.translator, config.mt, source, lane.expected, lane.reword, config.target
-        ),
+        lambda lane: _translation(engines.translator, config, lane),
         voice,
         options,
         pacing,

@@ -21,7 +21,7 @@ from stream.dub.job import DubJob, Stage
 from stream.dub.lane import Lane
 from stream.dub.pipeline import Pipeline
 from stream.flow.broadcast import Broadcast
-from stream.frames import AudioChunk, Fate
+from stream.frames import UNDUBBED, AudioChunk, Fate
 from stream.live.feed import ORIGINAL, Event, Feed, voice_of
 from stream.live.publish import LanePublisher
 from stream.live.source import CHANNELS, LiveSource
@@ -38,11 +38,13 @@ class Counts:
     """What became of one track's utterances so far."""
 
     fates: dict[Fate, int] = field(default_factory=lambda: dict.fromkeys(Fate, 0))
+    left: dict[str, str] = field(default_factory=dict)
+    """Languages that are not dubbed, and why."""
 
     @property
     def on_time_rate(self) -> float | None:
         """Share of the utterances with words that were dubbed on time."""
-        spoken = sum(n for fate, n in self.fates.items() if fate is not Fate.EMPTY)
+        spoken = sum(n for fate, n in self.fates.items() if fate not in UNDUBBED)
         return self.fates[Fate.ON_TIME] / spoken if spoken else None
 
 
@@ -82,9 +84,11 @@ class LiveSession:
         self._adaptive = AdaptiveDelay(clock, *bounds) if bounds else None
         self._pipeline: Pipeline | None = None
         self.counts = {target: Counts() for target in self.targets}
+        self.spoken: dict[str, int] = {}
+        """Utterances by language."""
         tracks = {track: Broadcast[AudioChunk]() for track in (ORIGINAL, *self.targets)}
         voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
-        self.feed = Feed(clock.due, CHANNELS, tracks, config.languages.source, voices)
+        self.feed = Feed(clock.due, CHANNELS, tracks, config.source, voices)
         self.feed.absence = source.absence
         self.feed.disclosed = config.output.disclose
 
@@ -186,10 +190,14 @@ class LiveSession:
 
     def _watch(self, notice: Notice) -> None:
         """Tell viewers, counters and metrics what became of an utterance."""
+        if isinstance(notice, StageDone) and notice.stage is Stage.RECOGNITION and notice.job.text:
+            self.spoken[notice.job.language] = self.spoken.get(notice.job.language, 0) + 1
         for event in self._events(notice):
             self.feed.events.publish(event)
         if isinstance(notice, Settled) and notice.job.fate is not None:
             self.counts[notice.track].fates[notice.job.fate] += 1
+            if notice.job.fate is Fate.LEFT:
+                self.counts[notice.track].left[notice.job.language] = notice.job.fault or ""
             self._adapt(notice.job)
         self._on_notice(notice)
 
@@ -212,6 +220,7 @@ class LiveSession:
                         text,
                         speaker=speaker,
                         doubts=doubts,
+                        language=job.language,
                     )
             case StageDone(track=str(track), stage=Stage.TRANSLATION) if job.translation:
                 yield Event("translation", track, id_, slot.start, slot.end, job.translation)
@@ -242,6 +251,6 @@ def for_target(config: Config, target: str) -> Config:
     """The configuration for one of several target languages; the source's own revoices."""
     languages = config.languages.model_copy(update={"target": target})
     update: dict[str, object] = {"languages": languages}
-    if target == config.languages.source:
+    if target == config.source:
         update["mt"] = config.mt.model_copy(update={"engine": "none"})
     return config.model_copy(update=update)

@@ -90,7 +90,7 @@ class RunningSession:
             self._pull = Pull(
                 spec.source,
                 config.input,
-                config.languages.source,
+                config.languages.one,
                 reach,
                 verify=spec.tls_verify,
                 reader=config.serve.reader,
@@ -239,6 +239,8 @@ class RunningSession:
             protected=self.play_token is not None,
             viewers=self.viewers,
             outputs=[OutputDescription.of(status) for status in self.outputs],
+            spoken=live.spoken,
+            left={track: counts.left for track, counts in live.counts.items() if counts.left},
             dubs={
                 track: {fate.value: n for fate, n in counts.fates.items()}
                 | {"on_time_rate": counts.on_time_rate}

@@ -37,7 +37,7 @@ def language_of(path: Path, given: str | None, config: Config) -> tuple[str, boo
     Raises:
         UserError: if that is neither what is spoken nor what is dubbed.
     """
-    source, target = config.languages.source, config.target
+    source, target = config.source, config.target
     language = language_tag(given) if given is not None else _suffix(path)
     if language is not None:
         if same_language(language, source):
@@ -107,7 +107,7 @@ def notes_on(script: Script) -> list[str]:
 
 async def _speech_of(media: Path, config: Config) -> list[Interval]:
     """The stretches of speech that the segmenter will find in a file, ticks."""
-    source = MediaSource(media, choice=config.input, language=config.languages.source)
+    source = MediaSource(media, choice=config.input, language=config.languages.one)
     detector = SileroDetector()
     activity = VoiceActivity(detector.probabilities, detector.window, config.asr.deadline)
     choose = config.input.channel == AUTO

@@ -12,10 +12,11 @@ import annotated_types as at
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from server.addresses.opening import PUSH_SCHEMES
-from server.config import DAEMON_SECTIONS, Config, ConfigError, Language, amend
+from server.config import DAEMON_SECTIONS, Config, ConfigError, amend
 from server.engines.settled import settled
 from server.mistakes import mistakes
 from stages.base import EngineError
+from stages.languages.options import Language
 from stages.options import STRICT
 from stages.registry import is_external
 from stream.errors import UserError

@@ -9,7 +9,10 @@ const FATES = {
   late: ["late", "late"],
   dropped: ["not dubbed", "bad"],
   failed: ["failed", "bad"],
+  left: ["not dubbed", ""],
 };
+
+const SEVERAL = "mul"; // ISO 639-2
 
 const DOUBTS = { misheard: "probably misheard", few_words: "words missing" };
 
@@ -41,7 +44,8 @@ export class Captions {
   add(event) {
     const utterance = this.#of(event);
     if (event.kind === "transcript") {
-      Object.assign(utterance, { spoken: event.text, doubts: event.doubts ?? [] });
+      const { text, doubts = [], language } = event;
+      Object.assign(utterance, { spoken: text, doubts, language });
     }
     if (event.kind === "translation") utterance.dubbed[event.track] = event.text;
     if (event.kind === "fate") utterance.fate[event.track] = event.fate;
@@ -59,6 +63,7 @@ export class Captions {
       }
     }
     const off = current === null || this.choice === "off";
+    this.#spoken.lang = current?.language ?? this.language;
     put(this.#spoken, off || this.choice === "dubbed" ? "" : current.spoken);
     put(this.#dubbed, off || this.choice === "spoken" ? "" : (current.dubbed[this.dub] ?? ""));
     if (current === this.#shown) return;
@@ -101,16 +106,20 @@ export class Captions {
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
-  #write({ line, start, spoken, doubts, dubbed, fate, dub }) {
+  #write({ line, start, spoken, language, doubts, dubbed, fate, dub }) {
     const [name, kind] = FATES[fate[dub]] ?? ["", ""];
     const doubted = doubts.map((doubt) => DOUBTS[doubt] ?? doubt).join(", ");
     const parts = [
       element("time", clock(start)),
-      element("span", spoken, { lang: this.language, className: "spoken" }),
+      element("span", spoken, { lang: language ?? this.language, className: "spoken" }),
       element("span", dubbed[dub] ?? "", { lang: dub, className: "dubbed" }),
     ];
     if (doubted) parts.push(element("span", doubted, { className: "fate" }));
     if (kind) parts.push(element("span", name, { className: `fate ${kind}` }));
+    // Where several languages are spoken, which one this is.
+    if (language && this.language === SEVERAL) {
+      parts.splice(1, 0, element("span", language, { className: "language" }));
+    }
     line.replaceChildren(...parts);
   }
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from stages.base import EngineError, Recogniser
+from stages.base import EngineError, MultilingualRecogniser, Recogniser
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Transcript
 from stream.sound.denoise import afftdn, arnndn
@@ -46,12 +47,32 @@ class DenoisedRecogniser:
 
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
         """Transcribe one utterance without its noise."""
-        clean = await self._worker.run(lambda: self._denoise(audio))
-        return await self._recogniser.recognise(clean, words=words)
+        return await self._recogniser.recognise(await self._clean(audio), words=words)
+
+    @property
+    def known(self) -> Collection[str]:
+        """Languages that the recogniser can tell apart; none if it cannot."""
+        recogniser = self._recogniser
+        return recogniser.known if isinstance(recogniser, MultilingualRecogniser) else ()
+
+    async def languages(self, audio: Samples) -> dict[str, float]:
+        """Tell the language of speech without its noise."""
+        assert isinstance(self._recogniser, MultilingualRecogniser)
+        return await self._recogniser.languages(await self._clean(audio))
+
+    async def recognise_in(
+        self, audio: Samples, language: str, *, words: bool = False
+    ) -> Transcript:
+        """Transcribe one utterance in a language, without its noise."""
+        assert isinstance(self._recogniser, MultilingualRecogniser)
+        return await self._recogniser.recognise_in(await self._clean(audio), language, words=words)
 
     async def aclose(self) -> None:
         """End the thread."""
         await self._worker.aclose()
+
+    async def _clean(self, audio: Samples) -> Samples:
+        return await self._worker.run(lambda: self._denoise(audio))
 
     def _denoise(self, audio: Samples) -> Samples:
         if self._method == "afftdn":

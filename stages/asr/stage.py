@@ -26,13 +26,17 @@ def behind_denoiser(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
 
 
 def transcription(
-    recogniser: Recogniser,
+    recogniser: Recogniser, case: SentenceCase | None = None
 ) -> Callable[[Utterance, Transcript | None], Awaitable[Transcript]]:
     """The words of an utterance, unless they are known already.
 
     It is made for one source, and remembers whether a sentence is under way.
+
+    Args:
+        recogniser: the engine.
+        case: shared with that of the source's other languages.
     """
-    case = SentenceCase()
+    case = case or SentenceCase()
 
     async def transcribe(utterance: Utterance, known: Transcript | None) -> Transcript:
         if known is None or not (known.text.strip() or known.rejected):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from stages.asr.whisper_model import SHORTEST_FRAMES, shared
@@ -9,6 +11,7 @@ from stages.base import EngineError
 from stream.flow.worker import Worker
 from stream.frames import SPEECH_RATE, Samples, Transcript
 from stream.languages import among
+from stream.sound.leveller import raised
 
 DEFAULT_MODEL = "tiny.en"
 
@@ -18,8 +21,8 @@ class FasterWhisper:
 
     Args:
         model: a path, a hub id or a known name; ``default`` is ``tiny.en``.
-        language: code of the speech, with or without a region; empty to detect it in each
-            utterance.
+        language: code of the speech, with or without a region; empty for a multilingual model
+            that is told the language of each utterance, or else detects it.
         threads: of the CPU.
         beam_size: hypotheses kept in the first pass.
         compute_type: CTranslate2's, such as ``int8``, ``float16`` or ``default``.
@@ -37,11 +40,18 @@ class FasterWhisper:
         compute_type: str = "int8",
     ) -> None:
         name = DEFAULT_MODEL if model == "default" else model
-        self._model = shared(name, compute_type, threads, "asr")
+        self._user = f"asr {language}"
+        self._model = shared(name, compute_type, threads, self._user)
         known = self._model.languages
         self._language = among(language, known) if language else None
+        if not language and not self._model.multilingual:
+            self._model.users.discard(self._user)
+            raise EngineError(
+                f"asr.model '{name}' knows one language, but languages.source is auto or several; "
+                "choose a multilingual one, such as base."
+            )
         if language and self._language is None:
-            self._model.users.discard("asr")
+            self._model.users.discard(self._user)
             raise EngineError(
                 f"asr.model '{name}' does not know '{language}', only {', '.join(sorted(known))}"
                 f"{'' if len(known) > 1 else '; choose a multilingual one, such as base'}."
@@ -62,7 +72,27 @@ class FasterWhisper:
             lambda: self._model.heard(audio, self._language, self._beam_size, words=words)
         )
 
+    @property
+    def known(self) -> Collection[str]:
+        """Codes of the languages that the model knows."""
+        return self._model.languages
+
+    async def languages(self, audio: Samples) -> dict[str, float]:
+        """The probability of each language; see ``MultilingualRecogniser``."""
+        if not self._model.multilingual:
+            return dict.fromkeys(self._model.languages, 1.0)
+        return await self._worker.run(lambda: self._model.likely(raised(audio)))
+
+    async def recognise_in(
+        self, audio: Samples, language: str, *, words: bool = False
+    ) -> Transcript:
+        """Transcribe one utterance in a language; see ``recognise``."""
+        code = among(language, self._model.languages)
+        return await self._worker.run(
+            lambda: self._model.heard(audio, code, self._beam_size, words=words)
+        )
+
     async def aclose(self) -> None:
         """End the recogniser's thread."""
-        self._model.users.discard("asr")
+        self._model.users.discard(self._user)
         await self._worker.aclose()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
 
 from stages.asr.hallucination import Decoding, is_doubtful, rejection
 from stages.base import EngineError
@@ -30,6 +31,8 @@ SHORTEST_FRAMES = 1200
 # above, its word error rate is that of the full window.
 _AFTER_FRAMES = 300
 _BUCKET_FRAMES = 100
+_TOLD_AFTER_FRAMES = 150
+"""Frames after the speech from which its language is told; it is told as well as from 30 s."""
 _ENGLISH_TOKENS, _MOST_TOKENS = 10, 30
 """Most tokens of a second of speech."""
 _INAUDIBLE_PEAK = 1e-4
@@ -109,7 +112,7 @@ class Whisper:
         self.multilingual: bool = self._model.model.is_multilingual
         self.languages: list[str] = self._model.supported_languages
         self.users: set[str] = set()
-        """Kinds of engines that use it."""
+        """What it is used for; see ``shared``."""
 
     def heard(
         self,
@@ -153,6 +156,14 @@ class Whisper:
             self._model.encode(features)
             times.append(time.perf_counter() - began)
         return min(times)
+
+    def likely(self, audio: Samples) -> dict[str, float]:
+        """The probability of each language; the window is no longer than the audio needs."""
+        features = pad_or_trim(self._model.feature_extractor(audio), _WHOLE_FRAMES)
+        needed = len(audio) // _FRAME_SAMPLES + _TOLD_AFTER_FRAMES
+        self._model.window.frames = min(needed, _WHOLE_FRAMES)
+        found = self._model.model.detect_language(self._model.encode(features[np.newaxis]))
+        return {token[2:-2]: float(probability) for token, probability in found[0]}
 
     def decode(
         self,
@@ -230,15 +241,15 @@ _loaded: weakref.WeakValueDictionary[tuple[str, str, int], Whisper] = weakref.We
 
 
 def shared(name: str, compute_type: str, threads: int, user: str) -> Whisper:
-    """A model, which engines of different kinds share: recognition and translation.
+    """A model, which engines share: recognition and translation, of one language or another.
 
-    One of the same kind gets a model of its own, as an engine is made anew when it fails.
+    One for the same use gets a model of its own, as an engine is made anew when it fails.
 
     Args:
         name: see ``Whisper``.
         compute_type: the same.
         threads: the same.
-        user: kind of the engine; to be taken out of ``users`` when it ends.
+        user: kind of the engine, and its language; to be taken out of ``users`` when it ends.
 
     Raises:
         EngineError: if the model cannot be loaded.
@@ -247,6 +258,6 @@ def shared(name: str, compute_type: str, threads: int, user: str) -> Whisper:
     with _loading:
         model = _loaded.get(key)
         if model is None or user in model.users:
-            model = _loaded[key] = Whisper(name, compute_type, threads, f"{user}.model")
+            model = _loaded[key] = Whisper(name, compute_type, threads, f"{user.split()[0]}.model")
         model.users.add(user)
         return model

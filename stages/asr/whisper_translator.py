@@ -50,10 +50,11 @@ class WhisperTranslator:
             raise EngineError(
                 f"mt.model '{name}' was not trained to translate; choose small or large-v3."
             )
-        self._model = shared(name, compute_type, threads, "mt")
+        self._user = f"mt {source}"
+        self._model = shared(name, compute_type, threads, self._user)
         language = among(source, self._model.languages) if self._model.multilingual else None
         if language is None:
-            self._model.users.discard("mt")
+            self._model.users.discard(self._user)
             raise EngineError(f"mt.model '{name}' does not translate from '{source}'.")
         self._language = language
         self._beam_size = beam_size
@@ -74,7 +75,7 @@ class WhisperTranslator:
 
     async def aclose(self) -> None:
         """End the translator's thread."""
-        self._model.users.discard("mt")
+        self._model.users.discard(self._user)
         await self._worker.aclose()
 
     def _decode_silence(self) -> None:

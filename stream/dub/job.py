@@ -61,6 +61,7 @@ class Translated:
         reworded: whether it replaces another that nobody had heard yet.
         mended: whether it replaces another that was broken.
         broken: what is wrong with it all the same, in a few words.
+        left: why the original is left as it is, where it is, and this is not spoken.
     """
 
     text: str
@@ -69,6 +70,7 @@ class Translated:
     reworded: bool = False
     mended: bool = False
     broken: str | None = None
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,11 @@ class DubJob:
     def text(self) -> str:
         """What was said, as far as that is known."""
         return self.transcript.text if self.transcript is not None else ""
+
+    @property
+    def language(self) -> str:
+        """That it was said in, as far as that is known."""
+        return self.transcript.language if self.transcript is not None else ""
 
     @property
     def translation(self) -> str:

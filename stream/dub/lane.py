@@ -193,6 +193,8 @@ class Lane:
     async def _attempt_translation(self, job: DubJob) -> None:
         async def work(limit: asyncio.Timeout) -> None:
             job.translated = await self._translate(job.heard, limit)
+            if job.translated.left is not None:
+                job.give_up(Fate.LEFT, job.translated.left)
 
         deadline = self._options.translation_deadline
         await self._attempts.run(Stage.TRANSLATION, deadline, job, self.name, work)

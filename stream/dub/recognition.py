@@ -30,6 +30,7 @@ from stream.speech.diarize import Diarizer
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import Found
 from stream.speech.segment import Draft
+from stream.speech.spoken_language import SpokenLanguage
 from stream.timeline import seconds
 
 log = logging.getLogger(__name__)
@@ -79,11 +80,31 @@ class Speakers:
 
 
 @dataclass(frozen=True, slots=True)
+class Languages:
+    """What recognises a source in which several languages are spoken.
+
+    Attributes:
+        spoken: tells them apart.
+        recogniser: for speech in one of them.
+    """
+
+    spoken: SpokenLanguage
+    recogniser: Callable[[str], Recogniser]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the recogniser made of speech under way; ``None`` if it failed."""
+    """What the recogniser made of speech under way.
+
+    Attributes:
+        transcript: up to ``until``; ``None`` if it failed.
+        took: wall seconds.
+        until: sample at which another language begins, if one does.
+    """
 
     transcript: Transcript | None
     took: float
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,7 @@ class Recognition:
         recogniser: the model's side.
         attempts: runs stages.
         speakers: tells who speaks; ``None`` for one speaker.
+        languages: recognise the source in ``recogniser``'s place, where there are several.
     """
 
     def __init__(
@@ -128,11 +150,13 @@ class Recognition:
         recogniser: Recogniser,
         attempts: Attempts,
         speakers: Speakers | None = None,
+        languages: Languages | None = None,
     ) -> None:
         self._hearing = hearing
         self._recogniser = recogniser
         self._attempts = attempts
         self._speakers = speakers
+        self._languages = languages
         self._under_way: asyncio.Future[Transcript | None] | None = None
         self._call = _Call()
 
@@ -162,7 +186,8 @@ class Recognition:
         async with asyncio.TaskGroup() as group:
             async for item in inbox:
                 if isinstance(item, Answer):
-                    await publish(hearing.answer(item.transcript, item.took), hearing.settled)
+                    found = hearing.answer(item.transcript, item.took, item.until)
+                    await publish(found, hearing.settled)
                 elif hearing.inline:
                     # Window by window, so that neither the pace nor the size of the source's
                     # pieces changes the outcome.
@@ -182,7 +207,7 @@ class Recognition:
         found = self._hearing.push(window.audio, window.probabilities)
         while (draft := self._hearing.due()) is not None:
             answer = await self._recognise_draft(draft)
-            found += self._hearing.answer(answer.transcript, answer.took)
+            found += self._hearing.answer(answer.transcript, answer.took, answer.until)
         return found
 
     async def _answer(
@@ -192,7 +217,7 @@ class Recognition:
         inbox: Channel[Windows | Answer],
     ) -> None:
         answer = await self._recognise_draft(draft)
-        future.set_result(answer.transcript)
+        future.set_result(answer.transcript if answer.until is None else None)
         with contextlib.suppress(Closed):  # the source is over
             await inbox.send(answer)
 
@@ -202,14 +227,18 @@ class Recognition:
         DUE.set(began + self._attempts.pacing.time_left(draft.onset * TICKS_PER_SAMPLE))
         call = self._call = _Call(began, math.inf)
         WAITED.set(call.waited)
+        recogniser, until = self._recogniser, None
         try:
-            recogniser = self._recogniser
+            if self._languages is not None:
+                async with asyncio.timeout(recogniser.words_deadline):
+                    draft, language, until = await self._languages.spoken.of_draft(draft)
+                recogniser = self._languages.recogniser(language)
             heard = await of_draft(draft, recogniser.words, recogniser.words_deadline)
         except Exception as error:
             log.warning("speech under way was not recognised: %s", message(error))
             heard = None
         call.answered = clock()
-        return Answer(heard, call.answered - began)
+        return Answer(heard, call.answered - began, until)
 
     def _course(self, utterance: Utterance, now: float) -> Course | None:
         """What time went to until an utterance was known to have ended."""
@@ -253,7 +282,12 @@ class Recognition:
             known = pending.found.transcript
             if known is None and pending.answer is not None:
                 known = await asyncio.shield(pending.answer)
-            job.transcript = await self._recogniser.whole(job.utterance, known)
+            recogniser = self._recogniser
+            if self._languages is not None:
+                language = known.language if known is not None else ""
+                language = language or await self._languages.spoken.of_utterance(job.utterance)
+                recogniser = self._languages.recogniser(language)
+            job.transcript = await recogniser.whole(job.utterance, known)
             if not job.transcript.text.strip():
                 job.give_up(Fate.EMPTY)
 

@@ -39,8 +39,9 @@ class Event:
             where there is one.
         text: the transcript or translation; empty for other kinds.
         speaker: label of who speaks, in transcripts, where speakers are told apart.
+        language: of a transcript, BCP 47 tag.
         doubts: what speaks against the words, in transcripts.
-        fate: for ``fate``: ``on_time``, ``late``, ``dropped``, ``failed`` or ``empty``.
+        fate: for ``fate``: ``on_time``, ``late``, ``dropped``, ``failed``, ``empty`` or ``left``.
     """
 
     kind: Literal["transcript", "translation", "dub", "fate"]
@@ -52,6 +53,7 @@ class Event:
     fate: str | None = None
     speaker: str | None = None
     doubts: tuple[str, ...] = ()
+    language: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The event as the network protocols show it; times stay in ticks."""
@@ -70,6 +72,8 @@ class Event:
             shown["speaker"] = self.speaker
         if self.doubts:
             shown["doubts"] = list(self.doubts)
+        if self.language:
+            shown["language"] = self.language
         return shown
 
 

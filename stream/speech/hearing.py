@@ -61,22 +61,26 @@ class Hearing:
             self._asked = self._pending()
         return self._asked
 
-    def answer(self, transcript: Transcript | None, took: float = 0.0) -> list[Found]:
+    def answer(
+        self, transcript: Transcript | None, took: float = 0.0, until: int | None = None
+    ) -> list[Found]:
         """The recogniser's answer to what was ``due`` last.
 
         Args:
             transcript: of what is said from the draft's onset on, as ``account.of_draft`` makes it;
                 ``None`` if there is no answer.
             took: wall seconds until it came.
+            until: sample at which the utterance ends, as another language begins there; the
+                transcript does not go beyond it.
         """
         draft, self._asked = self._asked, None
         assert draft is not None
         if self._incremental is None:
-            return self._cut(draft, transcript)
+            return self._cut(draft, transcript, until)
         if transcript is None:
             self._incremental.failed(draft)
         else:
-            self._incremental.recognised(draft, transcript, took)
+            self._incremental.recognised(draft, transcript, took, until)
         return self._incremental.advance()
 
     def finish(self) -> list[Found]:
@@ -99,8 +103,10 @@ class Hearing:
         onset, audio = segmenter.onset, segmenter.pending()
         return Draft(onset, onset, audio, segmenter.voiced, segmenter.speech)
 
-    def _cut(self, draft: Draft, transcript: Transcript | None) -> list[Found]:
+    def _cut(self, draft: Draft, transcript: Transcript | None, until: int | None) -> list[Found]:
         if self._segmenter.onset != draft.onset:
             return []  # it has ended meanwhile
+        if until is not None:
+            return [Found(self._segmenter.cut(until - draft.onset))]
         words = transcript.words if transcript is not None else ()
         return [Found(self._segmenter.cut(self._segmenter.choose_cut(words, draft.audio)))]

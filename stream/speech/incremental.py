@@ -136,6 +136,7 @@ class Incremental:
         self._took = 0.0  # by the last call, in samples
         self._recognised = 0  # samples, all speech before which was recognised
         self._language = ""
+        self._switch: int | None = None  # sample at which another language begins
         self._rejected: str | None = None
 
     def due(self) -> Draft | None:
@@ -155,7 +156,9 @@ class Incremental:
         draft = segmenter.draft()
         return replace(draft, after=self._last) if draft is not None and draft.resumed else draft
 
-    def recognised(self, draft: Draft, transcript: Transcript, took: float = 0.0) -> None:
+    def recognised(
+        self, draft: Draft, transcript: Transcript, took: float = 0.0, until: int | None = None
+    ) -> None:
         """The recogniser's answer; what follows from it is asked of ``advance``.
 
         Args:
@@ -163,7 +166,10 @@ class Incremental:
             transcript: the answer, without what was said before the draft's onset; its words
                 timed from the draft's first sample.
             took: wall seconds until it was there.
+            until: see ``Hearing.answer``.
         """
+        if until is not None:
+            draft = draft.until(until)
         self._took = took * SPEECH_RATE
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
@@ -172,6 +178,7 @@ class Incremental:
         self._agreement.push(_timed(draft, transcript), draft.end / SPEECH_RATE)
         self._draft, self._recognised = draft, draft.voiced
         self._language, self._rejected = transcript.language, transcript.rejected
+        self._switch = until
 
     def failed(self, draft: Draft) -> None:
         """The recogniser gave no answer; this speech is recognised again once it has ended."""
@@ -207,6 +214,8 @@ class Incremental:
         segmenter, words = self._segmenter, self._agreement.words
         assert segmenter.onset is not None
         segmenter.patient = verdict.hold
+        if self._switch is not None and verdict.take in (0, len(words)):
+            return self._cut(len(words), self._switch)
         if verdict.take and verdict.take == len(words):
             utterance = segmenter.end()
             self._forget()
@@ -241,6 +250,8 @@ class Incremental:
         utterance = segmenter.cut(min(max(at - segmenter.onset, 1), longest))
         taken = self._agreement.take(count)
         self._onset = segmenter.onset
+        if self._switch is not None and self._switch <= at:
+            self._switch = None
         rest = self._agreement.words
         if not rest:
             self._draft = None
@@ -277,7 +288,7 @@ class Incremental:
 
     def _forget(self) -> None:
         self._agreement.reset()
-        self._draft = None
+        self._draft = self._switch = None
         self._onset = None
 
 

@@ -8,7 +8,7 @@ wait for, it asks for a cut (``wants_cut``) and is told where (``cut``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -52,6 +52,17 @@ class Draft:
     def end(self) -> int:
         """Just after the last sample of ``audio``."""
         return self.start + len(self.audio)
+
+    def alone(self) -> Draft:
+        """The same without what was said before its onset."""
+        audio = self.audio[self.onset - self.start :]
+        return replace(self, start=self.onset, audio=audio, resumed=False, after=None)
+
+    def until(self, at: int) -> Draft:
+        """The same up to a sample, as if no more had been heard."""
+        speech = tuple((start, min(end, at)) for start, end in self.speech if start < at)
+        audio = self.audio[: at - self.start]
+        return replace(self, audio=audio, voiced=min(self.voiced, at), speech=speech)
 
 
 class Segmenter:

@@ -116,6 +116,10 @@ def test_the_shipped_configuration_is_the_default() -> None:
         ("- a", "must hold sections"),
         ("a: [", "is not valid YAML at line 1"),
         ("languages: {target: ua}", "languages.target: 'ua' is no language; did you mean uk"),
+        ("languages: {source: [en, espn]}", "languages.source: 'espn' is no language"),
+        ("languages: {source: []}", "the list of languages is empty; write auto for any"),
+        ("languages: {source: {a: b}}", "a list of those that occur, such as [en, es]"),
+        ("{languages: {source: auto}, mt: {engine: none}}", "but languages.source is auto"),
         ("languages: {target: tlh}", "No translator from English to Klingon"),
     ],
 )

@@ -126,6 +126,8 @@ def test_more_than_a_window_is_heard_too(whisper: FasterWhisper, speech: Samples
 def test_wrong_language_says_which_are_known() -> None:
     with pytest.raises(EngineError, match="does not know 'fr', only en"):
         FasterWhisper(language="fr")
+    with pytest.raises(EngineError, match="knows one language, but languages.source is auto"):
+        FasterWhisper(language="")
 
 
 def test_a_folder_without_a_model_is_one_sentence(tmp_path: object) -> None:
