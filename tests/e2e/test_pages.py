@@ -1,7 +1,6 @@
 """The player and the publish page in a real Chromium, against a real daemon."""
 
 import asyncio
-import contextlib
 import json
 import re
 import shutil
@@ -10,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from benchmarks.demo_clip import Clip
-from tests.helpers.chromium import Page, chromium, needs_chromium
-from tests.helpers.daemon_process import DaemonProcess
-from tests.helpers.web_page import opened, prefer, press
+from tests.helpers.chromium import Browser, Page, needs_chromium
+from tests.helpers.live_server import LiveServer
+from tests.helpers.web_page import HEARD, PALE, opened, prefer, press
 
 pytestmark = [
     needs_chromium,
@@ -25,56 +25,23 @@ pytestmark = [
 KEY = "ferry-demo"
 TOKEN = "only-for-viewers"
 
-HEARD = """(async () => {
-  const context = new AudioContext();
-  const stream = $("video").srcObject ?? $("video").captureStream();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(stream).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  for (let tries = 0; tries < 200; tries += 1) {
-    analyser.getFloatTimeDomainData(samples);
-    if (samples.some((sample) => Math.abs(sample) > 0.01)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return false;
-})()"""
 
-PALE = """(() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parts(colour).map((part) => part / 255)
-      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if ((parts(colour)[3] ?? 1) === 1) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  return [...document.querySelectorAll("body *:not(.stage *)")]
-    .filter((e) => e.checkVisibility() && !e.disabled)
-    .filter((e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-    .map((e) => [e, [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a)])
-    .filter(([, [high, low]]) => (high + 0.05) / (low + 0.05) < 4.5)
-    .map(([e]) => e.outerHTML);
-})()"""
-"""Texts whose contrast is below what WCAG's level AA asks for."""
+class Daemon(LiveServer):
+    """A daemon, and the programs that publish to it.
 
-
-class Daemon(DaemonProcess):
-    """A daemon, and the programs that publish to it."""
+    What it says is scripted: with real engines it runs in test_clients.py.
+    """
 
     def __init__(self) -> None:
-        # Words that come while they are spoken are for test_clients.py: they cost twice as much.
-        super().__init__("playout.delay=3", "asr.mode=utterance", options=("--key", KEY))
+        live = f"serve.sessions=[{{id: live, key: {KEY}}}]"
+        super().__init__("playout.delay=3", "serve.rtmp_port=0", live)
+        self.url += "/"
+        self.http = httpx.Client(base_url=self.url, timeout=60)
         self._publishers: list[subprocess.Popen[bytes]] = []
 
     def publish(self, key: str, *source: str) -> None:
         """Publish what FFmpeg makes of ``source`` until the end."""
-        url = f"{self.rtmp}/{key}"
-        command = ["ffmpeg", "-v", "error", "-re", *source, "-c:a", "aac", "-f", "flv", url]
+        command = ["ffmpeg", "-v", "error", "-re", *source, "-f", "flv", f"{self.rtmp}/{key}"]
         self._publishers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
 
     def session(self, **spec: Any) -> str:
@@ -87,19 +54,29 @@ class Daemon(DaemonProcess):
         for process in self._publishers:
             process.kill()
             process.wait()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.end(10)
+        self.http.close()
+        super().close()
 
 
 @pytest.fixture(scope="module")
-def daemon(clip: Clip) -> Iterator[Daemon]:
+def daemon(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    brief = tmp_path_factory.mktemp("publisher") / "clip.flv"
+    picture = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50")
+    command = ["ffmpeg", "-v", "error", "-i", str(clip.path), *picture, "-c:a", "aac", str(brief)]
+    subprocess.run(command, check=True)
     running = Daemon()
     try:
-        picture = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50")
-        running.publish(KEY, "-stream_loop", "-1", "-i", str(clip.path), *picture)
+        running.publish(KEY, "-stream_loop", "-1", "-i", str(brief), "-c", "copy")
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    running = Browser()
+    yield running
+    running.close()
 
 
 @pytest.fixture
@@ -128,12 +105,14 @@ async def plays(page: Page, *, within: float = 40) -> None:
     await page.until(f"{decoded} > {frames} + 10")
 
 
-async def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: Path) -> None:
-    async with opened(daemon.url) as page:
+async def test_the_player_shows_a_session_with_captions(
+    daemon: Daemon, browser: Browser, shots: Path
+) -> None:
+    async with opened(daemon.url, browser) as page:
         await plays(page)
         assert await page.evaluate("$('sessions').value") == "live"
         assert "session=live" in await page.evaluate("location.hash")
-        assert await page.evaluate(HEARD)
+        await page.evaluate(HEARD)
         both = "(window.said = [$('spoken').textContent, $('dubbed').textContent]).every(Boolean)"
         await page.until(both, within=90)
         said = await page.evaluate("said")
@@ -149,8 +128,8 @@ async def test_the_player_shows_a_session_with_captions(daemon: Daemon, shots: P
         assert await page.evaluate(shown) == [3, 6]
 
 
-async def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
-    async with opened(daemon.url) as page:
+async def test_captions_come_when_they_are_heard(daemon: Daemon, browser: Browser) -> None:
+    async with opened(daemon.url, browser) as page:
         await plays(page)
         # The session's own clock when a caption appears, against when it was said.
         await page.evaluate(
@@ -165,16 +144,15 @@ async def test_captions_come_when_they_are_heard(daemon: Daemon) -> None:
                 }).observe($("transcript"), { subtree: true, childList: true, attributes: true })
                 """
         )
-        await page.until("seen.length >= 3", within=90)
         # Shown times are whole seconds, the first caption may have begun long before, and a
         # busy machine may recognise speech after it was heard: but never before.
+        await page.until("seen.slice(1).some((late) => late < 1.8)", within=90)
         late = await page.evaluate("seen.slice(1)")
         assert min(late) > -0.3, late
-        assert min(late) < 1.8, late
 
 
-async def test_keys_and_tracks(daemon: Daemon) -> None:
-    async with opened(daemon.url) as page:
+async def test_keys_and_tracks(daemon: Daemon, browser: Browser) -> None:
+    async with opened(daemon.url, browser) as page:
         await plays(page)
         await press(page, "k")
         await page.until("$('video').paused && $('play').ariaLabel === 'Play'")
@@ -204,7 +182,7 @@ async def test_keys_and_tracks(daemon: Daemon) -> None:
             "performance.getEntriesByType('resource').some((entry) => "
             "entry.name.endsWith('/track?track=original') && entry.responseStatus === 204)"
         )
-        assert await page.evaluate(HEARD)
+        await page.evaluate(HEARD)
         assert await page.evaluate("peers.length") == 1  # switched without a new connection
         await press(page, "1")
         await page.until(f"{chosen} === 'pt'")
@@ -212,7 +190,7 @@ async def test_keys_and_tracks(daemon: Daemon) -> None:
 
 async def test_a_browser_that_wants_a_click_is_given_a_button(daemon: Daemon, shots: Path) -> None:
     wary = "--autoplay-policy=document-user-activation-required"
-    async with opened(daemon.url, wary) as page:
+    async with opened(daemon.url, flags=[wary]) as page:
         await without_a_click(page, "!document.getElementById('notice-play').hidden")
         (shots / "click.png").write_bytes(await page.screenshot())
         await page.evaluate("$('notice-play').click()")
@@ -220,8 +198,8 @@ async def test_a_browser_that_wants_a_click_is_given_a_button(daemon: Daemon, sh
         assert await page.evaluate("$('notice-play').hidden")
 
 
-async def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
-    async with opened(daemon.url) as page:
+async def test_a_lost_connection_comes_back(daemon: Daemon, browser: Browser) -> None:
+    async with opened(daemon.url, browser) as page:
         await plays(page)
         await page.evaluate("fetch(peers[0], { method: 'DELETE' }).then(() => 0)")
         await page.until("peers.length === 2", within=90)
@@ -230,10 +208,10 @@ async def test_a_lost_connection_comes_back(daemon: Daemon) -> None:
 
 async def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: Path) -> None:
     blocked = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
-    async with opened(daemon.url, blocked, scheme="light") as page:
+    async with opened(daemon.url, flags=[blocked], scheme="light") as page:
         await page.until("shows('figures', 'HLS')", within=90)
         await plays(page)
-        assert await page.evaluate(HEARD)
+        await page.evaluate(HEARD)
         assert await page.evaluate("$('bed').disabled && $('bed').title.startsWith('HLS')")
         await page.until("$('spoken').textContent && $('dubbed').textContent", within=90)
         (shots / "hls.png").write_bytes(await page.screenshot())
@@ -247,9 +225,9 @@ async def test_hls_plays_where_webrtc_cannot_get_through(daemon: Daemon, shots: 
 
 @pytest.mark.parametrize("path", ["", "publish"])
 async def test_narrow_screens_do_not_scroll_sideways(
-    path: str, daemon: Daemon, shots: Path
+    path: str, daemon: Daemon, browser: Browser, shots: Path
 ) -> None:
-    async with opened(daemon.url + path, size=(360, 740)) as page:
+    async with opened(daemon.url + path, browser, size=(360, 740)) as page:
         if not path:
             await plays(page)
         await page.until("$('sessions').options.length > 0")
@@ -266,10 +244,12 @@ async def test_narrow_screens_do_not_scroll_sideways(
             assert await page.evaluate(PALE) == []
 
 
-async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -> None:
+async def test_a_protected_session_of_sound_alone(
+    daemon: Daemon, browser: Browser, shots: Path
+) -> None:
     locked = daemon.session(id="locked", play_token=TOKEN, hls=False)
-    daemon.publish(locked, "-f", "lavfi", "-i", "sine=440")
-    async with opened(f"{daemon.url}#session=locked") as page:
+    daemon.publish(locked, "-f", "lavfi", "-i", "sine=440", "-c:a", "aac")
+    async with opened(f"{daemon.url}#session=locked", browser) as page:
         submit = "$('token').value = '%s'; $('token-form').requestSubmit()"
         await page.until("$('state').dataset.state === 'locked'")
         (shots / "locked.png").write_bytes(await page.screenshot())
@@ -282,7 +262,7 @@ async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -
         await page.evaluate(submit % TOKEN)
         await page.until("$('state').dataset.state === 'live'", within=90)
         await page.until("shows('notice-text', 'Sound only')", within=90)
-        assert await page.evaluate(HEARD)
+        await page.evaluate(HEARD)
         assert TOKEN not in await page.evaluate("location.href")
         assert await page.evaluate("$('mode').querySelector('[value=hls]').disabled")
     async with opened(f"{daemon.url}?session=locked#token={TOKEN}&by=hls") as page:
@@ -296,13 +276,13 @@ async def test_a_protected_session_of_sound_alone(daemon: Daemon, shots: Path) -
 
 
 async def test_the_publish_page_publishes_and_what_ends_is_said(
-    daemon: Daemon, shots: Path
+    daemon: Daemon, browser: Browser, shots: Path
 ) -> None:
     key = daemon.session(id="studio")
 
     async with (
-        opened(f"{daemon.url}publish#session=studio") as page,
-        opened(f"{daemon.url}#session=studio") as viewer,
+        opened(f"{daemon.url}publish#session=studio", browser) as page,
+        opened(f"{daemon.url}#session=studio", browser) as viewer,
     ):
         await viewer.until("$('state').dataset.state === 'waiting'", within=90)
         assert await viewer.evaluate("shows('notice-text', 'Waiting for the publisher')")
@@ -317,7 +297,7 @@ async def test_the_publish_page_publishes_and_what_ends_is_said(
         await page.until("shows('problem', 'does not give the right')")
         await page.evaluate(start % json.dumps(key))
         await page.until("$('state').dataset.state === 'live'", within=90)
-        assert daemon.shown("studio")["state"] == "live"
+        assert daemon.http.get("sessions/studio").json()["state"] == "live"
         await page.until("$('level').value > -50")  # the fake microphone beeps
         await page.until("/[1-9]\\d* kbit/.test($('figures').innerText)", within=90)
         assert await page.evaluate("$('link').href") == f"{daemon.url}#session=studio"
@@ -335,8 +315,10 @@ async def test_the_publish_page_publishes_and_what_ends_is_said(
         assert await viewer.evaluate("shows('notice-text', 'There is no session')")
 
 
-async def test_the_api_is_documented_without_the_internet(daemon: Daemon, shots: Path) -> None:
-    async with chromium() as page:
+async def test_the_api_is_documented_without_the_internet(
+    daemon: Daemon, browser: Browser, shots: Path
+) -> None:
+    async with browser.page() as page:
         await page.open(f"{daemon.url}docs")
         await page.until("document.querySelectorAll('.opblock').length > 10")
         (shots / "api.png").write_bytes(await page.screenshot())

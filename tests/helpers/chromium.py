@@ -14,12 +14,13 @@ import contextlib
 import itertools
 import json
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -35,6 +36,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-extensions",
+    # No tab is behind another one.
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
     "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
@@ -122,56 +126,72 @@ class Page:
                 self.console.append(json.dumps(message["params"]["exceptionDetails"]))
 
 
-@contextlib.asynccontextmanager
-async def chromium(*flags: str) -> AsyncIterator[Page]:
-    """Start Chromium with an empty profile, further ``flags`` if any; end it and its profile."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *FLAGS,
-            *flags,
-            f"--user-data-dir={profile}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+class Browser:
+    """A Chromium with an empty profile, and further ``flags`` if any; runs until ``close``."""
+
+    def __init__(self, *flags: str) -> None:
+        program = next(filter(None, map(shutil.which, PROGRAMS)))
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._process = subprocess.Popen(
+            [program, *FLAGS, *flags, f"--user-data-dir={self._profile.name}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
+        # Chromium writes where it listens into its profile.
+        announced = Path(self._profile.name) / "DevToolsActivePort"
+        until = time.monotonic() + 60
+        while not (announced.exists() and "/" in announced.read_text()):
+            assert time.monotonic() < until, "Chromium did not start"
+            time.sleep(0.05)
+        port, path = announced.read_text().split("\n")
+        self._devtools = f"ws://127.0.0.1:{port}/devtools"
+        self._socket = f"ws://127.0.0.1:{port}{path}"
+
+    def close(self) -> None:
+        """End it and remove its profile."""
+        self._process.terminate()
         try:
-            async with connect(await _tab(Path(profile)), max_size=None) as socket:
-                page = Page(socket)
-                listening = asyncio.create_task(page.listen())
-                try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._profile.cleanup()
+
+    @contextlib.asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A tab with cookies and storage of its own."""
+        async with _attached(self._socket) as browser:
+            context = (await browser.call("Target.createBrowserContext"))["browserContextId"]
+            target = await browser.call(
+                "Target.createTarget", url="about:blank", browserContextId=context
+            )
+            try:
+                async with _attached(f"{self._devtools}/page/{target['targetId']}") as page:
                     await page.call("Page.enable")
                     await page.call("Runtime.enable")
                     yield page
-                finally:
-                    with contextlib.suppress(Exception):
-                        await page.call("Browser.close", within=5)
-                    listening.cancel()
-                    await asyncio.wait([listening])
+            finally:
+                await browser.call("Target.disposeBrowserContext", browserContextId=context)
+
+
+@contextlib.asynccontextmanager
+async def _attached(url: str) -> AsyncIterator[Page]:
+    async with connect(url, max_size=None) as socket:
+        page = Page(socket)
+        listening = asyncio.create_task(page.listen())
+        try:
+            yield page
         finally:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            listening.cancel()
+            await asyncio.wait([listening])
 
 
-async def _tab(profile: Path) -> str:
-    """Address of the tab's DevTools socket; Chromium writes where it listens into its profile."""
-    announced = profile / "DevToolsActivePort"
-    async with asyncio.timeout(60):
-        while not (announced.exists() and announced.read_text().count("\n")):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        port = announced.read_text().split("\n")[0]
-        while True:
-            tabs = json.loads(await _get(port, "/json/list"))
-            pages = [tab for tab in tabs if tab["type"] == "page"]
-            if pages:
-                return str(pages[0]["webSocketDebuggerUrl"])
-            await asyncio.sleep(0.05)
-
-
-async def _get(port: str, path: str) -> bytes:
-    async with httpx.AsyncClient() as http:
-        return (await http.get(f"http://127.0.0.1:{port}{path}")).content
+@contextlib.asynccontextmanager
+async def chromium(*flags: str) -> AsyncIterator[Page]:
+    """A tab of a browser that nobody else uses."""
+    browser = await asyncio.to_thread(Browser, *flags)
+    try:
+        async with browser.page() as page:
+            yield page
+    finally:
+        await asyncio.to_thread(browser.close)

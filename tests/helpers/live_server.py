@@ -10,18 +10,25 @@ from server.commands.serve import HttpServer
 from server.config import load
 from server.http.doors import Doors
 from server.outputs.make import outputs
-from server.sessions.daemon import Daemon
+from server.sessions.daemon import APP, Daemon
 from tests.helpers.scripted import ScriptedPool
 
 
 class LiveServer:
-    """Runs until ``close``; ``url`` is where it answers."""
+    """Runs until ``close``.
+
+    Attributes:
+        url: where it answers.
+        rtmp: where publishers go, up to their key; with ``serve.rtmp_port=0`` among the settings.
+        errors: what the loop was told of that nobody caught.
+    """
 
     def __init__(self, *settings: str, pool: type[ScriptedPool] = ScriptedPool) -> None:
         self._settings = ("serve.rtmp_port=null", "serve.drain=1", *settings)
         self._pool = pool
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.rtmp = ""
         self.errors: list[str] = []
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -43,6 +50,8 @@ class LiveServer:
         daemon = Daemon(load(assignments=self._settings, environment={}), outputs)
         daemon.pool = self._pool(on_restart=daemon.metrics.restarted)
         await daemon.start()
+        if daemon.rtmp is not None:
+            self.rtmp = f"rtmp://127.0.0.1:{daemon.rtmp.port}/{APP}"
         doors = Doors(daemon)
         server = HttpServer(daemon, doors)
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
