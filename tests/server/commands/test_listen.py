@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.websocket.client import _address
 from server.websocket.gate import Gate
 from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
@@ -303,47 +302,3 @@ async def test_no_sound_device_is_one_sentence(spoken) -> None:  # type: ignore[
     said = shown.decode()
     assert command.returncode == 2 and said.count("\n") == 1, said
     assert said.startswith("livedub: ffplay does not play (") and "--out" in said
-
-
-@pytest.mark.parametrize(
-    ("given", "asked"),
-    [
-        ("http://host:8080/#session=ferry", "ws://host:8080/sessions/ferry/listen"),
-        ("https://host/?session=a%2Fb", "wss://host/sessions/a%2Fb/listen"),
-        ("https://host/dub/#session=ferry&token=x", "wss://host/dub/sessions/ferry/listen"),
-        ("ws://host/sessions/ferry/listen?track=pt", "ws://host/sessions/ferry/listen?track=pt"),
-    ],
-)
-def test_the_address_of_the_page_is_understood(given: str, asked: str) -> None:
-    assert _address(given).geturl() == asked
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["ftp://host/x"], "ftp://host/x is no address"),
-        (["http://host/"], "names no session: give an address like ws://host/sessions/ID/listen"),
-        (["ws://[broken/x"], "is no address"),
-        (["ws://127.0.0.1:1/x"], "127.0.0.1:1 cannot be listened to: "),
-        (["URL/sessions/live/other"], "it answered with HTTP status 403"),
-        (["URL/sessions/dead/listen"], "There is no session 'dead'"),
-        (["URL/sessions/live/listen", "--track", "xx"], "There is no track 'xx'"),
-        (["URL/sessions/live/listen", "--out", "no/where.wav"], "no does not exist"),
-        (["URL/sessions/live/listen", "--out", "."], ". is a folder"),
-        (["URL/sessions/live/listen", "--out", "x.xyz", "--no-captions"], "names a container"),
-        (["ws://user:secret@127.0.0.1:1/x"], "livedub: 127.0.0.1:1 cannot be listened to: nothing"),
-        (["ws://a..b/x"], "a..b is no address"),
-        (["ws://127.0.0.1:1/x", "--token", "a\nb"], "The token has characters"),
-        (["URL/sessions/live/listen", "--no-captions"], "Nothing would be heard"),
-    ],
-)
-async def test_refusals_are_one_sentence(spoken, arguments: list[str], sentence: str) -> None:  # type: ignore[no-untyped-def]
-    async with (
-        on_air(spoken[0]) as session,
-        serving(listen_router(session.programmes, Gate())) as url,
-    ):
-        command = await listen(*(a.replace("URL", url) for a in arguments))
-        _, shown = await command.communicate()
-    assert command.returncode == 2
-    assert sentence in shown.decode()
-    assert shown.count(b"\n") == 1

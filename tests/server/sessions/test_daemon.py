@@ -19,6 +19,7 @@ from server.sessions.daemon import Daemon
 from server.sessions.logs import SESSION, configure
 from tests.helpers.rtc import until
 from tests.helpers.scripted import ScriptedPool
+from tests.helpers.virtual_time import run_virtual
 
 TOKEN = "a-token-for-the-daemon"
 
@@ -42,11 +43,14 @@ async def _api(*settings: str) -> AsyncIterator[tuple[Daemon, httpx.AsyncClient]
 def _run(
     test: Callable[[Daemon, httpx.AsyncClient], Coroutine[Any, Any, None]], *settings: str
 ) -> None:
-    async def run() -> None:
-        async with _api(*settings) as (daemon, client):
-            await test(daemon, client)
+    asyncio.run(_tested(test, *settings))
 
-    asyncio.run(run())
+
+async def _tested(
+    test: Callable[[Daemon, httpx.AsyncClient], Coroutine[Any, Any, None]], *settings: str
+) -> None:
+    async with _api(*settings) as (daemon, client):
+        await test(daemon, client)
 
 
 def _problem(response: httpx.Response, status: int) -> str:
@@ -88,7 +92,7 @@ def test_a_file_is_dubbed_and_its_session_ends(clip: Clip) -> None:
         assert 'livedub_utterances_total{fate="on_time",session="file",track="pt"}' in metrics
         assert 'livedub_stage_seconds_count{stage="tts"}' in metrics
 
-    _run(test, f"serve.files={clip.path.parent}")
+    run_virtual(_tested(test, f"serve.files={clip.path.parent}"))
 
 
 def test_refusals_say_what_is_wrong() -> None:

@@ -10,6 +10,7 @@ from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from stream.live.feed import Event
 from stream.timeline import FRAME, TICK_RATE
+from tests.helpers.bare_feed import bare_feed, play
 from tests.helpers.feeds import file_feed
 from tests.helpers.ws_air import closed, on_air
 from tests.helpers.ws_server import listening, serving
@@ -134,20 +135,22 @@ async def test_switching_tracks_loses_no_sample(spoken) -> None:  # type: ignore
         assert np.abs(heard.pcm() - wanted).max() <= 1 / 32768
 
 
-async def test_fifty_listeners_share_one_encoder(spoken) -> None:  # type: ignore[no-untyped-def]
-    path, _ = spoken
-
-    async with on_air(path) as (url, programmes, feed):
-        async with contextlib.AsyncExitStack() as stack:
-            crowd = [
-                await stack.enter_async_context(listening(url, "format=opus")) for _ in range(50)
-            ]
-            assert programmes.find("live").renditions == 1
-            assert feed.tracks["pt"].readers == 1
-            await asyncio.gather(*(heard.all() for heard in crowd))
+async def test_fifty_listeners_share_one_encoder() -> None:
+    async with bare_feed() as feed, contextlib.AsyncExitStack() as stack:
+        programmes = Programmes({"live": feed}.__getitem__)
+        stack.push_async_callback(programmes.aclose)
+        url = await stack.enter_async_context(serving(listen_router(programmes, Gate())))
+        crowd = [await stack.enter_async_context(listening(url, "format=opus")) for _ in range(50)]
+        assert programmes.find("live").renditions == 1
+        assert feed.tracks["pt"].readers == 1
+        hearing = asyncio.gather(*(heard.all() for heard in crowd))
+        await play(feed, [], 0, 2)
+        feed.close()
+        await hearing
         by_time: dict[int | None, set[bytes]] = {}
         for heard in crowd:
             assert heard.client.close_code == 1000
+            assert heard.frames
             for frame in heard.frames:
                 by_time.setdefault(frame.time, set()).add(frame.payload)
         assert all(len(payloads) == 1 for payloads in by_time.values())
