@@ -78,13 +78,14 @@ async def _failed(it: Served) -> dict[str, Any]:
 async def test_the_api_and_the_log_say_what_happened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(daemon_module, "FIRST_PAUSE_S", 60)
     Breaks(monkeypatch, 1, IndexError("deque index out of range"))
     async with served() as it:
         shown = await _failed(it)
         assert shown["error"] == FAULT
-        assert shown["restart_in_s"] == pytest.approx(2.0, abs=0.5)
+        assert 0 < shown["restart_in_s"] <= 60
     assert f"session s has failed by {FAULT}" in caplog.text
-    assert "session s starts again in 2 s" in caplog.text
+    assert "session s starts again in 60 s" in caplog.text
     assert "Traceback" in caplog.text, "it is a fault to be looked into"
 
 
@@ -92,7 +93,7 @@ async def _told_by_rtmp(port: int, key: str) -> str:
     """What a publisher is told who is refused."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(HELLO + Chunker().bytes(*introduction("live", key)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         said = await reader.read()
     writer.close()
     at = said.rindex(b"\x02\x00\x08onStatus")
@@ -104,6 +105,7 @@ async def _told_by_rtmp(port: int, key: str) -> str:
 async def test_every_door_says_what_happened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(daemon_module, "FIRST_PAUSE_S", 60)
     Breaks(monkeypatch, 1, IndexError("deque index out of range"))
     async with served("serve.rtmp_port=0") as it:
         await _failed(it)
@@ -122,7 +124,7 @@ async def test_every_door_says_what_happened(
             answer = await asked
             assert answer.status_code == 503, answer.text
             assert FAULT in answer.json()["detail"]
-            assert 1 <= int(answer.headers["retry-after"]) <= 2
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
 async def test_it_starts_again_and_takes_the_publisher_who_returns(
@@ -184,7 +186,7 @@ async def test_a_publisher_who_waited_for_the_engines_is_sent_away(
         await it.http.post("/sessions", json={"id": "s"})
         publisher = Waiting()
         await it.daemon.admit("s", publisher)
-        await asyncio.wait_for(publisher.closed.wait(), 5)
+        await asyncio.wait_for(publisher.closed.wait(), 60)
 
 
 async def test_a_failed_session_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from tests.helpers.rtc import Viewer, flashes, until
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return flashes(tmp_path_factory.mktemp("vp8") / "flash.mkv", length=12)
+    return flashes(tmp_path_factory.mktemp("vp8") / "flash.mkv", length=30)
 
 
 def without(sdp: str, codec: str) -> str:

@@ -40,7 +40,7 @@ class Operator:
     """Who reads a daemon's state."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=10)
+        self.http = httpx.Client(base_url=url, timeout=60)
 
     def create(self, **spec: Any) -> None:
         created = self.http.post("/sessions", json={"id": "a", "key": KEY, **spec})
@@ -64,7 +64,7 @@ class Operator:
             if labels.items() <= sample.labels.items()
         }
 
-    def until(self, condition: Callable[[], bool], within: float = 20) -> None:
+    def until(self, condition: Callable[[], bool], within: float = 60) -> None:
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, self.shown()
