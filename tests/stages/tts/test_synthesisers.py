@@ -104,9 +104,7 @@ def test_the_voice_is_described(engine: tuple[Synthesiser, str]) -> None:
     assert 2 < voice.characters_per_second < 40
 
 
-def test_pieces_are_sound_and_the_same_every_time(
-    engine: tuple[Synthesiser, str], spoken: list[Samples]
-) -> None:
+def test_pieces_are_sound(engine: tuple[Synthesiser, str], spoken: list[Samples]) -> None:
     voice, text = engine
     assert len(spoken) >= 2
     for piece in spoken:
@@ -119,15 +117,13 @@ def test_pieces_are_sound_and_the_same_every_time(
     assert after < 0.1
     seconds = sum(map(len, spoken)) / voice.sample_rate
     assert len(text) / seconds == pytest.approx(voice.characters_per_second, rel=0.35)
-    again = speak(voice, text)
-    assert all(np.array_equal(one, two) for one, two in zip(spoken, again, strict=True))
 
 
-def test_rate_changes_the_duration(engine: tuple[Synthesiser, str], spoken: list[Samples]) -> None:
+def test_rate_changes_the_duration(engine: tuple[Synthesiser, str]) -> None:
     voice, text = engine
-    # What is fixed, such as the silence around speech, weighs little in two sentences.
-    slow, fast = (sum(map(len, speak(voice, text, rate))) for rate in (voice.rate_range[0], 99.0))
-    own = sum(map(len, spoken))
+    first = text.partition(". ")[0] + "."
+    slow, fast = (sum(map(len, speak(voice, first, rate))) for rate in (voice.rate_range[0], 99.0))
+    own = sum(map(len, speak(voice, first)))
     assert slow / own == pytest.approx(1 / voice.rate_range[0], rel=0.1)
     assert fast / own == pytest.approx(1 / voice.rate_range[1], rel=0.1)
 
@@ -138,11 +134,14 @@ def test_nothing_to_say_yields_nothing(engine: tuple[Synthesiser, str], text: st
 
 
 def test_hostile_text_is_survived(engine: tuple[Synthesiser, str]) -> None:
-    voice, text = engine
+    voice, _ = engine
 
     async def beginnings() -> list[Samples]:
-        survived = [piece for hostile in HOSTILE for piece in await pieces(voice, hostile, count=1)]
-        return survived + await pieces(voice, text, count=1)
+        # As fast as it can, since Kokoro takes as long as what it says.
+        rate = voice.rate_range[1]
+        return [
+            piece for hostile in HOSTILE for piece in await pieces(voice, hostile, rate, count=1)
+        ]
 
     for piece in run(voice, beginnings):
         assert np.isfinite(piece).all()
@@ -155,7 +154,7 @@ def test_the_first_piece_of_a_long_text_does_not_wait_for_the_rest(
     voice, text = engine
     long = (text + " ") * (10_000 // len(text) + 1)
 
-    got = run(voice, lambda: pieces(voice, long, count=2))
+    got = run(voice, lambda: pieces(voice, long, count=1))
     assert sum(map(len, got)) < 60 * voice.sample_rate
 
 
@@ -171,13 +170,13 @@ def test_a_cancelled_call_leaves_the_voice_usable(
             doomed.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await doomed
-        return await pieces(voice, text)
+        return await pieces(voice, text, count=1)
 
-    again = run(voice, cancelled_then_again)
-    assert all(np.array_equal(one, two) for one, two in zip(spoken, again, strict=True))
+    (again,) = run(voice, cancelled_then_again)
+    assert np.array_equal(again, spoken[0])
 
 
-def test_two_calls_at_once_do_not_mix(
+def test_two_calls_at_once_do_not_mix_and_speech_is_the_same_every_time(
     engine: tuple[Synthesiser, str], spoken: list[Samples]
 ) -> None:
     voice, text = engine
