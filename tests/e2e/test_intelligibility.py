@@ -6,21 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.demo_clip import SCRIPT as WHOLE_SCRIPT
-from benchmarks.demo_clip import make_clip
+from benchmarks.demo_clip import Clip
 from server.cli import main
 from stages.asr.whisper import FasterWhisper
 from stream.media.soundtrack import read_soundtrack
 
-SCRIPT = WHOLE_SCRIPT[:4]
-
-NUMBERS = {"200": "two hundred", "20": "twenty", "11": "eleven"}
-"""How the recogniser writes the script's numbers."""
-
 
 def words(text: str) -> list[str]:
-    for digits, spoken in NUMBERS.items():
-        text = re.sub(rf"\b{digits}\b", spoken, text)
     text = text.lower().replace("traveling", "travelling")
     return re.findall(r"[a-z']+", text)
 
@@ -40,9 +32,8 @@ def test_word_errors_are_counted() -> None:
     assert word_errors(["a", "b"], []) == 2
 
 
-def test_a_revoiced_clip_says_what_the_script_says(tmp_path: Path) -> None:
+def test_a_revoiced_clip_says_what_the_script_says(clip: Clip, tmp_path: Path) -> None:
     pytest.importorskip("piper")
-    clip = make_clip(tmp_path / "clip.mp4", script=SCRIPT, size="160x90")
     out = tmp_path / "out.mp4"
     options = ["--set", "mt.engine=none", "--set", "tts.engine=piper", "--bed", "mute"]
     assert main(["file", str(clip.path), str(out), *options]) == 0
@@ -63,7 +54,6 @@ def test_a_revoiced_clip_says_what_the_script_says(tmp_path: Path) -> None:
         finally:
             await recogniser.aclose()
 
-    reference = words(" ".join(line.text.replace("|", "") for line in SCRIPT))
+    reference = words(" ".join(sentence.text for sentence in clip.sentences))
     heard = words(asyncio.run(listen()))
-    rate = word_errors(reference, heard) / len(reference)
-    assert rate < 0.15
+    assert word_errors(reference, heard) <= 1, heard

