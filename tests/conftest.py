@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import pickle
+from collections.abc import Generator
 from pathlib import Path
 from typing import cast
 
@@ -77,7 +78,23 @@ SHORT = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    items.sort(key=lambda item: (ranks.get(item.path, len(ranks)), item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Collect each folder from another file on in each process.
+
+    In a bare clone no test is compiled yet: each process compiles its share and finds the others'.
+    """
+    report = yield
+    if isinstance(collector, pytest.Directory) and report.result:
+        process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        first = process * len(report.result) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+        report.result = [*report.result[first:], *report.result[:first]]
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -87,9 +104,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 class Groups(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests run in one process, as they share fixtures; so do all that need PyTorch."""
+    """A file's tests run in one process, as they share fixtures; so do all that need PyTorch.
+
+    Those that measure real time wait more than they work: where they are alone, each is for itself.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
+        if self.config.option.markexpr == "quiet":
+            return nodeid
         file = super()._split_scope(nodeid)
         torch = file.removeprefix("tests/") in PYTORCH or "[xtts" in nodeid
         return "torch" if torch else file
