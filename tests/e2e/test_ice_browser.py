@@ -5,7 +5,6 @@ import json
 import socket
 from typing import Any
 
-import pytest
 from aioice import stun
 
 from server.webrtc.ice_servers import ice_links, ice_server
@@ -13,7 +12,7 @@ from tests.helpers.chromium import needs_chromium
 from tests.helpers.tone_session import on_air
 from tests.helpers.web_page import opened
 
-pytestmark = [needs_chromium, pytest.mark.quiet]
+pytestmark = needs_chromium
 
 CONFIGURED = """
 window.configured = [];
