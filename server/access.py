@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
-
-from starlette.requests import HTTPConnection
 
 from server.problems import Problem
 from server.tokens import Keyed, Right, Tokens
 from stream.live.source import Connection
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
 
 
 class Denied(Problem):
@@ -26,7 +27,7 @@ def wrong(problem: Problem) -> bool:
     return isinstance(problem, Denied) and problem.status == 403
 
 
-Authorise = Callable[[HTTPConnection, str, Right], None]
+Authorise: TypeAlias = "Callable[[HTTPConnection, str, Right], None]"
 """Lets a client do something in the session of that name; raises ``Denied`` if it may not."""
 
 Admit = Callable[[str, Connection], Awaitable[None]]

@@ -13,14 +13,15 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
-from server import problems
 from server.access import Denied, outside, wrong
+from server.http import problems
 from server.http.body_limit import BodyLimit
 from server.http.documentation import DocumentationGuard
 from server.http.exposure import KnownHost
 from server.http.guard import find, guarded, permit
+from server.http.problems import problem_response
 from server.http.view import View
-from server.problems import Problem, problem_response
+from server.problems import Problem
 from server.sessions.daemon import APP, Daemon, Taken
 from server.sessions.description import SessionDescription
 from server.sessions.spec import SessionSpec, SpecError, check_languages

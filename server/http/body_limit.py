@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.problems import problem_response
+from server.http.problems import problem_response
 
 
 class BodyLimit:

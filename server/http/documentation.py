@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.access import shown
-from server.problems import problem_response
+from server.http.problems import problem_response
 from server.refusals import Refusals
 from server.tokens import Tokens
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.problems import problem_response
+from server.http.problems import problem_response
 from server.sessions.options import ServeConfig
 from stream.errors import UserError
 

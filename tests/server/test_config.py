@@ -42,6 +42,14 @@ def test_the_configuration_is_read_without_any_engine() -> None:
     assert not needed & set(ran.stdout.split())
 
 
+def test_a_file_is_dubbed_without_what_the_daemon_needs() -> None:
+    absent = ("aiortc", "fastapi", "httpcore", "httpx", "starlette", "uvicorn", "websockets")
+    # None is how Python is told that a module is not there.
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import server.commands.file"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize(
     ("assignments", "sentence"),
     [

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
-from server import problems
 from server.access import Denied, Right
+from server.http import problems
 from server.webrtc.ice_servers import ice_links, ice_server
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from server import problems
 from server.access import Denied, Right
+from server.http import problems
 from server.limits import Places
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
