@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,10 +83,7 @@ def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
         f"serve.sessions=[{json.dumps(session)}]",
     )
     try:
-        deadline = time.monotonic() + 60
-        while running.shown("live")["state"] != "waiting":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        running.loaded("live")
         yield running
     finally:
         running.end()

@@ -33,6 +33,7 @@ def test_published_and_listened_to_with_a_voice_of_ones_own(
     socket = daemon.url.replace("http", "ws") + "sessions/live"
     out = tmp_path / "dub.wav"
     try:
+        daemon.loaded("live")
         listening = subprocess.Popen(
             [sys.executable, "-u", EXAMPLES / "listen.py", f"{socket}/listen", out],
             stdout=subprocess.PIPE,

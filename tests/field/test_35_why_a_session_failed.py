@@ -75,13 +75,19 @@ async def _failed(it: Served) -> dict[str, Any]:
     return await it.shown("s")
 
 
+async def _waits_for_its_restart(it: Served) -> dict[str, Any]:
+    await _failed(it)
+    await until(lambda: it.daemon.sessions["s"].restart_at is not None)
+    return await it.shown("s")
+
+
 async def test_the_api_and_the_log_say_what_happened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(daemon_module, "FIRST_PAUSE_S", 60)
     Breaks(monkeypatch, 1, IndexError("deque index out of range"))
     async with served() as it:
-        shown = await _failed(it)
+        shown = await _waits_for_its_restart(it)
         assert shown["error"] == FAULT
         assert 0 < shown["restart_in_s"] <= 60
     assert f"session s has failed by {FAULT}" in caplog.text
@@ -108,7 +114,7 @@ async def test_every_door_says_what_happened(
     monkeypatch.setattr(daemon_module, "FIRST_PAUSE_S", 60)
     Breaks(monkeypatch, 1, IndexError("deque index out of range"))
     async with served("serve.rtmp_port=0") as it:
-        await _failed(it)
+        await _waits_for_its_restart(it)
         assert it.daemon.rtmp is not None
         told = await _told_by_rtmp(it.daemon.rtmp.port, KEY)
         assert told.startswith(f"Session 's' has failed: {FAULT} (it starts again in ")

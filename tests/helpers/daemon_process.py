@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 
 import httpx
 
@@ -44,6 +45,13 @@ class DaemonProcess:
         """A session as the API shows it."""
         answer: dict[str, object] = self.http.get(f"sessions/{id_}").json()
         return answer
+
+    def loaded(self, id_: str) -> None:
+        """Wait until a session has its engines and waits for a publisher."""
+        deadline = time.monotonic() + 60
+        while self.shown(id_)["state"] != "waiting":
+            assert time.monotonic() < deadline, self.shown(id_)
+            time.sleep(0.1)
 
     def end(self, within: float = 60) -> int:
         """SIGTERM, and wait until everything has been played out; its exit code."""
