@@ -1,11 +1,13 @@
 """Transformers checkpoints small enough to make in a test; their weights are random."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
 
 from benchmarks.russian import marian_tokeniser, pieces
+from stages.weights.resolve import resolve
 
 LINES = [
     "The boy went to the park with his grandmother.",
@@ -96,4 +98,41 @@ def nllb(folder: Path) -> Path:
         decoder_ffn_dim=32,
     )
     M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    """A multilingual Whisper in CTranslate2 form, with the tokens of the embedded one."""
+    from ctranslate2.converters import TransformersConverter
+    from transformers import (
+        GenerationConfig,
+        WhisperConfig,
+        WhisperForConditionalGeneration,
+        WhisperTokenizerFast,
+    )
+
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+    )
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        alignment_heads=[[0, 0]],
+        suppress_tokens=[],
+        begin_suppress_tokens=[220, 50257],
+        lang_to_id={},
+        no_timestamps_token_id=50363,
+    )
+    made = folder / "transformers"
+    model.save_pretrained(made)
+    tokens = resolve("base") / "tokenizer.json"
+    WhisperTokenizerFast(tokenizer_file=str(tokens)).save_pretrained(made)
+    TransformersConverter(str(made)).convert(str(folder), quantization="int8", force=True)
+    shutil.copy(tokens, folder)
     return folder

@@ -1,15 +1,21 @@
-"""English to Russian by the preset, from a hub on this machine: pulled, then dubbed offline."""
+"""Checkpoints of the true kinds under their real ids, from a hub on this machine."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.demo_clip import Clip
 from server.cli import main
+from server.config import load
+from server.engines.options import options_of
+from server.engines.settled import choice, settled
+from stages.asr.whisper_model import encoding_s
 from stages.languages.table import translators, voices
-from stages.registry import missing
+from stages.registry import create, missing
 from tests.helpers.fake_hub import FakeHub, serving
 from tests.helpers.tiny_piper import tiny_piper
 
@@ -25,18 +31,10 @@ VOICE = voices("ru")[0].model
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """The real ids, with tiny checkpoints of the same kinds behind them, and an empty cache."""
+    """On this machine, with nothing in it yet; and an empty cache."""
     from huggingface_hub import constants
 
-    from tests.helpers.tiny_checkpoints import marian
-
-    folder = marian(tmp_path / "marian")
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    repository, _, path = VOICE.partition(":")
-    made = FakeHub(MARIAN, files)
-    made.repositories[repository] = {
-        path.removesuffix(".onnx") + suffix: content for suffix, content in tiny_piper("ru").items()
-    }
+    made = FakeHub("nobody/nothing", {})
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
     with serving(made):
         monkeypatch.setattr(constants, "ENDPOINT", made.url)
@@ -48,6 +46,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
         yield made
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def test_the_preset_is_pulled_and_then_dubs_offline(
     hub: FakeHub,
     clip: Clip,
@@ -55,6 +57,13 @@ def test_the_preset_is_pulled_and_then_dubs_offline(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    from tests.helpers.tiny_checkpoints import marian
+
+    repository, _, path = VOICE.partition(":")
+    hub.repositories[MARIAN] = files(marian(tmp_path / "marian"))
+    hub.repositories[repository] = {
+        path.removesuffix(".onnx") + suffix: content for suffix, content in tiny_piper("ru").items()
+    }
     out, report = tmp_path / "out.mp4", tmp_path / "report.json"
     dub = ["file", str(clip.path), str(out), "--preset", "live-en-ru", "--report", str(report)]
     assert main(dub) == 2
@@ -78,3 +87,25 @@ def test_the_preset_is_pulled_and_then_dubs_offline(
     dubbed = [row for row in found["utterances"] if row["dub"]]
     assert len(dubbed) >= 2 and not found["summary"]["failed"]
     assert all(row["translation"] != row["text"] for row in dubbed)
+
+
+def test_a_larger_whisper_is_taken_once_it_is_here(
+    hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.helpers.tiny_checkpoints import whisper
+
+    german = load(assignments=["languages.source=de", "languages.target=en"], environment={})
+    assert settled(german, "asr").asr.model == "base"
+    hub.repositories["Systran/faster-whisper-small"] = files(whisper(tmp_path / "whisper"))
+    assert main(["models", "pull", "small"]) == 0
+    assert main(["models", "verify", "small"]) == 0
+    assert "Systran/faster-whisper-small: ok" in capsys.readouterr().out
+    encoding_s.cache_clear()
+    assert settled(german, "asr").asr.model == "small"
+    assert "recognition by small (its encoder takes 0." in (choice(german) or "")
+    name, options = options_of("asr", german)
+    recogniser = create("asr", name, **options)
+    heard = asyncio.run(recogniser.recognise(np.zeros(16_000, np.float32)))
+    assert (options["language"], heard.language) == ("de", "de")
+    encoding_s.cache_clear()
+    asyncio.run(recogniser.aclose())
