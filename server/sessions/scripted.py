@@ -37,17 +37,20 @@ def language_of(path: Path, given: str | None, config: Config) -> tuple[str, boo
     Raises:
         UserError: if that is neither what is spoken nor what is dubbed.
     """
-    source, target = config.source, config.target
+    spoken, target = config.languages.one, config.target
     language = language_tag(given) if given is not None else _suffix(path)
     if language is not None:
-        if same_language(language, source):
+        if spoken is not None and same_language(language, spoken):
             return language, False
         if same_language(language, target):
             return language, True
+        if spoken is None:  # it is for each utterance to tell, and here somebody has
+            return language, False
     said = f"are in {language_name(language)}" if language else "do not tell their language"
     raise UserError(
-        f"the subtitles {path} {said}: with --subtitles-lang say {source} for a transcript of what "
-        f"is spoken, or {target} for its translation (--source-lang, --target-lang)"
+        f"the subtitles {path} {said}: with --subtitles-lang say {spoken or 'which'} for a "
+        f"transcript of what is spoken, or {target} for its translation (--source-lang, "
+        "--target-lang)"
     )
 
 

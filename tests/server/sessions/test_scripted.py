@@ -86,6 +86,8 @@ def test_the_language_is_told_by_name_or_option(
 ) -> None:
     config = load(assignments=["languages.target=ru"], environment={})
     assert language_of(Path(name), given, config) == expected
+    several = load(assignments=["languages.source=auto", "languages.target=ru"], environment={})
+    assert language_of(Path(name), given, several) == expected
 
 
 @pytest.mark.parametrize(
