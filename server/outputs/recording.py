@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -45,7 +47,8 @@ class Recording:
     """Records until the feed ends; create it before the feed starts, in its event loop.
 
     The file gets its name at the end; until then, and if the process is killed, it is
-    ``.NAME.part.SUFFIX`` beside it. If the picture's codec parameters change, or a picture joins
+    ``.NAME.part.SUFFIX`` beside it. ``%Y %m %d %H %M %S`` in the name become the time in UTC at
+    which a file begins. If the picture's codec parameters change, or a picture joins
     what was sound alone, the recording continues in ``NAME-2.SUFFIX`` and so on, and so does the
     next publisher after an absence of `LEFT_S`, and a new run: what was recorded before is never
     overwritten. A failing disk
@@ -160,7 +163,7 @@ class _Writer:
         absence: Callable[[int], int],
         comment: str,
     ) -> None:
-        self._path = path
+        self._pattern = self._path = path
         self._sounds = sounds
         self._absence, self._comment = absence, comment
         self._muxer: Muxer | None = None
@@ -223,7 +226,9 @@ class _Writer:
             self._early = sound
 
     def _begin_file(self, coded: PictureFormat | None, zero: int) -> None:
-        self._count += 1
+        path = _dated(self._pattern)
+        self._count = self._count + 1 if path == self._path else 1
+        self._path = path
         while self._named().exists() or self._part().exists():
             self._count += 1  # of an earlier run, perhaps one that was killed
         container = CONTAINERS[self._path.suffix.lower()]
@@ -292,3 +297,9 @@ class _Writer:
     def _part(self) -> Path:
         named = self._named()
         return named.with_name(f".{named.stem}.part{named.suffix}")
+
+
+def _dated(pattern: Path) -> Path:
+    now = time.gmtime()
+    name = re.sub("%[YmdHMS]", lambda code: time.strftime(code[0], now), pattern.name)
+    return pattern.with_name(name)

@@ -41,13 +41,17 @@ def _shown(pattern: str) -> Any:
     return Field(json_schema_extra={"pattern": f"^{pattern}$"})
 
 
-_RECORD = r"[\w-][\w.-]{0,100}\.(mp4|mkv)"
+_CODE = "%[YmdHMS]"
+_RECORD = rf"([\w-]|{_CODE})([\w.-]|{_CODE}){{0,100}}\.(mp4|mkv)"
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _SECRET = r"[\w-]{8,128}"
 
 RecordName = Annotated[
     str,
-    _spelt(_RECORD, "a recording is a name of letters, digits and _-. that ends in .mp4 or .mkv"),
+    _spelt(
+        _RECORD,
+        "a recording is a name of letters, digits, _-. or %Y%m%d%H%M%S, ending in .mp4 or .mkv",
+    ),
     _shown(_RECORD),
 ]
 SessionName = Annotated[

@@ -17,8 +17,8 @@ MOST_BYTES = 256 << 20
 class DelayLine:
     """Source media in the order in which it came, given back by media time.
 
-    Its time is bounded by who fills it, by that of the sound; pictures may come without any, so
-    that they are bounded in bytes: beyond those they are lost, up to a keyframe.
+    Its time is bounded by who fills it, by that of sound and pictures; as theirs may jump, pictures
+    are bounded in bytes, too: beyond those they are lost, up to a keyframe.
 
     Args:
         channels: of the source's sound.
@@ -30,6 +30,8 @@ class DelayLine:
         """Media time up to which sound has come, ticks."""
         self.media_end = 0
         """The same for anything."""
+        self.picture_time = 0
+        """Media time of the newest picture, ticks."""
         self._chunks: deque[AudioChunk] = deque()
         self._packets: deque[Packet] = deque()
         self._held = 0
@@ -45,6 +47,8 @@ class DelayLine:
                 self.audio_end = item.end
             elif self._fits(item):
                 self._packets.append(item)
+                if isinstance(item, PicturePacket):
+                    self.picture_time = item.time
                 self._held += item.size + OVERHEAD
             else:
                 self.dropped += 1

@@ -18,7 +18,7 @@ from stream.dub.slots import Slots
 from stream.flow.signal import Signal
 from stream.frames import AudioChunk, Packet, Samples
 from stream.sound.tone import OpeningTone
-from stream.timeline import END_OF_TIME, FRAME, Interval
+from stream.timeline import END_OF_TIME, FRAME, TICK_RATE, Interval
 
 BATCH = 10 * FRAME
 """Ticks handed to a sink that nobody watches, at a time."""
@@ -42,6 +42,10 @@ class Block:
     bed: Samples
     dub: Samples
     packets: list[Packet] = field(default_factory=list)
+
+
+JUMP = 10 * TICK_RATE
+"""Ticks by which pictures that wait may be further ahead than is allowed, unless they jumped."""
 
 
 class Playout:
@@ -74,7 +78,8 @@ class Playout:
         self._mixdown = mixdown
         self._source = DelayLine(channels)
         self._slots = Slots(capacity)
-        self._batch = FRAME if pacing.running else BATCH
+        self._paced = pacing.running
+        self._batch = FRAME if self._paced else BATCH
         self._ended = False
         self._stop = asyncio.Event()
         self._changed = Signal()
@@ -86,9 +91,7 @@ class Playout:
 
     async def feed(self, items: Sequence[AudioChunk | Packet]) -> None:
         """Put source media into the delay line; waits while it is full."""
-        await self._changed.wait_for(
-            lambda: self._stop.is_set() or self._source.audio_end - self.position < self._capacity
-        )
+        await self._changed.wait_for(lambda: self._stop.is_set() or self._has_room())
         self._source.push(items)
         self._changed.notify()
 
@@ -196,6 +199,17 @@ class Playout:
         # The source's audio is over, but a dub may end on the picture that still runs.
         left = self._source.media_end - self.position
         return min(FRAME, left) if self._dubs.waiting else 0
+
+    def _has_room(self) -> bool:
+        """Whether neither clock of the source is too far ahead.
+
+        That of the pictures counts where time passes by itself, and where they have not jumped:
+        what waits for long is bounded in bytes.
+        """
+        if self._source.audio_end - self.position >= self._capacity:
+            return False
+        ahead = self._source.picture_time - self.position
+        return not (self._paced and self._capacity <= ahead < self._capacity + JUMP)
 
     async def _until_due(self) -> None:
         # The limiter holds back less than a frame: mixed a frame early, sound leaves in time.

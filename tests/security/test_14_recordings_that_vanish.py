@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+import server.outputs.recording
 from server.outputs.recording import Recording
 from server.outputs.retention import hold, recover, tidy
+from server.sessions.spec import OutputSpec
 from tests.helpers.bare_feed import bare_feed, play
 
 
@@ -28,6 +31,25 @@ async def test_two_of_one_name_are_both_there(tmp_path: Path) -> None:
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["meeting-2.mp4", "meeting-3.mp4", "meeting.mp4"]
     assert len({path.stat().st_ino for path in tmp_path.iterdir()}) == 3
+
+
+async def test_a_name_may_have_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in (0, 0, 7):
+        now = time.struct_time((2026, 11, 29, 3, 26, second, 6, 333, 0))
+        monkeypatch.setattr(server.outputs.recording.time, "gmtime", lambda now=now: now)
+        await _recorded(tmp_path / "ferry-%Y-%m-%d_%H%M%S.mkv")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    day = "ferry-2026-11-29"
+    assert names == [f"{day}_032600-2.mkv", f"{day}_032600.mkv", f"{day}_032607.mkv"]
+
+
+@pytest.mark.parametrize("name", ["%Y%m.mp4", "a-%H.mkv", "%z.mp4", "a%.mp4", "a%%Y.mp4", "%n.mp4"])
+def test_and_nothing_else_of_the_machine(name: str) -> None:
+    if name in ("%Y%m.mp4", "a-%H.mkv"):
+        OutputSpec(record=name)
+        return
+    with pytest.raises(ValidationError):
+        OutputSpec(record=name)
 
 
 def test_what_a_killed_process_left_gets_a_name(tmp_path: Path) -> None:

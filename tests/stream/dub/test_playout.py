@@ -190,6 +190,26 @@ async def test_a_full_delay_line_holds_the_source_back_until_it_is_played() -> N
     await task
 
 
+async def test_pictures_hold_their_source_back_as_sound_does() -> None:
+    room = Room(live(1.0), capacity=2.0)
+    await room.feed(0, 1.0)
+    task = asyncio.create_task(room.run())
+    for number in range(600):
+        await room.playout.feed([picture(number / 100)])
+        assert number / 100 <= since_start() + 2.1
+    assert since_start() == pytest.approx(5.0, abs=0.3)
+    room.playout.stop()
+    await task
+
+
+async def test_pictures_whose_clock_has_jumped_hold_nobody_back() -> None:
+    room = Room(RealTime(1.0), capacity=2.0)
+    await room.feed(0, 1.0)
+    await room.playout.feed([picture(3600.0), picture(3600.04)])
+    await room.feed(1.0, 1.5)
+    assert since_start() == 0
+
+
 async def test_who_waits_for_room_is_let_go_when_playout_stops() -> None:
     room = Room(Offline(), capacity=1.0)
     await room.feed(0, 1.0)
