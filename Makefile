@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What pip and apt install comes at the same time.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo eval test system lint lock audit clean
+.PHONY: demo eval test system lint lock audit fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -97,6 +97,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Everything that strangers can send, to every door, for so many minutes; tests/fuzz says how.
+MINUTES ?= 5
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/versions.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(DOORS)
 
 # The newest versions that fit, with hashes, for every Python and system; PyTorch is chosen by machine.
 lock: | $(BIN)/python

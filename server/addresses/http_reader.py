@@ -30,6 +30,7 @@ LONGEST_PLAYLIST = 4 << 20
 """Bytes of a playlist whose names are made absolute."""
 
 _PLAYLIST = b"#EXTM3U"
+_COUNT = re.compile("[0-9]{1,19}")
 _URI = re.compile(r'(URI=")([^"]*)"')
 
 
@@ -143,7 +144,7 @@ class HttpFile:
                 ranges = response.headers.get("Accept-Ranges", "").strip().lower()
                 self._ranges = ranges == "bytes" or response.status_code == 206
                 length = response.headers.get("Content-Length", "")
-                self._length = first + int(length) if length.isdecimal() else None
+                self._length = first + int(length) if _COUNT.fullmatch(length) else None
 
     @property
     def format(self) -> str | None:

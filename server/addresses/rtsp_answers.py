@@ -92,7 +92,8 @@ class RtspAnswers:
 
 
 def _length(value: str) -> int:
-    length = int(value) if value.isascii() and value.strip().isdecimal() else -1
+    digits = re.fullmatch(r"[ \t]*([0-9]{1,9})[ \t]*", value)
+    length = int(digits[1]) if digits else -1
     if not 0 <= length <= LONGEST_BODY:
         raise AddressError("the RTSP server sends a body of no possible length")
     return length

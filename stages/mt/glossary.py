@@ -30,7 +30,7 @@ class Glossary:
 
     def __init__(self, translator: Translator, terms: Mapping[str, str]) -> None:
         self._translator = translator
-        self._terms = {term.casefold(): translation for term, translation in terms.items()}
+        self._terms = terms
         # Longer terms first: "hard disk" before "disk".
         ordered = sorted(terms, key=len, reverse=True)
         self._pattern = re.compile(
@@ -42,7 +42,7 @@ class Glossary:
         found = self._pattern.findall(text)
         if not found:
             return await self._translator.translate(text)
-        wanted = {term: self._terms[term.casefold()] for term in found}
+        wanted = {term: self._translation(term) for term in found}
         marked = await self._translator.translate(
             self._pattern.sub(lambda match: wanted[match[0]], text)
         )
@@ -68,7 +68,7 @@ class Glossary:
         if not isinstance(model, ContinuingTranslator):
             return []
         matches = list(self._pattern.finditer(text))
-        wanted = {match[0]: self._terms[match[0].casefold()] for match in matches}
+        wanted = {match[0]: self._translation(match[0]) for match in matches}
         marked = self._pattern.sub(lambda match: wanted[match[0]], text)
         found = await model.continuations(marked, spoken, count)
         return [
@@ -76,6 +76,14 @@ class Glossary:
             for one in found
             if all(_occurs(term, f"{spoken} {one.text}") for term in wanted.values())
         ]
+
+    def _translation(self, said: str) -> str:
+        """Of a term as it was found, which is in another case, as only the pattern knows it."""
+        if said in self._terms:
+            return self._terms[said]
+        # No other folding of case is the same: to regular expressions, K and ı are k and i.
+        alike = (t for t in self._terms if re.fullmatch(re.escape(t), said, re.IGNORECASE))
+        return self._terms[next(alike)]
 
     async def aclose(self) -> None:
         """Free the model."""

@@ -40,7 +40,7 @@ def choose_track(
     """
     if wanted == AUTO:
         return max(tracks, key=lambda track: (_rank(track, language), track is best))
-    number = int(wanted) if str(wanted).isdecimal() else None
+    number = int(wanted) if re.fullmatch("[0-9]{1,9}", str(wanted)) else None
     numbered = [*tracks][number : number + 1] if number is not None else []
     fitting = numbered or ([] if number is not None else _fitting(tracks, str(wanted)))
     if not fitting:

@@ -23,6 +23,10 @@ _CONFIG = "special:model.yml"
 _HEADER = struct.Struct("<4Q")  # length of the name, type, number of dimensions, bytes of data
 
 
+_LIES = (OverflowError, RecursionError)
+"""What numbers and settings that nobody has written in earnest lead to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """Real numbers in eight bits.
@@ -58,7 +62,7 @@ class MarianFile:
         try:
             self._items = dict(_items(np.memmap(path, np.uint8, "r")))
             config = yaml.safe_load(self._items[_CONFIG].data.tobytes().rstrip(b"\0"))
-        except (OSError, ValueError, KeyError, struct.error, yaml.YAMLError) as error:
+        except (OSError, ValueError, KeyError, struct.error, yaml.YAMLError, *_LIES) as error:
             raise EngineError(f"{path} is no model in Marian's binary format: {error}.") from error
         if not isinstance(config, dict):
             raise EngineError(f"{path} holds no model configuration.")
@@ -93,6 +97,9 @@ class MarianFile:
                 f"{self.path} {state} the parameter '{name}': it must be one of Firefox's "
                 "translation models, with eight-bit matrices (intgemm8)."
             )
+        size = {FLOAT32: 4}.get(kind, 1) * math.prod(item.shape) + (4 if kind == INTGEMM8 else 0)
+        if min(item.shape, default=1) < 1 or len(item.data) < size:
+            raise EngineError(f"{self.path} is cut off: its parameter '{name}' is not whole.")
         return item
 
 

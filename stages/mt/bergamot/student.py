@@ -75,20 +75,22 @@ class Student:
 
     def __init__(self, path: Path) -> None:
         file = MarianFile(path)
-        self._shape = Shape.of(file)
-        self._source = file.matrix(self._shape.source)
-        self._target = file.matrix(self._shape.target)
-        self._rows, self._bias = output_rows(file, self._shape)
-        made = graphs(file, self._shape)
         options = onnxruntime.SessionOptions()
         # The matrices are too small to share.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
+            self._shape = Shape.of(file)
+            self._source = file.matrix(self._shape.source)
+            self._target = file.matrix(self._shape.target)
+            self._rows, self._bias = output_rows(file, self._shape)
+            made = graphs(file, self._shape)
             self._encoder, self._step, self._output = (
                 onnxruntime.InferenceSession(str(graph), options, ["CPUExecutionProvider"])
                 for graph in (made.encoder, made.step, made.output)
             )
-        except Exception as error:  # onnxruntime's errors have no common base
+        except EngineError:
+            raise
+        except Exception as error:  # a file may lie, and onnxruntime's errors have no base
             raise EngineError(f"{path} cannot be loaded: {error}") from error
 
     @property

@@ -72,3 +72,9 @@ def test_nothing_leads_anywhere_unasked(rest: bytes, first: bytes) -> None:
 def test_what_is_no_rtsp_ends_the_connection(wrong: bytes) -> None:
     with pytest.raises(AddressError):
         passed(wrong)
+
+
+@pytest.mark.parametrize("length", ["\x1d5", "5\x1c", "9" * 5000, "\xb2", "-1", "1_0", ""])
+def test_a_length_that_is_no_number_is_refused_in_a_sentence(length: str) -> None:
+    with pytest.raises(AddressError, match="no possible length"):
+        passed(f"RTSP/1.0 200 OK\r\nContent-Length:{length}\r\n\r\n".encode("latin-1"))

@@ -67,3 +67,9 @@ async def test_a_continuation_keeps_to_the_glossary_and_to_the_source() -> None:
     lost = Continuing(we_took_the_Balsa_home="we took the barge home")
     assert await Glossary(lost, {"ferry": "Balsa"}).continuations(text, "we took", 1) == []
     assert await Glossary(Model(), {"ferry": "Balsa"}).continuations(text, "", 1) == []
+
+
+def test_a_term_is_found_in_every_case_that_it_is_looked_for() -> None:
+    """Turkish has an i without a dot and an I with one, which only regular expressions fold."""
+    for said in ("Internet", "\u0130nternet", "\u0131nternet", "internet"):
+        assert translate(Model(), f"the {said}", internet="rede") == "the rede"
