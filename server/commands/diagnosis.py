@@ -19,7 +19,7 @@ from av.codec.codec import UnknownCodecError
 
 from server.config import Config
 from server.engines.cores import usable_cores
-from server.engines.settled import parts, require
+from server.engines.settled import choice, parts, require
 from stages.base import EngineError
 from stages.gpu import gpus
 from stages.registry import ENGINES, install_command, missing, names
@@ -149,6 +149,7 @@ class Diagnosis:
         ready: whether the dub that was asked about can run, the default profile if none was.
         asked: its languages, in words; ``None`` for the default profile.
         plan: what that would use and how to get it, where something is missing.
+        choice: which engines it uses, where nothing is.
     """
 
     ready: bool
@@ -164,6 +165,7 @@ class Diagnosis:
     """Packages without which the daemon cannot run here."""
     asked: str | None = None
     plan: str | None = None
+    choice: str | None = None
 
 
 def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
@@ -193,6 +195,7 @@ def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
         missing_for_serving(),
         None if config == Config() else _pair(config),
         plan,
+        choice(config) if plan is None else None,
     )
 
 

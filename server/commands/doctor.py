@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -42,33 +43,51 @@ def run_doctor(
 
 
 def _show(console: Console, found: Diagnosis) -> None:
+    """The verdict first, then what it rests on; whatever is well takes one line at most."""
+    _verdict(console, found)
     machine = found.machine
-    console.print(f"Python {machine.python} on {machine.system}")
     cuda = f", {machine.cuda_devices} CUDA" if machine.cuda_devices else ""
-    console.print(f"{machine.cpu}: {machine.usable_cpus} of {machine.cpus} CPUs usable{cuda}")
-    for gpu in machine.gpus:
-        console.print(f"GPU for PyTorch: {gpu}", highlight=False)
-    console.print(f"CPU features: {' '.join(machine.features) or 'unknown'}")
-    console.print(f"Cache: {found.cache.path}, {_megabytes(found.cache.size)}")
-    console.print(f"eSpeak NG: {found.espeak or 'not installed'}")
-    absent = ", ".join(found.serve_needs)
-    serving = f"needs {absent}: pip install 'livedub[serve]'" if absent else "can run here"
-    console.print(f"Daemon (livedub serve): {serving}", markup=False, soft_wrap=True)
-    installed = (f"{name} {version or '—'}" for name, version in found.packages.items())
-    console.print(f"Packages: {', '.join(installed)}")
-    libraries = (f"{name} {version}" for name, version in found.ffmpeg.items())
-    console.print(f"FFmpeg: {', '.join(libraries)}")
-    console.print(_components(found.components))
+    for line in (
+        f"Python {machine.python} on {machine.system}",
+        f"{machine.cpu}: {machine.usable_cpus} of {machine.cpus} CPUs usable{cuda}",
+        *(f"GPU for PyTorch: {gpu}" for gpu in machine.gpus),
+        f"CPU features: {' '.join(machine.features) or 'unknown'}",
+        f"Cache: {found.cache.path}, {_megabytes(found.cache.size)}",
+        f"eSpeak NG: {found.espeak or 'not installed'}",
+        _daemon(found.serve_needs),
+        f"Media: {_media(found.components)}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(_engines(found.engines))
     console.print(_models(found.models))
+    for name, versions in (("Packages", found.packages), ("FFmpeg", found.ffmpeg)):
+        listed = ", ".join(f"{part} {version or '—'}" for part, version in versions.items())
+        console.print(f"{name}: {listed}", highlight=False)
+
+
+def _verdict(console: Console, found: Diagnosis) -> None:
     what = "The default profile" if found.asked is None else f"Dubbing {found.asked}"
     if found.ready:
         console.print(f"[green]{what} can run here.", soft_wrap=True)
-        return
-    marked = ": see what is marked with *" if any(_marked(found)) else ""
-    console.print(f"[red]{what} cannot run here{marked}.", soft_wrap=True)
-    if found.plan is not None:
-        console.print(found.plan, highlight=False, markup=False, soft_wrap=True)
+    else:
+        marked = ": see what is marked with *" if any(_marked(found)) else ""
+        console.print(f"[red]{what} cannot run here{marked}.", soft_wrap=True)
+    said = found.plan or f"{found.choice}\nOther pairs: livedub languages"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _daemon(absent: tuple[str, ...]) -> str:
+    needs = f"needs {', '.join(absent)}: pip install 'livedub[serve]'"
+    return f"Daemon (livedub serve): {needs if absent else 'can run here'}"
+
+
+def _media(components: tuple[Component, ...]) -> str:
+    missing = [
+        f"no {part.kind} {part.name}{' *' if part.needed else ''} ({part.purpose})"
+        for part in components
+        if not part.present
+    ]
+    return "; ".join(missing) or "FFmpeg has all that is used"
 
 
 def _marked(found: Diagnosis) -> Iterator[bool]:
@@ -76,35 +95,28 @@ def _marked(found: Diagnosis) -> Iterator[bool]:
     yield from (engine.default and not engine.ready for engine in found.engines)
 
 
-def _components(components: tuple[Component, ...]) -> Table:
-    table = Table("FFmpeg", "name", "here", "for", title="Media")
-    for part in components:
-        here = Text("yes", "green") if part.present else Text("no", "red" if part.needed else "")
-        mark = "" if part.present or not part.needed else " *"
-        table.add_row(part.kind, part.name + mark, here, part.purpose)
-    return table
-
-
 def _engines(engines: tuple[EngineState, ...]) -> Table:
-    table = Table("kind", "name", "here", "languages", "licence: code / weights", title="Engines")
+    table = Table("kind", "name", "here", "licence: code / weights", title="Engines")
+    table.columns[2].overflow = "fold"
     for engine in engines:
         here = Text("yes", "green") if engine.ready else Text(engine.remedy or "no", "yellow")
         mark = " (default)" if engine.default else ""
         if engine.default and not engine.ready:
             mark += " *"
         licence = f"{engine.code_licence} / {engine.weights_licence or '—'}"
-        table.add_row(engine.kind, engine.name + mark, here, engine.languages, licence)
+        table.add_row(engine.kind, engine.name + mark, here, licence)
     return table
 
 
 def _models(models: tuple[Model, ...]) -> Table:
     table = Table("weights", "size", "checksum", "from", title="Weights")
+    table.columns[3].overflow = "fold"  # half a path or command is of no use
     for model in models:
         size = _megabytes(sum(file.size for file in model.files))
         verdict = Text(model.verdict, _STYLES[model.verdict])
         origin = KNOWN[model.name].install + (f", or hub {model.hub}" if model.hub else "")
         place = next((file.path for file in model.files if file.path), None)
-        table.add_row(model.name, size, verdict, place or origin)
+        table.add_row(model.name, size, verdict, str(Path(place).parent) if place else origin)
     return table
 
 

@@ -54,6 +54,13 @@ def test_tables_name_everything(nothing_missing: None) -> None:
     assert status == 0
     for expected in ("Python 3.", "faster-whisper", "bergamot", "tiny.en", "can run here"):
         assert expected in output
+    assert output.startswith("The default profile can run here.\nen -> pt: recognition by tiny.en")
+
+
+def test_paths_and_commands_are_whole_on_a_narrow_terminal(nothing_missing: None) -> None:
+    output = io.StringIO()
+    run_doctor(Console(file=output, width=80))
+    assert "…" not in output.getvalue()
 
 
 def test_a_missing_default_fails_with_its_command(
