@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from copy import copy
+
 from stream.timeline import TICK_RATE
 
 
@@ -25,6 +28,10 @@ class DurationModel:
         """Ticks that ``text`` takes at rate 1."""
         return round(_units(text) * self._seconds_per_unit * TICK_RATE)
 
+    def snapshot(self) -> DurationModel:
+        """What is known by now, which does not learn."""
+        return copy(self)
+
     def observe(self, text: str, duration: int, rate: float) -> None:
         """Learn that ``text`` took ``duration`` ticks when spoken at ``rate``."""
         units = _units(text)
@@ -33,6 +40,38 @@ class DurationModel:
         measured = duration * rate / TICK_RATE / units
         weight = self._memory * min(1.0, units / 40)
         self._seconds_per_unit += weight * (measured - self._seconds_per_unit)
+
+
+class Hindsight:
+    """What was known of a voice some utterances ago, however many have been spoken by now.
+
+    Whoever works ahead of the voice then finds the same, however fast either is, and a file is
+    dubbed the same on every run.
+
+    Args:
+        model: that learns.
+        behind: utterances.
+    """
+
+    def __init__(self, model: DurationModel, behind: int) -> None:
+        self._model = model
+        self._behind = behind
+        self._known = deque([model.snapshot()], maxlen=behind + 1)
+        self._spoken = 0
+
+    def spoken(self) -> None:
+        """One more utterance is through."""
+        self._spoken += 1
+        self._known.append(self._model.snapshot())
+
+    def before(self, number: int) -> DurationModel:
+        """What was known when all but ``behind`` of the utterances before a number were through.
+
+        Args:
+            number: from 0; no more than ``behind`` of those before it may still be under way.
+        """
+        oldest = self._spoken - (len(self._known) - 1)
+        return self._known[max(0, number - self._behind) - oldest]
 
 
 def _units(text: str) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from stream.clock.pacing import Pacing
 from stream.dub.attempt import Attempts, Reworded, Settled, Watch
 from stream.dub.deliver import Delivery
+from stream.dub.duration import Hindsight
 from stream.dub.fit import FitOptions
 from stream.dub.jitter import Played
 from stream.dub.job import DubJob, Heard, Stage, Translated
@@ -96,13 +97,17 @@ class Lane:
         self._attempts = Attempts(pacing, lateness, watch)
         self._delivery = Delivery(voice, self.playout, pacing, options.fit, lateness)
         self._rewording = Rewording(self._delivery, self.playout, pacing)
+        self._durations = self._delivery.reader.durations
+        """What translation knows of the voice: all that is known, or if nobody waits, that of some
+        utterances ago."""
+        self._hindsight: Hindsight | None = None
         self._translate = translation(self)
         self._heard: Channel[DubJob] | None = None
         self._translated: Channel[DubJob | Reword] | None = None
 
     def expected(self, text: str) -> int:
         """Ticks that the voice will take for ``text`` at its own rate."""
-        return self._delivery.reader.expected(text)
+        return self._durations.expected(text)
 
     async def reword(self, before: int, text: str, following: Heard) -> bool:
         """Have the dub of the utterance before spoken in other words, if nobody has heard it.
@@ -151,6 +156,9 @@ class Lane:
             group: owns them.
             queued: utterances that may wait before each.
         """
+        if not self._attempts.pacing.live:
+            # Those that wait for the voice, and the one that is being spoken.
+            self._hindsight = Hindsight(self._delivery.reader.durations, queued + 1)
         self._heard = heard = Channel[DubJob](queued)
         self._translated = translated = Channel[DubJob | Reword](queued)
         return [
@@ -184,7 +192,11 @@ class Lane:
         await self._delivery.aclose()
 
     async def _translation(self, inbox: Channel[DubJob], outbox: Channel[DubJob | Reword]) -> None:
+        number = 0
         async for job in inbox:
+            if self._hindsight is not None:
+                self._durations = self._hindsight.before(number)
+            number += 1
             if job.fate is None:
                 await self._attempt_translation(job)
             await outbox.send(job)
@@ -207,6 +219,8 @@ class Lane:
             if message.fate is None:
                 await self._attempt_synthesis(message, followed=bool(len(inbox)))
             self._complete(message)
+            if self._hindsight is not None:
+                self._hindsight.spoken()
 
     async def _attempt_synthesis(self, job: DubJob, *, followed: bool) -> None:
         async def work(limit: asyncio.Timeout) -> None:

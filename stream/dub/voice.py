@@ -75,11 +75,12 @@ class Reader:
         self._voice = voice
         self._pacing = pacing
         self._options = options
-        self._durations = DurationModel(voice.characters_per_second)
+        self.durations = DurationModel(voice.characters_per_second)
+        """Learns from everything that is read."""
 
     def expected(self, text: str) -> int:
         """Ticks that the voice will take for ``text`` at its own rate."""
-        return self._durations.expected(text)
+        return self.durations.expected(text)
 
     def reading(self, text: str, slot: Interval, speaker: str) -> Reading:
         """A reading of ``text`` at the rate that fits the slot, within the natural range."""
@@ -123,5 +124,5 @@ class Reader:
         rest = converter.flush()
         if not length + len(rest):
             raise StageFault("no speech came back")
-        self._durations.observe(reading.text, length + len(rest), reading.rate)
+        self.durations.observe(reading.text, length + len(rest), reading.rate)
         yield rest

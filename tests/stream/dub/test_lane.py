@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from stream.clock.pacing import Offline, RealTime
 from stream.dub.attempt import Reworded, Settled, StageDone
 from stream.dub.job import DubJob, Heard, Stage, Translated
 from stream.frames import Fate, Transcript, Utterance
-from stream.timeline import Interval, ticks
+from stream.timeline import TICK_RATE, Interval, ticks
 from tests.helpers.booth import Booth, Said
 from tests.helpers.dubbing import Tones, since_start
 
@@ -72,6 +73,31 @@ async def test_translation_goes_on_while_speech_is_made() -> None:
     await booth.run(Said(2, 3), Said(4, 5), Said(6, 7))
     assert since_start() == pytest.approx(0.6 + 3 * 1.0)
     assert [when for when, _, _ in voice.asked] == pytest.approx([0.6, 1.6, 2.6])
+
+
+@pytest.mark.parametrize("queued", [1, 2])
+async def test_a_file_is_translated_the_same_however_fast_voice_and_translator_are(
+    queued: int,
+) -> None:
+    async def lengths(translator: float, voice: float) -> list[int]:
+        """What translation is told of a voice that is twice as fast as it says."""
+        told: list[int] = []
+
+        async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
+            await asyncio.sleep(translator)
+            told.append(booth.lane.expected("x" * 40))
+            return Translated(heard.transcript.text * 2)
+
+        fast = replace(Tones(takes=voice).voice(), characters_per_second=5.0)
+        booth = Booth(fast, Offline(), translate=translate, length=20, queued=queued)
+        await booth.run(*(Said(2 * n, 2 * n + 1) for n in range(1, 9)))
+        return told
+
+    ahead, behind = await lengths(0.0, 3.0), await lengths(3.0, 0.1)
+    assert ahead == behind
+    # It is told of what was spoken before those that may wait.
+    assert ahead[: queued + 2] == [8 * TICK_RATE] * (queued + 2)
+    assert sorted(set(ahead[queued + 1 :]), reverse=True) == ahead[queued + 1 :]
 
 
 async def test_of_an_endless_source_the_newest_jobs_are_kept() -> None:
