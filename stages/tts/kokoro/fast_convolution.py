@@ -133,7 +133,8 @@ class FastConvolution:
             )
 
         before, after = tiled(sound, taken), tiled(result, given)
-        step = max(1, _TILES // apart)
+        # Of the same size, and an even number of them, so that two threads end together.
+        step = -(-tiles // (2 * -(-tiles * apart // (2 * _TILES))))
 
         def convolve(first: int) -> None:
             piece = after[first : first + step]

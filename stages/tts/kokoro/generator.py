@@ -76,8 +76,11 @@ class Generator:
             if len(sound) < len(source):  # the last one begins with its second sample mirrored
                 sound = np.concatenate([sound[1:2], sound])
             sound += residual(source, style, crew)
-            spoken = [block(sound, style, crew) for block in blocks]
-            sound = np.mean(spoken, 0, np.float32)
+            total = blocks[0](sound, style, crew)
+            for block in blocks[1:]:
+                total += block(sound, style, crew)
+            total /= len(blocks)
+            sound = total
         time = len(sound)
         padded = np.zeros((self._last.rows(time), sound.shape[1]), np.float32)
         padded[self._last.margin :][:time] = _leaky(sound, 0.01)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.tts.kokoro.crew import Crew
+from stages.tts.kokoro.crew import Crew, Desk
 from stages.tts.kokoro.fast_convolution import FastConvolution
 
 SHAPES = st.tuples(st.sampled_from([3, 7, 11, 5]), st.sampled_from([1, 3, 5]), st.integers(1, 700))
@@ -27,7 +27,7 @@ def convolved(
         sound[tap * dilation : tap * dilation + time].astype(np.float64) @ weights[tap]
         for tap in range(taps)
     )
-    with Crew(threads) as crew:
+    with Crew(threads, []) as crew:
         return convolution(sound, time, crew).copy(), np.asarray(expected)
 
 
@@ -52,7 +52,19 @@ def test_a_fault_in_a_block_reaches_the_caller_from_any_thread() -> None:
             raise ValueError("block 3")
         done.append(block)
 
-    with pytest.raises(ValueError, match="block 3"), Crew(2) as crew:
+    with pytest.raises(ValueError, match="block 3"), Crew(2, []) as crew:
         crew.each(work, range(8))
     assert set(done) <= set(range(8)) - {3}
     assert not [one for one in threading.enumerate() if one.name.startswith("livedub-crew")]
+
+
+def test_memory_is_handed_on_and_never_shared() -> None:
+    desks: list[Desk] = []
+    with Crew(2, desks) as first, Crew(1, desks) as second:
+        one, other = first.scratch("sound", 4, 5), second.scratch("sound", 4, 5)
+        assert not np.shares_memory(one, other)
+        assert np.shares_memory(first.scratch("sound", 3), one)
+    assert len(desks) == 2
+    with Crew(1, desks) as third:
+        again = third.scratch("sound", 20)
+        assert np.shares_memory(again, one) or np.shares_memory(again, other)
