@@ -45,14 +45,16 @@ UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --index-strategy unsaf
   $(addprefix --find-links ,$(call pip_setting,find-links)) \
   $(addprefix --constraint ,$(call pip_setting,constraint)) --constraint $(LOCK)
 
+# What they require, which is much, serves parts that are not used here.
+BARE := --no-deps resemblyzer==0.1.4 silero-vad==6.0.0
 DEV := -e '.[embedded,plot,serve,eval,convert,xtts,dev]' '$(TORCH)'
 $(VENV)/.dev: pyproject.toml $(VENV)/versions.txt | $(BIN)/python
-	($(BIN)/python -m pip install --quiet uv && UV_SYSTEM_CERTS=1 $(UV) $(DEV)) \
-	  || $(BIN)/python -m pip install --quiet --no-compile --constraint $(VENV)/versions.txt $(DEV)
+	($(BIN)/python -m pip install --quiet uv && export UV_SYSTEM_CERTS=1 && $(UV) $(DEV) && $(UV) $(BARE)) \
+	  || ($(BIN)/python -m pip install --quiet --no-compile --constraint $(VENV)/versions.txt $(DEV) \
+	  && $(BIN)/python -m pip install --quiet $(BARE))
 # PyPI's torchaudio links CUDA; without its compiled part, which XTTS does not need, it does not.
-	$(BIN)/python -c 'import torch; raise SystemExit(torch.version.cuda is None)' \
+	! grep -qs '^cuda.*= None' $(VENV)/lib/python*/site-packages/torch/version.py \
 	  || rm -f $(VENV)/lib/python*/site-packages/torchaudio/lib/*.so
-	$(BIN)/python -m pip install --quiet --no-deps resemblyzer==0.1.4 silero-vad==6.0.0
 	@touch $(BIN)/livedub $@
 
 demo/clip.mp4: $(BIN)/livedub
