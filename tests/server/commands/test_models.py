@@ -1,5 +1,6 @@
 """``livedub models`` against a hub on this machine: resumed, offline, verified, licensed."""
 
+import json
 import os
 import socket
 import subprocess
@@ -41,35 +42,49 @@ def environment(tmp_path: Path, hub: FakeHub) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
-def livedub(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "server.cli", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout + done.stderr
+EACH = (
+    "import json, sys; from server.cli import main; print([main(c) for c in json.load(sys.stdin)])"
+)
+
+
+def livedub(environment: dict[str, str], *commands: list[str]) -> tuple[list[int], str]:
+    """Statuses of the commands, one after another in a process, and what is said."""
+    done = subprocess.run(
+        [sys.executable, "-c", EACH],
+        input=json.dumps(commands),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said, _, statuses = done.stdout.rstrip().rpartition("\n")
+    return json.loads(statuses), said + "\n" + done.stderr
 
 
 def test_a_model_is_fetched_resumed_verified_and_used_offline(
     hub: FakeHub, environment: dict[str, str], tmp_path: Path
 ) -> None:
     hub.breaks.add("model.bin")
-    status, output = livedub(environment, "models", "pull", "someone/tiny")
-    assert status == 0, output
+    status, output = livedub(environment, ["models", "pull", "someone/tiny"])
+    assert status == [0], output
     asked = [r for method, path, r in hub.requests if method == "GET" and "model.bin" in path]
     assert asked[0] is None
     assert asked[-1] is not None and asked[-1] != "bytes=0-", asked
     assert not any("tf_model" in path for _, path, _ in hub.requests)
 
     hub.requests.clear()
-    status, output = livedub(environment, "models", "pull", "--offline", "someone/tiny")
-    assert status == 0 and "24.6 MB" in output
-    status, output = livedub(environment, "models", "pull", "--offline", "someone/other")
-    assert status == 2 and output.count("\n") == 1 and "livedub is offline" in output
-    status, output = livedub(environment, "models", "verify", "someone/tiny")
-    assert status == 0 and "someone/tiny: ok" in output
+    pull = ["models", "pull", "--offline"]
+    status, output = livedub(environment, [*pull, "someone/tiny"], [*pull, "someone/other"])
+    assert status == [0, 2] and "24.6 MB" in output
+    assert output.count("livedub: ") == 1 and "livedub is offline" in output
+    verify = ["models", "verify"]
+    status, output = livedub(environment, [*verify, "someone/tiny"])
+    assert status == [0] and "someone/tiny: ok" in output
     (blob,) = [p for p in (tmp_path / "hf").rglob("blobs/*") if p.stat().st_size > 1000]
     blob.write_bytes(b"x" + WEIGHTS[1:])
-    status, output = livedub(environment, "models", "verify")
-    assert status == 1 and "someone/tiny: corrupted (model.bin)" in output
-    assert "someone/tiny" in livedub(environment, "models", "list")[1]
+    status, output = livedub(environment, verify, ["models", "list"])
+    assert status == [1, 0]
+    assert "someone/tiny: corrupted (model.bin)" in output and output.count("someone/tiny") > 1
     assert hub.requests == []
 
 
