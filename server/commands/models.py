@@ -68,7 +68,7 @@ def pull(options: argparse.Namespace, console: Console) -> int:
     if failure is not None:
         # What is here may serve, if not as well.
         settled(config)
-        require(config, also_named=True)
+        require(config, pull_arguments(options), also_named=True)
         console.print(f"Without that: {choice(config)}", highlight=False)
     return 0
 

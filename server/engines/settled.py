@@ -32,6 +32,9 @@ PURPOSES = {"asr": "recognition", "mt": "translation", "tts": "voice", "speakers
 _TABLED = ("ctranslate2", "piper")
 """Engines whose default model is the table's for the languages."""
 
+_SPEAKS_SOME = ("kokoro", "xtts")
+"""Engines of which the table has every language."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,6 +127,7 @@ def require(
     Raises:
         EngineError: the ``plan``.
     """
+    _check_voice(config)
     strict, found = also_named or is_offline(), parts(config, kinds)
     if _absent(found, config):
         raise EngineError(plan(config, pull, kinds))
@@ -131,6 +135,17 @@ def require(
         open_ = _open(one.kind, config) if one.kind in KINDS else None
         if (strict or open_ is not None) and not is_installed(one):
             raise EngineError(plan(config, pull, kinds))
+
+
+def _check_voice(config: Config) -> None:
+    """Refuse an engine that the table knows not to speak the language, before it is fetched."""
+    tts = config.tts
+    known = {one.engine for one in candidates("tts", config.source, config.target)}
+    if tts.engine in _SPEAKS_SOME and tts.model == "default" and tts.engine not in known:
+        raise EngineError(
+            f"tts.engine '{tts.engine}' does not speak {language_name(config.target)}: set it to "
+            f"{' or '.join(sorted(known))}, see livedub languages --target {config.target}"
+        )
 
 
 def plan(config: Config, pull: str = "", kinds: Sequence[str] = KINDS) -> str:

@@ -143,7 +143,7 @@ def test_without_models_the_plan_fits_a_screen(
     words = command.replace("IN", str(clip.path)).replace("OUT", str(tmp_path / "out.mp4")).split()
     status = main([*words, "--target-lang", "Russian"])
     found = capsys.readouterr()
-    said = "To dub" + (found.out + found.err).partition("To dub")[2]
+    said = (found.out + found.err).partition("To dub")[2].partition("For others")[0]
     assert status == (1 if command == "doctor" else 2)
     assert len(said.splitlines()) < 12 and max(map(len, said.splitlines())) < 100
     preset = "--preset live --target-lang Russian"
@@ -161,6 +161,8 @@ def test_a_preset_offline_is_told_exactly_what_is_missing(
     monkeypatch.setenv("LIVEDUB_OFFLINE", "1")
     monkeypatch.setenv("LIVEDUB_CACHE", str(tmp_path / "cache"))
     studio = ["file", str(clip.path), str(tmp_path / "out.mp4"), "--preset", "studio-en-ru"]
+    assert main([*studio, "--target-lang", "uk"]) == 2
+    assert "'xtts' does not speak Ukrainian: set it to espeak or piper" in capsys.readouterr().err
     assert main(studio) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) < 12
