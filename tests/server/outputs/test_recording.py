@@ -36,11 +36,14 @@ def check_whole(source: Path, recorded: Path) -> None:
     want = [float(one["pts_time"]) for one in packets(source, "v:0")]
     shown = [float(one["pts_time"]) for one in packets(recorded, "v:0")]
     assert shown == pytest.approx(want[: len(shown)], abs=0.001)
-    whole = decoded_sound(source)
+    whole, dub, original = (
+        decoded_sound(path, track)
+        for path, track in ((source, "a:0"), (recorded, "a:0"), (recorded, "a:1"))
+    )
     for second in range(int(shown[-1]) - 1):
         part = slice(second * TICK_RATE + 2048, (second + 1) * TICK_RATE)
-        assert likeness(whole[part], decoded_sound(recorded, "a:0")[part]) < -0.99
-        assert likeness(whole[part], decoded_sound(recorded, "a:1")[part]) > 0.99
+        assert likeness(whole[part], dub[part]) < -0.99
+        assert likeness(whole[part], original[part]) > 0.99
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -81,7 +84,7 @@ asyncio.run(main())
 def test_killed_in_the_middle_it_can_be_played(source: Path, tmp_path: Path, suffix: str) -> None:
     path, part = tmp_path / f"show{suffix}", tmp_path / f".show.part{suffix}"
     process = subprocess.Popen([sys.executable, "-c", KILLED, source, path])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size > 90_000):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
