@@ -10,8 +10,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel
 
-from server.access import Authorise
+from server.access import Authorise, shown
 from server.hls.playlist import below
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(m3u8|m4s|mp4|vtt)")
@@ -31,6 +32,12 @@ _LASTING_IN_PRIVATE = {
     "Vary": "Authorization",
 }
 """A cache that is shared would hand what one viewer paid for to whoever knows its name."""
+
+
+class HlsTicket(BaseModel):
+    """A ticket, which ends by itself; none where none is needed."""
+
+    ticket: str | None
 
 
 def content_type(name: str) -> str:
@@ -92,6 +99,17 @@ def hls_router(
             raise HTTPException(404, "there is no such HLS file") from None
         headers = _LASTING_IN_PRIVATE if protected else _LASTING
         return FileResponse(path, media_type=kind, headers=headers, stat_result=stat)
+
+    @router.post("/sessions/{session}/hls-tickets", status_code=201, responses={404: {}})
+    async def give_ticket(session: str, request: Request, response: Response) -> HlsTicket:
+        """What may stand in addresses instead of a token: `/sessions/ID/hls/TICKET/master.m3u8`."""
+        authorise(request, session, "play")
+        try:
+            folder_of(session)
+        except KeyError:
+            raise HTTPException(404, "there is no such session") from None
+        response.headers["Cache-Control"] = "no-store"
+        return HlsTicket(ticket=ticket_of(session, shown(request) or ""))
 
     @router.options("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
     @router.options("/sessions/{session}/hls/{name}", include_in_schema=False)

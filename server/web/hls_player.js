@@ -125,8 +125,12 @@ export class HlsPlayer {
   }
 
   async #natively(url) {
-    // Such a player sends no headers; the playlist leads it to addresses that need no token.
-    if (this.token) url += `?${new URLSearchParams({ token: this.token })}`;
+    // Such a player sends no headers, and what stands in addresses ends up in logs.
+    if (this.token) {
+      const asked = { method: "POST", token: this.token };
+      const { ticket } = await (await ask(at(this.session, "/hls-tickets"), asked)).json();
+      if (ticket) url = at(this.session, `/hls/${ticket}/master.m3u8`);
+    }
     await new Promise((resolve, reject) => {
       this.video.addEventListener("loadedmetadata", resolve, { once: true });
       this.video.addEventListener("error", () => {

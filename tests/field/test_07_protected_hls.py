@@ -84,6 +84,22 @@ async def test_every_playlist_may_be_opened_with_the_token(folder: Path) -> None
             assert len(found) > 3 and set(found.values()) == {200}
 
 
+async def test_a_ticket_may_be_asked_for(folder: Path) -> None:
+    """So that a page's player, which sends no headers, needs no token in its address."""
+    async with served() as it:
+        await _session(it, folder)
+        path = "/sessions/s/hls-tickets"
+        assert (await it.http.post(path)).status_code == 401
+        given = await it.http.post(path, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert given.headers["Cache-Control"] == "no-store"
+        ticket = given.json()["ticket"]
+        found = await _crawled(it.http, f"http://localhost/sessions/s/hls/{ticket}/master.m3u8")
+        assert len(found) > 12 and set(found.values()) == {200}
+        assert not any(TOKEN in url for url in found)
+        assert (await it.http.post("/sessions", json={"id": "open"})).status_code == 201
+        assert (await it.http.post("/sessions/open/hls-tickets")).json() == {"ticket": None}
+
+
 async def test_who_sends_headers_gets_the_plain_names(folder: Path) -> None:
     """As the page does; caches keep one copy for all."""
     async with served() as it:
