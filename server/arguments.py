@@ -195,7 +195,9 @@ def _add_file(commands: Any) -> None:
         "--channel",
         help="the one channel of it to dub: left, right or its number from 0 (input.channel)",
     )
-    dub.add_argument("--bed", choices=("duck", "mute", "keep"), help="the original under the dub")
+    dub.add_argument(
+        "--bed", choices=("duck", "lift", "mute", "keep"), help="the original under the dub"
+    )
     dub.add_argument("--replace", action="store_true", help="leave out the original audio")
 
     beside = file.add_argument_group("written beside it")

@@ -22,8 +22,15 @@ from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
 from stages.base import EngineError
 from stages.languages.options import SEVERAL, Languages
-from stages.options import STRICT, AsrConfig, MtConfig, SpeakersConfig, TtsConfig
-from stages.registry import find, is_external, names, option_sections
+from stages.options import (
+    STRICT,
+    AsrConfig,
+    MtConfig,
+    SoundConfig,
+    SpeakersConfig,
+    TtsConfig,
+)
+from stages.registry import find, is_external, names, option_sections, setting_of
 from stream.dub.fit import FitOptions
 from stream.dub.options import PlayoutOptions
 from stream.errors import UserError
@@ -55,6 +62,7 @@ class Config(EngineSections):
     model_config = STRICT
     languages: Languages = Languages()
     input: InputOptions = InputOptions()
+    sound: SoundConfig = SoundConfig()
     asr: AsrConfig = AsrConfig()
     speakers: SpeakersConfig = SpeakersConfig()
     mt: MtConfig = MtConfig()
@@ -159,13 +167,14 @@ def _checked(values: dict[str, Any], where: str) -> Config:
     except ValidationError as error:
         said = mistakes(error.errors(include_url=False), Config, values)
         raise ConfigError(f"{where}: {said}") from None
-    for kind_ in ("asr", "mt", "tts", "speakers"):
-        engine, choices = getattr(config, kind_).engine, names(kind_)
-        choices = ({"speakers": ("none",), "asr": ()}.get(kind_, (AUTO,))) + choices
+    for kind_ in ("sound", "asr", "mt", "tts", "speakers"):
+        engine = getattr(config, kind_).engine
+        unnamed = {"sound": (AUTO, "none"), "speakers": ("none",), "asr": ()}.get(kind_, (AUTO,))
+        choices = unnamed + names(kind_)
         if engine not in choices and not is_external(engine):
             raise ConfigError(
-                f"{where}: {kind_}.engine is '{engine}', but must be one of {', '.join(choices)}, "
-                "or module:Class"
+                f"{where}: {setting_of(kind_)} is '{engine}', but must be one of "
+                f"{', '.join(choices)}, or module:Class"
             )
     if config.target == SEVERAL:
         raise ConfigError(

@@ -38,6 +38,29 @@ class SpeechDetector(Protocol):
         ...
 
 
+class Enhancer(Protocol):
+    """Speech out of the sound around it; stateful, one instance per stream."""
+
+    frame: int
+    """Ticks of a frame."""
+    latency: int
+    """Ticks, whole frames, by which the speech comes late."""
+
+    async def enhance(self, audio: Samples) -> Samples:
+        """The speech alone, as many samples as come in, ``latency`` behind.
+
+        A call that fails or is cancelled costs what the enhancer remembers: it begins anew.
+
+        Args:
+            audio: mono at 48 kHz, whole frames, following the last call's.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free the enhancer and its thread."""
+        ...
+
+
 class SpeakerEncoder(Protocol):
     """Speaker embeddings: the closer two are, the likelier they are of one speaker."""
 

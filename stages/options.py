@@ -18,6 +18,23 @@ Threads = Annotated[int, at.Ge(1), at.Le(256)]
 Beam = Annotated[int, at.Ge(1), at.Le(20)]
 
 
+class SoundConfig(BaseModel):
+    """The source's sound before anything listens to it."""
+
+    model_config = STRICT
+    enhance: str = "auto"
+
+    @property
+    def engine(self) -> str:
+        """As other sections name it."""
+        return self.enhance
+
+    @property
+    def model(self) -> str:
+        """Likewise: the engine's own."""
+        return "default"
+
+
 class AsrConfig(BaseModel):
     """Recognition."""
 

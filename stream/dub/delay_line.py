@@ -14,6 +14,35 @@ MOST_BYTES = 256 << 20
 """Of pictures that wait: a minute of 30 Mbit/s, six seconds of 300."""
 
 
+class SpeechLine:
+    """The part of the source's sound that is speech, where that is known, by media time."""
+
+    def __init__(self) -> None:
+        self.settled = 0
+        """Media time up to which it is known, or known to stay unknown, ticks."""
+        self._chunks: deque[AudioChunk] = deque()
+
+    def push(self, speech: Sequence[AudioChunk], settled: int) -> None:
+        """Put in what follows; gaps stay unknown."""
+        self._chunks.extend(speech)
+        self.settled = max(self.settled, settled)
+
+    def ahead(self, start: int, length: int) -> Samples | None:
+        """Up to ``length`` ticks from ``start`` on, as far as they follow without a gap.
+
+        ``None`` if nothing is known at ``start``. What is before it is forgotten.
+        """
+        while self._chunks and self._chunks[0].end <= start:
+            self._chunks.popleft()
+        parts, at = [], start
+        for chunk in self._chunks:
+            if chunk.start > at or at >= start + length:
+                break
+            parts.append(chunk.samples[at - chunk.start : start + length - chunk.start])
+            at = chunk.end
+        return np.concatenate(parts) if parts else None
+
+
 class DelayLine:
     """Source media in the order in which it came, given back by media time.
 

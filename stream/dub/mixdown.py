@@ -6,7 +6,7 @@ import numpy as np
 
 from stream.frames import Samples
 from stream.sound.limiter import Limiter
-from stream.sound.mix import Ducker, MixOptions, add_dub
+from stream.sound.mix import Ducker, Lift, MixOptions, add_dub
 from stream.timeline import TICK_RATE, Interval, ticks
 
 LONGEST_LEAD = ticks(0.05)
@@ -26,6 +26,7 @@ class Mixdown:
         self._channels = channels
         self._centre = centre
         self._ducker = Ducker(options)
+        self._lift = Lift(options) if options.bed == "lift" else None
         self._limiter = Limiter(channels, ceiling_db=options.ceiling)
         self._priming = self._limiter.latency
         self.lead = ticks(options.attack) + LONGEST_LEAD
@@ -53,18 +54,28 @@ class Mixdown:
         end = dub.end if at_once else _covered_until(slot, dub)
         self._ducker.ended(id_, max(end, now), at_once=at_once)
 
-    def mix(self, start: int, bed: Samples, dub: Samples) -> Samples:
+    @property
+    def lookahead(self) -> int | None:
+        """Ticks by which the bed's speech is wanted before it is played; ``None`` if it is not."""
+        return None if self._lift is None else self._lift.fade
+
+    def mix(self, start: int, bed: Samples, dub: Samples, speech: Samples | None = None) -> Samples:
         """The mix of a frame that starts at ``start`` ticks.
 
         Args:
             start: ticks.
             bed: the source's own sound, shape ``(n, channels)``.
             dub: shape ``(n,)``.
+            speech: the part of the bed that is speech, as far as ``lookahead`` beyond it, where
+                that is known.
 
         Returns:
             Shape ``(n, channels)``; the first frames are shorter by the limiter's latency.
         """
-        audible = bed * self._ducker.gain(start, len(bed))
+        if self._lift is None:
+            audible = bed * self._ducker.gain(start, len(bed))
+        else:
+            audible = self._lift.under(bed, self._ducker.depth(start, len(bed)), speech)
         if dub.any():
             audible = add_dub(audible, dub, self._centre)
         out = self._limiter.process(audible)

@@ -11,12 +11,17 @@ from stream.dub.recognition import Answer, Pending, Recognition
 from stream.flow.channel import Channel
 from stream.frames import AudioChunk, Batch, Utterance
 from stream.speech.detection import Detection, Windows
+from stream.speech.enhancement import Enhanced, Enhancement
+from stream.timeline import END_OF_TIME
 
 QUEUED_JOBS = 4
 """Utterances that may wait before each stage of a source that can be held back."""
 
 QUEUED_LIVE = 32
 """The same where it cannot: more than are ever worth dubbing by the time their turn comes."""
+
+QUEUED_SOUND = 64
+"""Batches of sound that may wait for the enhancer: more than it may fall behind a live source."""
 
 QUEUED_WINDOWS = 4
 """Batches of VAD windows that may wait for recognition."""
@@ -34,6 +39,7 @@ class Pipeline:
         recognition: of its words.
         lanes: the first one carries the picture.
         pacing: wall time.
+        enhancement: parts speech from its surroundings; ``None`` to take the sound as it is.
     """
 
     def __init__(
@@ -43,9 +49,11 @@ class Pipeline:
         recognition: Recognition,
         lanes: Sequence[Lane],
         pacing: Pacing,
+        enhancement: Enhancement | None = None,
     ) -> None:
         self.lanes = lanes
         self.detection = detection
+        self.enhancement = enhancement
         self._media = media
         self._recognition = recognition
         self._pacing = pacing
@@ -57,15 +65,20 @@ class Pipeline:
         self._pacing.start()
         queued = QUEUED_LIVE if self._pacing.running else QUEUED_JOBS
         windows = Channel[Windows | Answer](QUEUED_WINDOWS)
+        sound = Channel[list[AudioChunk]](QUEUED_SOUND)
         found = self._found = Channel[Pending](queued)
         async with asyncio.TaskGroup() as group:
             working = [
-                group.create_task(self._read(windows), name="read"),
+                group.create_task(self._read(windows, sound), name="read"),
                 group.create_task(
                     self._recognition.find(windows, found, self._announce), name="find"
                 ),
                 group.create_task(self._recognise(found), name="recognise"),
             ]
+            if self.enhancement is not None:
+                working.append(group.create_task(self._enhance(sound), name="enhance"))
+            else:
+                self._lift(Enhanced([], END_OF_TIME))
             for lane in self.lanes:
                 working += lane.open(group, queued)
             playing = [
@@ -89,7 +102,9 @@ class Pipeline:
         for lane in self.lanes:
             lane.playout.stop()
 
-    async def _read(self, outbox: Channel[Windows | Answer]) -> None:
+    async def _read(
+        self, outbox: Channel[Windows | Answer], heard: Channel[list[AudioChunk]]
+    ) -> None:
         try:
             async for items in self._media:
                 if self._stopping:
@@ -100,11 +115,25 @@ class Pipeline:
                 for lane in self.lanes:
                     await lane.playout.feed(items if lane is self.lanes[0] else sound)
                 if sound:
+                    if self.enhancement is not None:
+                        await heard.send(sound)
                     await self._send(await self.detection.push(sound), outbox)
             await self._send(await self.detection.flush(), outbox)
         finally:
             await self._media.aclose()
         outbox.close()
+        heard.close()
+
+    async def _enhance(self, inbox: Channel[list[AudioChunk]]) -> None:
+        """Part the speech from its surroundings, for the beds of all lanes."""
+        assert self.enhancement is not None
+        async for sound in inbox:
+            self._lift(await self.enhancement.push(sound))
+        self._lift(await self.enhancement.flush())
+
+    def _lift(self, enhanced: Enhanced) -> None:
+        for lane in self.lanes:
+            lane.playout.lift(enhanced.speech, enhanced.settled)
 
     async def _send(self, windows: Windows, outbox: Channel[Windows | Answer]) -> None:
         if len(windows.probabilities):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stream.clock.pacing import Pacing
-from stream.dub.delay_line import DelayLine
+from stream.dub.delay_line import DelayLine, SpeechLine
 from stream.dub.jitter import JitterBuffer, Played
 from stream.dub.mixdown import Mixdown
 from stream.dub.slots import Slots
@@ -77,6 +77,7 @@ class Playout:
         self._dubs = JitterBuffer(on_played)
         self._mixdown = mixdown
         self._source = DelayLine(channels)
+        self._speech = SpeechLine()
         self._slots = Slots(capacity)
         self._paced = pacing.running
         self._batch = FRAME if self._paced else BATCH
@@ -94,6 +95,17 @@ class Playout:
         await self._changed.wait_for(lambda: self._stop.is_set() or self._has_room())
         self._source.push(items)
         self._changed.notify()
+
+    def lift(self, speech: Sequence[AudioChunk], settled: int) -> None:
+        """How much of the source's sound is speech, where that is known.
+
+        Args:
+            speech: in each channel, in order.
+            settled: media time up to which no more is to come, ticks.
+        """
+        if self._mixdown.lookahead is not None:
+            self._speech.push(speech, settled)
+            self._changed.notify()
 
     def end_source(self) -> None:
         """No more media will come."""
@@ -226,7 +238,19 @@ class Playout:
         dub = self._dubs.pull(length)
         if self._tone is not None:
             dub = self._tone.over(dub)
-        return self._mixdown.mix(start, bed, dub), bed, dub
+        return self._mixdown.mix(start, bed, dub, self._speech_at(start, length)), bed, dub
+
+    def _speech_at(self, start: int, length: int) -> Samples | None:
+        """What of the sound is speech, and what follows."""
+        lookahead = self._mixdown.lookahead
+        if lookahead is None:
+            return None
+        speech = self._speech.ahead(start, length + lookahead)
+        over = self._speech.settled == END_OF_TIME
+        if over and speech is not None and start + len(speech) >= self._source.audio_end:
+            # Beyond the source's end there is none.
+            speech = np.pad(speech, ((0, length + lookahead - len(speech)), (0, 0)))
+        return speech
 
     async def _emit(
         self,
@@ -250,7 +274,12 @@ class Playout:
         if self._pacing.live and not self._stop.is_set():
             return True
         lead = until + self._mixdown.lead
-        return self._slots.known_until(lead) and not self._dubs.incomplete_before(lead)
+        found = self._slots.known_until(lead) and not self._dubs.incomplete_before(lead)
+        return found and self._speech_settled(until)
+
+    def _speech_settled(self, until: int) -> bool:
+        lookahead = self._mixdown.lookahead
+        return lookahead is None or self._speech.settled >= until + lookahead
 
 
 _Frame = tuple[Samples, Samples, Samples]

@@ -12,7 +12,8 @@ import numpy as np
 from server.config import Config
 from server.engines.pool import EnginePool
 from server.engines.shared import SharedEngine
-from stages.base import Rendering, TargetWord
+from stages.base import Enhancer, Rendering, SpeechDetector, TargetWord
+from stages.options import SoundConfig
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 
 RATE = 24_000
@@ -122,6 +123,11 @@ class ScriptedPool(EnginePool):
             "speakers": Encoder(),
         }
         self.shared: dict[str, SharedEngine] = {}
+        self.enhancer: Enhancer | None = None
+
+    def _own(self, config: Config) -> tuple[SpeechDetector, Enhancer | None]:
+        detector, _ = super()._own(config.model_copy(update={"sound": SoundConfig(enhance="none")}))
+        return detector, self.enhancer
 
     async def _settled(self, config: Config) -> Config:
         return config

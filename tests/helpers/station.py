@@ -27,6 +27,7 @@ from stream.frames import (
 from stream.sound.channels import SpeechChannels
 from stream.sound.mix import MixOptions
 from stream.speech.detection import Detection, VoiceActivity
+from stream.speech.enhancement import Enhancement, SpeechEnhancer
 from stream.speech.hearing import Hearing
 from stream.speech.lengths import SegmentOptions
 from stream.speech.segment import Segmenter
@@ -114,6 +115,7 @@ class Station:
         capacity: float = 30.0,
         deadline: float = 10.0,
         fault: Exception | None = None,
+        enhancer: SpeechEnhancer | None = None,
     ) -> None:
         self.pacing = pacing
         self.sound, self.pictures = spoken_source(speech, windows, pictures)
@@ -149,7 +151,12 @@ class Station:
             )
             for index, (voice, viewer) in enumerate(zip(self.voices, self.viewers, strict=True))
         ]
-        self.pipeline = Pipeline(self._media(), self.detection, recognition, self.lanes, pacing)
+        enhancement = None
+        if enhancer is not None:
+            enhancement = Enhancement(enhancer, SpeechChannels(None), live=pacing.live)
+        self.pipeline = Pipeline(
+            self._media(), self.detection, recognition, self.lanes, pacing, enhancement
+        )
 
     async def run(self) -> None:
         try:

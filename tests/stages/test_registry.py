@@ -23,7 +23,7 @@ def test_every_engine_is_described_and_its_weights_known(kind: str) -> None:
 def test_unknown_names_list_the_choices() -> None:
     with pytest.raises(EngineError, match="must be one of bergamot, ctranslate2, whisper, none"):
         create("mt", "google")
-    with pytest.raises(EngineError, match="only asr, mt, tts, speakers"):
+    with pytest.raises(EngineError, match="only sound, asr, mt, tts, speakers"):
         create("vad", "silero")
 
 

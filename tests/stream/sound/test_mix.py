@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.frames import Samples
-from stream.sound.mix import Bed, Ducker, MixOptions, add_dub
-from stream.timeline import Interval, ticks
+from stream.sound.mix import Bed, Ducker, Lift, MixOptions, add_dub
+from stream.timeline import FRAME, TICK_RATE, Interval, ticks
 
 
 def _gain(ducker: Ducker, start: int, length: int) -> Samples:
@@ -98,3 +98,43 @@ def test_saying_twice_that_the_original_is_heard_is_saying_it_once() -> None:
     twice.fell_back(0, Interval(ticks(1), ticks(2)), ticks(1.5))
     assert np.array_equal(*first)
     assert np.array_equal(_gain(once, ticks(1.5), ticks(2)), _gain(twice, ticks(1.5), ticks(2)))
+
+
+LENGTH = 2 * TICK_RATE
+MUSIC, SPOKEN = np.float32(0.1), np.float32(0.3)
+
+
+def lifted(known: slice, cuts: list[int]) -> Samples:
+    """A bed of music and speech under a dub from 0.5 to 1.5 s; its speech is known in part."""
+    options = MixOptions(bed="lift", lift=-6.0, attack=0.05, hold=0, release=0.1)
+    ducker, lift = Ducker(options), Lift(options)
+    ducker.dubbed(0, Interval(TICK_RATE // 2, 3 * TICK_RATE // 2), 0)
+    bed = np.full((LENGTH, 1), MUSIC + SPOKEN, np.float32)
+    speech = np.full((known.stop, 1), SPOKEN, np.float32)
+    parts = []
+    for start, end in zip([0, *cuts], [*cuts, LENGTH], strict=True):
+        found = speech[start : end + lift.fade] if start >= known.start else None
+        parts.append(lift.under(bed[start:end], ducker.depth(start, end - start), found))
+    return np.concatenate(parts)[:, 0]
+
+
+FRAMES = list(range(FRAME, LENGTH, FRAME))
+
+
+def test_under_a_dub_the_music_stays_and_the_speech_goes() -> None:
+    sound = lifted(slice(0, LENGTH + TICK_RATE), FRAMES)
+    assert np.array_equal(sound[: TICK_RATE // 2 - ticks(0.05)], np.full(21_600, MUSIC + SPOKEN))
+    under = sound[TICK_RATE // 2 : 3 * TICK_RATE // 2]
+    assert np.allclose(under, MUSIC * 10 ** (-6 / 20), rtol=1e-3)
+    assert np.allclose(sound[3 * TICK_RATE // 2 + ticks(0.1) :], MUSIC + SPOKEN)
+    assert np.abs(np.diff(sound)).max() < 2 * SPOKEN / ticks(0.05)
+
+
+def test_where_the_speech_is_not_known_the_bed_is_ducked_and_it_fades_between() -> None:
+    sound = lifted(slice(0, TICK_RATE), FRAMES)
+    assert sound[TICK_RATE - ticks(0.1)] == pytest.approx(MUSIC * 10 ** (-6 / 20), rel=1e-3)
+    ducked = (MUSIC + SPOKEN) * 10 ** (-18 / 20)
+    assert np.allclose(sound[TICK_RATE : TICK_RATE + TICK_RATE // 4], ducked, rtol=1e-3)
+    assert np.abs(np.diff(sound)).max() < 2 * SPOKEN / ticks(0.05)
+    nothing = lifted(slice(LENGTH, LENGTH), FRAMES)
+    assert np.allclose(nothing[TICK_RATE : TICK_RATE + TICK_RATE // 4], ducked, rtol=1e-3)

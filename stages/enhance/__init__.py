@@ -1,0 +1,1 @@
+"""Speech taken out of the sound around it."""
