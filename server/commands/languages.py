@@ -41,12 +41,12 @@ from a folder: `mt.engine: bergamot` with `mt.model` set to it. Voices of a regi
 `es-MX`, `en-GB`, `nl-BE`) are taken for that region alone.
 
 `asr.model: auto` takes `tiny.en` for English and `base` for other languages; of English, `base`
-makes as many mistakes at twice the work ([Evaluation](use/evaluation.md)). A larger
+makes as many mistakes at twice the work ([Evaluation](use/evaluation.md#which-whisper)). A larger
 model is taken if it has been fetched and the machine carries it: on a GPU, or on a CPU where its
 encoder needs less than 0.4 s, which is tried at start. Work grows with the parameters; errors fall
-with them, in languages other than English most. All names that faster-whisper knows (`medium.en`,
-`large-v2`, `distil-large-v3`, `turbo`) may be written wherever a Whisper model is named, `livedub
-models pull small` included.
+with them, in languages other than English most (the word error rates are of few recordings). All
+names that faster-whisper knows (`medium.en`, `large-v2`, `distil-large-v3`, `turbo`) may be written
+wherever a Whisper model is named, `livedub models pull small` included.
 
 Into English, `mt.engine: whisper` translates the sound of speech from any of those 99: roughly with
 `base` (`mt.model`; the recogniser's own model if that can), fairly with `small`, well with

@@ -213,8 +213,8 @@ def voices(target: str) -> list[Candidate]:
 
 # Names, millions of parameters, MB to be downloaded, what to know.
 _SIZES = (
-    ("tiny.en", 39, 0, "English alone, the fastest"),
-    ("base", 74, 0, "99 languages"),
+    ("tiny.en", 39, 0, "English alone, WER 0.12 live"),
+    ("base", 74, 0, "99 languages, WER 0.12 live of English, 0.04 of German"),
     ("small.en", 244, 484, "English alone"),
     ("small", 244, 484, "99 languages"),
     ("medium", 769, 1530, "99 languages"),
