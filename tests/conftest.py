@@ -1,6 +1,7 @@
 """Media that the tests share."""
 
 import asyncio
+import gc
 import inspect
 import os
 import pickle
@@ -76,6 +77,17 @@ SHORT = (
 )
 
 
+def pytest_configure() -> None:
+    """What is collected stays: looking for garbage in it again and again is a fifth of the work."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage in what comes from now on."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
@@ -107,13 +119,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 class Groups(LoadFileScheduling):  # type: ignore[misc]
     """A file's tests run in one process, as they share fixtures; so do all that need PyTorch.
 
-    Those that measure real time wait more than they work: where they are alone, each is for itself.
+    Those that measure real time wait more than they work: where they are alone, each is for itself;
+    but of daemons with models and Chromium beside them, two cores carry one at a time.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if self.config.option.markexpr == "quiet":
-            return nodeid
         file = super()._split_scope(nodeid)
+        if self.config.option.markexpr == "quiet" and file != "tests/e2e/test_clients.py":
+            return nodeid
         torch = file.removeprefix("tests/") in PYTORCH or "[xtts" in nodeid
         return "torch" if torch else file
 
