@@ -32,6 +32,7 @@ def proxied(folder: Path, daemon: str) -> Iterator[tuple[str, str]]:
     ports = free_port(), free_port()
     server, location = (one.replace("http://127.0.0.1:8080", daemon) for one in recommended())
     server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{ports[0]};")
+    server = server.replace("/var/log/nginx", str(folder))
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
