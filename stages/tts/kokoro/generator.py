@@ -7,7 +7,7 @@ convolutions are products of matrices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Generator:
     def __call__(
         self,
         features: Samples,
-        harmonics: Sequence[Samples],
+        harmonics: list[Samples],
         style: Mapping[str, Samples],
         crew: Crew,
     ) -> Samples:
@@ -63,7 +63,8 @@ class Generator:
 
         Args:
             features: decoded, shape ``(time, channels)``.
-            harmonics: of the voice's source, for each upsampling.
+            harmonics: of the voice's source, for each upsampling; taken out as they are used, since
+                they are large.
             style: gain and shift of each normalisation, shape ``(channels,)``.
             crew: does it.
 
@@ -71,11 +72,13 @@ class Generator:
             Shape ``(frames, 2 * bins)``.
         """
         sound = features
-        for (upsample, residual, blocks), source in zip(self._stages, harmonics, strict=True):
+        for upsample, residual, blocks in self._stages:
+            source = harmonics.pop(0)
             sound = upsample(_leaky(sound, 0.1))
             if len(sound) < len(source):  # the last one begins with its second sample mirrored
                 sound = np.concatenate([sound[1:2], sound])
             sound += residual(source, style, crew)
+            del source
             total = blocks[0](sound, style, crew)
             for block in blocks[1:]:
                 total += block(sound, style, crew)

@@ -79,7 +79,9 @@ class NumpyVocoder:
         """See ``Vocoder``."""
         decoded = dict(zip(self._outputs, self._decoder.run(None, prosody), strict=True))
         style = {name: decoded.pop(output).ravel() for name, output in STYLE.items()}
-        features, *harmonics = (np.ascontiguousarray(sound[0].T) for sound in decoded.values())
+        features, *harmonics = (
+            np.ascontiguousarray(decoded.pop(output)[0].T) for output in list(decoded)
+        )
         with Crew(self._threads, self._desks) as crew:
             spectrum = self._generator(features, harmonics, style, crew)
             inputs = {SPECTRUM: np.ascontiguousarray(spectrum.T[None])}

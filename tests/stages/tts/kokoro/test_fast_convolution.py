@@ -38,6 +38,18 @@ def test_it_is_the_convolution(shape: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(result, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("taps", [3, 7, 11])
+def test_more_channels_are_the_same_sums(taps: int) -> None:
+    rng = np.random.default_rng(taps)
+    weights = rng.normal(0, 0.05, (taps, 256, 4)).astype(np.float32)
+    convolution = FastConvolution(weights, 3)
+    sound = np.zeros((convolution.rows(90), 256), np.float32)
+    sound[convolution.margin :][:90] = rng.normal(0, 1, (90, 256))
+    expected = sum(sound[3 * tap : 3 * tap + 90] @ weights[tap] for tap in range(taps))
+    with Crew(1, []) as crew:
+        np.testing.assert_allclose(convolution(sound, 90, crew), expected, atol=2e-5)
+
+
 def test_threads_change_nothing() -> None:
     alone, _ = convolved(11, 3, 20_000)
     together, _ = convolved(11, 3, 20_000, threads=3)
