@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stages.text.function_words import conjunctions
+from stages.text.function_words import conjunctions, leaning
 from stages.text.sentences import clauses, sentences
 from stream.frames import Word, written
 from stream.speech.incremental import Outlook, Verdict
@@ -34,6 +34,7 @@ class Units:
     def __init__(self, options: SegmentOptions, language: str, *, live: bool) -> None:
         self._options = options
         self._conjunctions = conjunctions(language)
+        self._leaning = leaning(language)
         self._live = live
 
     def decide(self, outlook: Outlook) -> Verdict:
@@ -57,9 +58,16 @@ class Units:
         return Verdict()
 
     def mark(self, before: Word, after: Word) -> str:
-        """A comma where there is a pause before a conjunction: a translator does not hear it."""
-        bare = before.text[-1:].isalnum()
-        return "," if bare and after.text.casefold() in self._conjunctions else ""
+        """A comma where there is a pause, unless in the middle of a phrase or of a number.
+
+        A translator does not hear the pause. Live, where parts of sentences are translated, only
+        one before a conjunction is worth a comma.
+        """
+        ends, begins = before.text.strip().casefold(), after.text.strip().casefold()
+        if not ends[-1:].isalnum() or (ends[-1].isdigit() and begins[:1].isdigit()):
+            return ""
+        within = self._live or not self._leaning or ends in self._leaning
+        return "" if within and begins not in self._conjunctions else ","
 
     def _phrase_ends(self, words: Sequence[Word]) -> list[int]:
         following = enumerate(words[1:], 1)

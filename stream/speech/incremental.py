@@ -24,6 +24,7 @@ from stream.frames import (
 )
 from stream.speech.agreement import LocalAgreement
 from stream.speech.cuts import quietest
+from stream.speech.pauses import marked
 from stream.speech.segment import Draft, Segmenter
 
 BREATH_S = 0.2
@@ -277,6 +278,7 @@ class Incremental:
 
     def _found(self, utterance: Utterance, words: Sequence[Word]) -> Found:
         self._last = words[-1] if words else None
+        words = marked(words, utterance.speech, self._policy.mark)
         text = Transcript(written(words), self._language, tuple(words), self._rejected)
         return Found(utterance, text)
 

@@ -288,7 +288,8 @@ def test_everything_said_is_said_once_in_its_own_slot(
         slot = spoken.utterance.slot
         inside = [w for w in speech if slot.start <= (w.start + w.end) / 2 * TICK_RATE < slot.end]
         if spoken.transcript is not None:
-            assert spoken.transcript.text == written(inside)
+            text, words = spoken.transcript.text, written(inside)
+            assert text.replace(",", "") == words.replace(",", "")  # pauses become commas
     covered = [
         w
         for w in speech
