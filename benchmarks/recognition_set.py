@@ -21,6 +21,9 @@ from recognition import Ear, Unit, in_context, play
 from server.config import Config, load
 from server.engines.settled import settled
 from server.evaluation.manifest import Clip, read_manifest
+from server.evaluation.metrics import METRICS, pooled, shown
+from server.evaluation.performance import Spoken
+from server.evaluation.score import LOSSES, Rows, score_texts
 from server.evaluation.words import word_edits
 from stages.asr.whisper import FasterWhisper
 from stages.mt.bergamot.engine import Bergamot
@@ -53,14 +56,18 @@ class Edits:
         return self._wrong / self._words
 
 
-async def measure(options: argparse.Namespace) -> None:
-    """All clips, and a line of figures."""
+Dubbed = tuple[Clip, list[Spoken]]
+
+
+async def measure(options: argparse.Namespace, mt: Bergamot) -> list[Dubbed]:
+    """All clips, and a line of figures; returns what would be spoken."""
     config = settled(load(assignments=options.set, environment={}), "asr")
     manifest = read_manifest(options.manifest, options.only)
     edits = Edits(manifest.source)
-    whisper, mt = FasterWhisper(config.asr.model, manifest.source, config.asr.threads), Bergamot()
+    whisper = FasterWhisper(config.asr.model, manifest.source, config.asr.threads)
     ear = Ear(whisper, options.decode, options.memory)
     ours, references = [], []
+    dubbed: list[Dubbed] = []
     lengths, first = [], []
     media = cpu = 0.0
     for clip in manifest.clips:
@@ -70,6 +77,12 @@ async def measure(options: argparse.Namespace) -> None:
                 print(f"{unit.start:7.2f} {unit.end:7.2f} {unit.known - unit.end:5.2f} {unit.text}")
         edits.count(clip, " ".join(unit.text for unit in units))
         ours.append(" ".join(translations))
+        slots = [(unit.start, unit.end) for unit in units]
+        said = [
+            Spoken(slot=slot, text=unit.text, translation=words, dub=slot)
+            for slot, unit, words in zip(slots, units, translations, strict=True)
+        ]
+        dubbed.append((clip, said))
         references.append(" ".join(segment.translation for segment in clip.segments))
         media, cpu = media + length, cpu + ear.cpu
         lengths += [unit.end - unit.start for unit in units]
@@ -86,6 +99,26 @@ async def measure(options: argparse.Namespace) -> None:
     if options.delay is not None:
         on_time = sum(each <= options.delay for each in first) / len(first)
         print(f"first dub after {statistics.median(first):.2f} s, on time {on_time:.3f}")
+    return dubbed
+
+
+def losses(dubbed: list[Dubbed], mt: Bergamot) -> None:
+    """Where BLEU is lost, sentence by sentence; see docs/use/evaluation.md."""
+    rows: Rows = {name: [] for name in METRICS}
+
+    def translate(text: str) -> str:
+        return asyncio.run(mt.translate(text)) if text else ""
+
+    for clip, said in dubbed:
+        mine: Rows = {name: [[] for _ in clip.segments] for name in METRICS}
+        score_texts(mine, clip, said, ("en", "pt"), translate)
+        for name, more in mine.items():
+            rows[name] += more
+    names = ("bleu", *LOSSES)
+    figures = [
+        f"{METRICS[name].title} {shown(pooled(METRICS[name].pool, rows[name]))}" for name in names
+    ]
+    print(f"by sentences {', '.join(figures)}")
 
 
 def plain(options: argparse.Namespace) -> None:
@@ -136,7 +169,9 @@ def main() -> None:
     if options.plain:
         plain(options)
     else:
-        asyncio.run(measure(options))
+        mt = Bergamot()
+        losses(asyncio.run(measure(options, mt)), mt)
+        asyncio.run(mt.aclose())
 
 
 if __name__ == "__main__":
