@@ -186,7 +186,7 @@ async def publish(path: Path, url: str, *options: str) -> asyncio.subprocess.Pro
     )  # fmt: skip
 
 
-async def until(condition: Any, limit: float = 8) -> None:
+async def until(condition: Any, limit: float = 60) -> None:
     async with asyncio.timeout(limit):
         while not condition():  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.02)
