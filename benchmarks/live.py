@@ -3,11 +3,14 @@
     sessions    how many sessions at once keep their dubs on time
     latency     from publisher to listener, by WebSocket, against the configured delay
     cpu         a waiting, a silent and a speaking session
+    honest      one session: processor time with all its processes, and when its first dub is heard
     listeners   a hundred WebSocket listeners on one session
     soak        memory and on-time rate over time (give --seconds 3600)
 
 Each measurement starts a daemon of its own and publishes the demo clip to it by RTMP, in a loop,
-with FFmpeg on the same machine.
+with FFmpeg on the same machine. ``--tree FOLDER`` measures the code of another checkout, ``--set
+KEY=VALUE`` a setting: what the doors cost is ``honest --engine espeak`` here and in a checkout of
+1f5162c^, from before they held, or here with ``--set serve.reader=thread``.
 """
 
 from __future__ import annotations
@@ -37,6 +40,12 @@ from websockets.asyncio.client import connect
 
 console = Console()
 
+TREE = Path(__file__).parents[1]
+"""The code that is measured."""
+
+SETTINGS: list[str] = []
+"""Further ones, for every daemon."""
+
 
 @dataclass
 class Daemon:
@@ -47,9 +56,16 @@ class Daemon:
     rtmp: str
 
     def cpu(self) -> float:
-        """Processor seconds so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds so far, of its own processes too while they run and once they ended."""
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if path.parent.name == str(self.process.pid):
+                    ticks += sum(map(int, fields[11:15]))
+                elif fields[1] == str(self.process.pid):
+                    ticks += sum(map(int, fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
         """Resident megabytes."""
@@ -76,11 +92,11 @@ async def daemon(
         f"tts.engine={engine}", f"playout.delay={delay}", "serve.port=0", "serve.rtmp_port=0",
         "serve.max_sessions=64", f"serve.sessions={json.dumps(specs)}",
     )  # fmt: skip
-    sets = [part for setting in settings for part in ("--set", setting)]
+    sets = [part for setting in (*settings, *SETTINGS) for part in ("--set", setting)]
     bound = ("taskset", "--cpu-list", cores) if cores else ()
     process = await asyncio.create_subprocess_exec(
         *bound, sys.executable, "-u", "-m", "server.cli", "serve", *sets,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, cwd=TREE, env={**os.environ, "PYTHONPATH": str(TREE)},
     )  # fmt: skip
     assert process.stderr is not None
     said = ""
@@ -213,6 +229,37 @@ async def cpu(engine: str, clip: Path, seconds: float) -> None:
     console.print(table)
 
 
+async def honest(engine: str, clip: Path, seconds: float) -> None:
+    """Processor time and the first dub of one ordinary session at 4 s, with its start."""
+    table = Table(title=f"one session at 4 s, {engine}")
+    for column in ("first dub, s", "CPU s with its start", "CPU cores after it", "on time"):
+        table.add_column(column, justify="right")
+    for _ in range(3):
+        async with daemon(engine, 1, delay=4.0) as served:
+            url = f"{served.url.replace('http', 'ws')}/sessions/session-0/listen?format=none"
+            before = served.cpu()
+            async with (
+                connect(url) as socket,
+                published(served, "session-0", *looped(clip)) as began,
+            ):
+                try:
+                    async with asyncio.timeout(60):
+                        async for message in socket:
+                            if json.loads(message).get("fate") in ("on_time", "late"):
+                                break
+                except TimeoutError:
+                    raise SystemExit(
+                        "no dub was heard in a minute: the machine is too busy"
+                    ) from None
+                first, started = time.time() - began, served.cpu() - before
+                since, then = served.cpu(), time.monotonic()
+                await asyncio.sleep(seconds)
+                cores = (served.cpu() - since) / (time.monotonic() - then)
+                rate = (await served.session("session-0"))["dubs"]["pt"]["on_time_rate"]
+            table.add_row(f"{first:.2f}", f"{started:.2f}", f"{cores:.3f}", f"{rate:.3f}")
+    console.print(table)
+
+
 async def listeners(engine: str, clip: Path, seconds: float) -> None:
     """What a hundred listeners cost, and whether they get everything."""
     table = Table(title=f"WebSocket listeners on one session, {engine}")
@@ -269,7 +316,7 @@ async def soak(engine: str, clip: Path, seconds: float) -> None:
     console.print(table)
 
 
-MEASUREMENTS = {f.__name__: f for f in (sessions, latency, cpu, listeners, soak)}
+MEASUREMENTS = {f.__name__: f for f in (sessions, latency, cpu, honest, listeners, soak)}
 
 
 def main() -> None:
@@ -280,7 +327,11 @@ def main() -> None:
     parser.add_argument("what", choices=MEASUREMENTS)
     parser.add_argument("--engine", default="kokoro")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--tree", type=Path, default=TREE)
+    parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
+    globals()["TREE"] = options.tree.resolve()
+    SETTINGS.extend(options.set)
     with tempfile.TemporaryDirectory() as folder:
         clip = make_clip(Path(folder) / "clip.mp4", size="640x360").path
         asyncio.run(MEASUREMENTS[options.what](options.engine, clip, options.seconds))
