@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What pip and apt install comes at the same time.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo eval test system lint lock audit fuzz clean
+.PHONY: demo eval screenshots test system lint lock audit fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -80,6 +80,10 @@ system:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends ffmpeg nginx libnginx-mod-rtmp coturn openssl chromium >/dev/null; \
 	else echo "Without ffmpeg, nginx's RTMP module, coturn and Chromium some tests will skip"; fi
+
+# The pages as docs/images shows them, in a real Chromium.
+screenshots: $(VENV)/.dev system demo/clip.mp4
+	$(BIN)/python -m tests.e2e.screenshots demo/clip.mp4 docs/images
 
 # Models that share cores with other processes' models would spend half of their time spinning.
 test: export OMP_NUM_THREADS = 1
