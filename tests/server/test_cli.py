@@ -111,7 +111,7 @@ def test_the_shipped_configuration_is_the_default() -> None:
         ("asr: {modle: x}", "unknown key 'asr.modle'; known are engine, model"),
         ("tts: {engine: festival}", "tts.engine is 'festival', but must be one of auto, kokoro"),
         ("playout: {delay: soon}", "playout.delay is 'soon', but should be a valid number"),
-        ("playout: {bed: loud}", "playout.bed is 'loud', but should be duck, mute or keep"),
+        ("playout: {bed: loud}", "playout.bed is 'loud', but should be duck, lift, mute or keep"),
         ("asr: tiny", "asr must be a section with keys, not a text"),
         ("- a", "must hold sections"),
         ("a: [", "is not valid YAML at line 1"),
@@ -169,7 +169,10 @@ def test_a_wrong_call_is_one_sentence(
             ["file", "a", "b", "--subtitels=d"],
             "there is no '--subtitels=d' here; did you mean --sub",
         ),
-        (["file", "a", "--bed", "loud"], "there is no bed 'loud'; choose from duck, mute, keep"),
+        (
+            ["file", "a", "--bed", "loud"],
+            "there is no bed 'loud'; choose from duck, lift, mute, keep",
+        ),
         (["file"], "livedub file: the following arguments are required: input"),
     ],
 )
@@ -198,11 +201,11 @@ def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
     script = tmp_path / "livedub.bash"
     command = [sys.executable, "-m", "server.cli", "--print-completion", "bash"]
     script.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
-    # What readline would offer for `livedub file --sub`.
-    asked = f"source {script}; COMP_WORDS=(livedub file --sub); COMP_CWORD=2; COMP_TYPE=9; "
+    # What readline would offer for `livedub file --rep`.
+    asked = f"source {script}; COMP_WORDS=(livedub file --rep); COMP_CWORD=2; COMP_TYPE=9; "
     asked += "$(complete -p livedub | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); echo ${COMPREPLY[@]}"
     offered = subprocess.run(["bash", "-c", asked], capture_output=True, text=True)
-    assert offered.stdout.split() == ["--subtitles"], offered
+    assert offered.stdout.split() == ["--replace", "--report"], offered
 
 
 @pytest.mark.parametrize(
