@@ -1,10 +1,11 @@
 """Make the demo set for ``livedub eval``: twelve synthetic clips, over ten minutes in all.
 
-    python -m benchmarks.demo_set DIR [--only NAME ...]
+    python -m benchmarks.demo_set DIR [--only NAME ...] [--portuguese]
 
 Scripts, translations and voices are in ``demo_set.yaml``. Each clip is an ``.mp4`` with a test
 picture; ``manifest.yaml`` beside them holds what is said in each line, its translation and the
 exact times of its first and last sample. The same machine always makes the same sound.
+``--portuguese`` has Kokoro speak the translations, for a set from Portuguese into English.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ class Spoken:
     speaker: str
 
 
-def make_set(folder: Path, only: Sequence[str] = ()) -> Path:
+def make_set(folder: Path, only: Sequence[str] = (), *, portuguese: bool = False) -> Path:
     """Make the clips that are named, or all, and the manifest.
 
     Args:
         folder: made if it is not there.
         only: names of clips.
+        portuguese: whether the translations are spoken.
 
     Returns:
         The manifest's path.
@@ -55,7 +57,7 @@ def make_set(folder: Path, only: Sequence[str] = ()) -> Path:
     scripts = yaml.safe_load(SCRIPTS.read_text("utf-8"))
     clips = []
     for name in only or scripts:
-        sound, lines = soundtrack(scripts[name])
+        sound, lines = soundtrack(_reversed(scripts[name]) if portuguese else scripts[name])
         frames = len(sound) * FRAME_RATE // TICK_RATE
         write_clip(folder / f"{name}.mp4", sound, frames, "320x180")
         segments = [
@@ -71,9 +73,17 @@ def make_set(folder: Path, only: Sequence[str] = ()) -> Path:
         clips.append({"name": name, "media": f"{name}.mp4", "segments": segments})
         print(f"{name}: {len(sound) / TICK_RATE:.1f} s, {len(lines)} lines", flush=True)
     manifest = folder / "manifest.yaml"
-    record = {"source": "en", "target": "pt", "clips": clips}
+    source, target = ("pt", "en") if portuguese else ("en", "pt")
+    record = {"source": source, "target": target, "clips": clips}
     manifest.write_text(yaml.safe_dump(record, allow_unicode=True, sort_keys=False), "utf-8")
     return manifest
+
+
+def _reversed(script: dict[str, Any]) -> dict[str, Any]:
+    """A script whose translations are spoken, by the one voice that there is for them."""
+    lines = [{**line, "en": line["pt"], "pt": line["en"]} for line in script["lines"]]
+    voice = {"engine": "kokoro", "pace": 1.0, "language": "pt"}
+    return {**script, "lines": lines, "voices": dict.fromkeys(script["voices"], voice)}
 
 
 def soundtrack(script: dict[str, Any]) -> tuple[Samples, list[Spoken]]:
@@ -110,13 +120,13 @@ def soundtrack(script: dict[str, Any]) -> tuple[Samples, list[Spoken]]:
     return joined, spoken
 
 
-def _speak(texts: Sequence[str], engine: str, pace: float) -> list[Samples]:
+def _speak(texts: Sequence[str], engine: str, pace: float, language: str = "en") -> list[Samples]:
     """Each text at 48 kHz; ``pace`` is the length of the sounds, 1 is the voice's own."""
     if engine == "joe":
         return _speak_joe(texts, pace)
 
     async def speak() -> list[Samples]:
-        voice = create("tts", engine, language="en")
+        voice = create("tts", engine, language=language)
         try:
             said = []
             for text in texts:
@@ -182,8 +192,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the demo set.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=(), metavar="NAME")
+    parser.add_argument("--portuguese", action="store_true", help="speak the translations")
     given = parser.parse_args()
-    print(make_set(given.folder, given.only))
+    print(make_set(given.folder, given.only, portuguese=given.portuguese))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from server.config import Config, load
 from server.sessions.assembly import increments, segmenter
 from stages.asr.sentence_case import SentenceCase
 from stages.asr.whisper import FasterWhisper
+from stages.base import SpeechTranslator, Translator
 from stages.mt.bergamot.engine import Bergamot
 from stages.mt.stage import translation
 from stages.options import MtConfig
@@ -64,6 +65,8 @@ WINDOW = 512
 APART = 2.0
 """Seconds between paragraphs: longer than any pause that is waited through."""
 DELAYS = (3.0, 4.0, 6.0)
+PADDING = 0.15
+"""Seconds of sound around a unit."""
 REWORDED = 0.5
 """Seconds before its time up to which a dub can still be made once more."""
 
@@ -135,10 +138,10 @@ class Ear:
 
 
 async def play(audio: Samples, speech: Samples, config: Config, ear: Ear, delay: float | None,
-               pace: float) -> list[Unit]:  # fmt: skip
+               pace: float, cost: float = 0.0) -> list[Unit]:  # fmt: skip
     """All units of the sound; live behind by ``delay``, or offline."""
     live = delay is not None
-    cutter = segmenter(config, WINDOW, delay=delay, pace=pace)
+    cutter = segmenter(config, WINDOW, delay=delay, pace=pace, cost=cost)
     incremental = increments(config, cutter, live=live, pace=pace)
     run = _Run(ear, Hearing(cutter, incremental, inline=not live))
     for index, probability in enumerate(speech):
@@ -281,11 +284,14 @@ async def measure(options: argparse.Namespace) -> None:
     Console(width=160).print(table)
 
 
-async def in_context(units: Sequence[Unit], mt: Bergamot, delay: float | None = None) -> list[str]:
+async def in_context(units: Sequence[Unit], mt: Translator | SpeechTranslator,
+                     delay: float | None = None, language: str = "en",
+                     sound: Samples | None = None) -> list[str]:  # fmt: skip
     """Translations as the pipeline makes them: a sentence that goes on as it goes on.
 
     Live, what nobody will have heard by then is said in better words.
     """
+    heard = np.zeros(0, np.float32) if sound is None else sound
     translations: list[str] = []
 
     async def reword(before: int, text: str, following: Heard) -> bool:
@@ -296,13 +302,16 @@ async def in_context(units: Sequence[Unit], mt: Bergamot, delay: float | None = 
         return True
 
     options = MtConfig(alternatives=1)
-    translate = translation(mt, options, "en", lambda text: TICK_RATE, reword)
+    translate = translation(mt, options, language, lambda text: TICK_RATE, reword)
     for number, unit in enumerate(units):
         slot = Interval(ticks(unit.start), ticks(unit.end))
         ended_by: Literal["pause", "cut"] = "cut" if unit.cut else "pause"
-        utterance = Utterance(number, slot, np.zeros(0, np.float32), 0, ended_by)
+        first, last = (round(at * RATE) for at in (unit.start - PADDING, unit.end + PADDING))
+        utterance = Utterance(number, slot, heard[max(first, 0) : last], 0, ended_by)
         async with asyncio.timeout(None) as limit:
-            said = await translate(Heard(utterance, Transcript(unit.text, "en", unit.words)), limit)
+            said = await translate(
+                Heard(utterance, Transcript(unit.text, language, unit.words)), limit
+            )
         translations.append(said.text)
     return translations
 

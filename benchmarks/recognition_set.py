@@ -19,6 +19,7 @@ import sacrebleu
 from recognition import Ear, Unit, in_context, play
 
 from server.config import Config, load
+from server.engines.options import options_of
 from server.engines.settled import settled
 from server.evaluation.manifest import Clip, read_manifest
 from server.evaluation.metrics import METRICS, pooled, shown
@@ -26,7 +27,8 @@ from server.evaluation.performance import Spoken
 from server.evaluation.score import LOSSES, Rows, score_texts
 from server.evaluation.words import word_edits
 from stages.asr.whisper import FasterWhisper
-from stages.mt.bergamot.engine import Bergamot
+from stages.base import SpeechTranslator, Translator
+from stages.registry import create
 from stages.vad import SileroDetector
 from stages.weights.resolve import resolve
 from stream.frames import SPEECH_RATE, Samples
@@ -59,9 +61,9 @@ class Edits:
 Dubbed = tuple[Clip, list[Spoken]]
 
 
-async def measure(options: argparse.Namespace, mt: Bergamot) -> list[Dubbed]:
+async def measure(options: argparse.Namespace, mt: Translator | SpeechTranslator) -> list[Dubbed]:
     """All clips, and a line of figures; returns what would be spoken."""
-    config = settled(load(assignments=options.set, environment={}), "asr")
+    config = _configured(options)
     manifest = read_manifest(options.manifest, options.only)
     edits = Edits(manifest.source)
     whisper = FasterWhisper(config.asr.model, manifest.source, config.asr.threads)
@@ -86,7 +88,10 @@ async def measure(options: argparse.Namespace, mt: Bergamot) -> list[Dubbed]:
         references.append(" ".join(segment.translation for segment in clip.segments))
         media, cpu = media + length, cpu + ear.cpu
         lengths += [unit.end - unit.start for unit in units]
-        first += [u.known + REST + options.pace * (u.end - u.start) - u.start for u in units]
+        first += [
+            u.known + options.translate + REST + options.pace * (u.end - u.start) - u.start
+            for u in units
+        ]
         ear.remember()
     await whisper.aclose()
     print(
@@ -102,7 +107,7 @@ async def measure(options: argparse.Namespace, mt: Bergamot) -> list[Dubbed]:
     return dubbed
 
 
-def losses(dubbed: list[Dubbed], mt: Bergamot) -> None:
+def losses(dubbed: list[Dubbed], mt: Translator, pair: tuple[str, str]) -> None:
     """Where BLEU is lost, sentence by sentence; see docs/use/evaluation.md."""
     rows: Rows = {name: [] for name in METRICS}
 
@@ -111,7 +116,7 @@ def losses(dubbed: list[Dubbed], mt: Bergamot) -> None:
 
     for clip, said in dubbed:
         mine: Rows = {name: [[] for _ in clip.segments] for name in METRICS}
-        score_texts(mine, clip, said, ("en", "pt"), translate)
+        score_texts(mine, clip, said, pair, translate)
         for name, more in mine.items():
             rows[name] += more
     names = ("bleu", *LOSSES)
@@ -119,6 +124,19 @@ def losses(dubbed: list[Dubbed], mt: Bergamot) -> None:
         f"{METRICS[name].title} {shown(pooled(METRICS[name].pool, rows[name]))}" for name in names
     ]
     print(f"by sentences {', '.join(figures)}")
+
+
+def _configured(options: argparse.Namespace) -> Config:
+    """The settings, for the languages of the set."""
+    manifest = read_manifest(options.manifest, options.only)
+    pair = [f"languages.source={manifest.source}", f"languages.target={manifest.target}"]
+    return settled(load(assignments=[*pair, *options.set], environment={}), "asr", "mt")
+
+
+def _mt(config: Config) -> Translator | SpeechTranslator:
+    engine, options = options_of("mt", config)
+    made: Translator | SpeechTranslator = create("mt", engine, **options)
+    return made
 
 
 def plain(options: argparse.Namespace) -> None:
@@ -141,7 +159,11 @@ def plain(options: argparse.Namespace) -> None:
 
 
 async def _dub(
-    media: Path, config: Config, ear: Ear, mt: Bergamot, options: argparse.Namespace
+    media: Path,
+    config: Config,
+    ear: Ear,
+    mt: Translator | SpeechTranslator,
+    options: argparse.Namespace,
 ) -> tuple[float, list[Unit], list[str]]:
     sound: Samples = read_soundtrack(media).samples
     sound = np.pad(sound, (0, -len(sound) % 512))
@@ -149,8 +171,9 @@ async def _dub(
     speech = await detector.probabilities(sound)
     await detector.aclose()
     ear.restart()
-    units = await play(sound, speech, config, ear, options.delay, options.pace)
-    return len(sound) / SPEECH_RATE, units, await in_context(units, mt, options.delay)
+    units = await play(sound, speech, config, ear, options.delay, options.pace, options.translate)
+    translations = await in_context(units, mt, options.delay, config.source, sound)
+    return len(sound) / SPEECH_RATE, units, translations
 
 
 def main() -> None:
@@ -161,6 +184,9 @@ def main() -> None:
     parser.add_argument("--delay", type=float, help="s; without it, as a file")
     parser.add_argument("--decode", type=float, default=0.2, help="s of each call, virtual")
     parser.add_argument("--pace", type=float, default=0.03, help="s for a second of dub")
+    parser.add_argument(
+        "--translate", type=float, default=0.0, help="s of each translation that is no trifle"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     parser.add_argument("--memory", type=Path, help="keeps what was heard for the next run")
     parser.add_argument("--plain", action="store_true", help="faster-whisper over each whole file")
@@ -169,8 +195,11 @@ def main() -> None:
     if options.plain:
         plain(options)
     else:
-        mt = Bergamot()
-        losses(asyncio.run(measure(options, mt)), mt)
+        config = _configured(options)
+        mt = _mt(config)
+        dubbed = asyncio.run(measure(options, mt))
+        if not isinstance(mt, SpeechTranslator):
+            losses(dubbed, mt, (config.source, config.target))
         asyncio.run(mt.aclose())
 
 
