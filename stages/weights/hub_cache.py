@@ -21,10 +21,11 @@ class Fetched:
 
 def fetched() -> list[Fetched]:
     """All model repositories in the cache, by name."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
     try:
-        found = scan_cache_dir().repos
+        # Its own default is what the constant was when that module was imported.
+        found = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
     repos = [Fetched(r.repo_id, r.repo_path, r.size_on_disk) for r in found if r.revisions]

@@ -86,6 +86,8 @@ def test_after_a_loss_it_goes_on_with_a_keyframe(tmp_path: Path) -> None:
 async def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> None:
     path = flashes(tmp_path / "a.mkv", length=3, extra=("-preset", "fast", "-bf", "2"))
 
+    before = set(threading.enumerate())
+
     async def run() -> None:
         async with file_feed(path) as feed:
             async with transcoded(feed) as first:
@@ -98,7 +100,8 @@ async def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> 
                 assert len(await early) > 20
             assert feed.picture.readers == 0
         await nothing_left()
-        assert not [t for t in threading.enumerate() if t.name.startswith("livedub")]
+        left = set(threading.enumerate()) - before
+        assert not [thread for thread in left if thread.name.startswith("livedub")]
 
     async def take(reader: object) -> list[PicturePacket]:
         got = []

@@ -153,6 +153,7 @@ async def test_a_viewer_who_vanishes_is_dropped(
     monkeypatch.setattr(webrtc_peer, "SILENCE_S", 2.5)
     monkeypatch.setattr(webrtc_peer, "CHECK_INTERVAL_S", 0.25)
 
+    before = set(threading.enumerate())
     async with file_feed(clip) as feed:
         viewer, other = Viewer(), Viewer()
         peers = []
@@ -171,7 +172,8 @@ async def test_a_viewer_who_vanishes_is_dropped(
         await viewer.close()
         await other.close()
     await nothing_left()
-    assert not [t for t in threading.enumerate() if t.name.startswith("livedub")]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name.startswith("livedub")]
 
 
 async def test_a_viewer_who_never_comes_is_dropped(
