@@ -1,7 +1,7 @@
 """A clip whose picture tells its own time to a program, with speech, and beeps where nobody speaks.
 
 The picture's upper half holds the number of the frame as sixteen black or white blocks; it
-survives any coding. From two seconds after the speech on, each second begins with a beep of 1 kHz.
+survives any coding. Seconds 10, 11, 12 ... after the speech begin with a beep of 1 kHz.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ BEEP = 0.06
 FREQUENCY = 1000
 
 
-def make(speech: Path, seconds: float, out: Path, beeps: int = 6) -> list[float]:
-    """Write so many seconds of speech, then beeps; returns the seconds at which it beeps."""
+def make(speech: Path, out: Path, beeps: int = 8) -> list[float]:
+    """Write the clip; returns the seconds at which it beeps."""
     with av.open(str(speech)) as media:
         swr = av.AudioResampler("flt", "mono", RATE)
         frames = [f for frame in media.decode(audio=0) for f in swr.resample(frame)]
         frames += swr.resample(None)
-    spoken = np.concatenate([frame.to_ndarray()[0] for frame in frames])[: round(seconds * RATE)]
+    spoken = np.concatenate([frame.to_ndarray()[0] for frame in frames])
     first = len(spoken) // RATE + 2
     times = [float(first + i) for i in range(beeps)]
     sound = np.zeros((first + beeps + 1) * RATE, np.float32)
