@@ -88,8 +88,11 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         require(spoken, pull, also_named=options.preset is not None, kinds=kinds)
         if chosen := choice(spoken, kinds):
             console.print(chosen, highlight=False, soft_wrap=True)
-        used = ("tts",) if script is not None and script.translated else kinds
-        config, spoken = settled(config, *used), settled(spoken, *kinds)
+        spoken = settled(spoken, *kinds)
+        if script is None:
+            config = spoken
+        else:
+            config = settled(config, *(("tts",) if script.translated else kinds))
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await pool.source(config, "file", script)
             lane_engines = await pool.lane(spoken, "file")

@@ -58,13 +58,13 @@ def print_summary(report: Report, console: Console) -> None:
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("")
-    for row in _rows(summary):
+    spoken = summary.utterances - summary.empty - summary.left
+    for row in _rows(summary, spoken):
         table.add_row(*row)
     console.print(table)
     for note in report.notes:
         console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
     name = "Standard output" if report.output == "-" else report.output
-    spoken = summary.utterances - summary.empty - summary.left
     told = f"{summary.on_time} of {spoken} utterances dubbed on time" if spoken else "no speech"
     console.print(
         f"{name}: {clock(summary.media_s)} made in {clock(summary.wall_s)}, {told}.",
@@ -73,8 +73,7 @@ def print_summary(report: Report, console: Console) -> None:
     )
 
 
-def _rows(summary: Summary) -> list[tuple[str, str, str]]:
-    spoken = summary.utterances - summary.empty - summary.left
+def _rows(summary: Summary, spoken: int) -> list[tuple[str, str, str]]:
     dubbed = spoken - summary.dropped - summary.failed
     fast = summary.tempo_share_above_1_25
     rows = [

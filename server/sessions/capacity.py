@@ -44,14 +44,10 @@ class Capacity:
         self._cores = cores
         self._samples: deque[Sample] = deque()
         self._told: int | None = None
-        self._exceeded = False
+        self.exceeded = False
+        """Whether there is more to do than the machine can."""
         self.carried: int | None = None
         """About how many sessions like the live ones fit; ``None`` until that is known."""
-
-    @property
-    def exceeded(self) -> bool:
-        """Whether there is more to do than the machine can."""
-        return self._exceeded
 
     def note(self, sample: Sample) -> str | None:
         """Take a sample; a sentence when there is something new to say."""
@@ -71,14 +67,14 @@ class Capacity:
         sessions = "1 session takes" if live == 1 else f"{live} sessions take"
         cost = f"{sessions} {used:.1f} of {self._cores} cores"
         if used > LIMIT * self._cores:
-            if self._exceeded:
+            if self.exceeded:
                 return None
-            self._exceeded = True
+            self.exceeded = True
             return (
                 f"{cost}, which is all there is: dubs will be late or left out; end a session, or "
                 "choose a lighter voice or model"
             )
-        self._exceeded = False
+        self.exceeded = False
         if self.carried is None or self.carried == self._told:
             return None
         self._told = self.carried
@@ -98,13 +94,6 @@ async def watch(capacity: Capacity, live: Callable[[], int]) -> None:
         if (said := capacity.note(Sample(loop.time(), spent, live()))) is not None:
             log.log(logging.WARNING if capacity.exceeded else logging.INFO, "%s", said)
         await asyncio.sleep(EVERY_S)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def processor_time() -> float:

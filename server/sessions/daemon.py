@@ -9,12 +9,13 @@ import shutil
 
 from server.addresses.reach import EVERYWHERE, Reach
 from server.config import Config
+from server.engines.cores import usable_cores
 from server.engines.pool import EnginePool
 from server.limits import Clients
 from server.refusals import Refusals
 from server.rtmp.connection import publications
 from server.rtmp.ingest import RtmpIngest
-from server.sessions.capacity import Capacity, cores, watch
+from server.sessions.capacity import Capacity, watch
 from server.sessions.gauges import gauges
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
@@ -77,7 +78,7 @@ class Daemon:
             raise UserError(
                 "there is no temporary folder for the files of HLS: set TMPDIR to a writable one"
             ) from None
-        self.capacity = Capacity(cores())
+        self.capacity = Capacity(usable_cores())
         self.metrics.watch(
             lambda: gauges(self.sessions.values(), self.pool.waiting, self.capacity.carried)
         )

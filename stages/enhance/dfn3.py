@@ -65,16 +65,6 @@ class Dfn3:
         self._state = None
 
 
-def enhanced(clip: Samples) -> Samples:
-    """The speech in a whole recording, each sample at its own time; blocks.
-
-    Args:
-        clip: mono at 48 kHz, shape ``(n,)``.
-    """
-    padded = np.pad(clip, (0, _LATENCY + -len(clip) % _FRAME))
-    return _State().process(padded)[_LATENCY : _LATENCY + len(clip)]
-
-
 class _State:
     """The network and what it remembers of a stream."""
 

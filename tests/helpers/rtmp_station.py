@@ -21,6 +21,7 @@ from stream.frames import AudioChunk, Samples
 from stream.media.source import MediaSource, SourceError
 from stream.timeline import TICK, rescale
 from tests.helpers.rtmp_peer import HELLO, Chunker, introduction
+from tests.helpers.threads import ours_since
 
 
 def run(coroutine: Coroutine[Any, Any, None], limit: float = 20) -> None:
@@ -31,10 +32,9 @@ def run(coroutine: Coroutine[Any, Any, None], limit: float = 20) -> None:
             await coroutine
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    before = set(threading.enumerate())  # engines that other tests of this process share
+    before = set(threading.enumerate())
     asyncio.run(limited())
-    left = set(threading.enumerate()) - before
-    assert not [thread.name for thread in left if thread.name.startswith("livedub")]
+    assert not ours_since(before)
 
 
 @dataclass

@@ -29,6 +29,7 @@ from tests.helpers.scripted import (
     Synthesiser,
     Translator,
 )
+from tests.helpers.threads import ours_since
 from tests.helpers.virtual_time import run_virtual
 
 pytestmark = pytest.mark.virtual_time
@@ -171,10 +172,8 @@ async def test_stopping_leaves_no_task_and_no_thread(clip: Clip) -> None:
 
     before = set(threading.enumerate())
     await run()
-    left = set(threading.enumerate()) - before
-    mine = [thread.name for thread in left if thread.name.startswith("livedub-")]
-    assert not mine, mine
-    assert len(left) <= 1
+    assert not ours_since(before)
+    assert len(set(threading.enumerate()) - before) <= 1
 
 
 async def test_the_muted_bed_opens_where_no_dub_comes(clip: Clip) -> None:

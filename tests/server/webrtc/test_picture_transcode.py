@@ -20,6 +20,7 @@ from stream.media.opus import OpusEncoder
 from stream.timeline import FRAME, TICK, TICK_RATE, rescale
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import brightenings, flashes, nothing_left, until
+from tests.helpers.threads import ours_since
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -100,8 +101,7 @@ async def test_one_encoder_serves_all_and_ends_with_the_last(tmp_path: Path) -> 
                 assert len(await early) > 20
             assert feed.picture.readers == 0
         await nothing_left()
-        left = set(threading.enumerate()) - before
-        assert not [thread for thread in left if thread.name.startswith("livedub")]
+        assert not ours_since(before)
 
     async def take(reader: object) -> list[PicturePacket]:
         got = []

@@ -21,6 +21,7 @@ from stream.live.feed import Feed
 from stream.timeline import FRAME, TICK_RATE
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import Viewer, cut_off, flashes, nothing_left, until
+from tests.helpers.threads import ours_since
 
 SCRAPS = [
     "m=audio 9 UDP/TLS/RTP/SAVPF 96 97", "m=video 9 UDP/TLS/RTP/SAVPF 97", "m=", "a=mid:0",
@@ -172,8 +173,7 @@ async def test_a_viewer_who_vanishes_is_dropped(
         await viewer.close()
         await other.close()
     await nothing_left()
-    left = set(threading.enumerate()) - before
-    assert not [thread for thread in left if thread.name.startswith("livedub")]
+    assert not ours_since(before)
 
 
 async def test_a_viewer_who_never_comes_is_dropped(

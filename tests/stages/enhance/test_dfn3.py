@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.base import EngineError
-from stages.enhance.dfn3 import Dfn3, enhanced
+from stages.enhance.dfn3 import Dfn3
 from stages.tts.espeak.engine import Espeak
 from stages.weights import resolve
 from stream.frames import Samples
@@ -16,6 +16,19 @@ from stream.timeline import TICK_RATE
 
 FRAMES = 60
 LATE = 1440
+
+
+def enhanced(sound: Samples) -> Samples:
+    """The speech in a whole recording, each sample at its own time."""
+
+    async def enhance() -> Samples:
+        engine = Dfn3()
+        try:
+            return await engine.enhance(np.pad(sound, (0, LATE + -len(sound) % Dfn3.frame)))
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(enhance())[LATE : LATE + len(sound)]
 
 
 def level(sound: Samples) -> float:
