@@ -31,8 +31,12 @@ pytestmark = [
 ]
 
 KEY = "end-to-end-key"
-TOLERANCE = 0.040
-"""Seconds; the narrower side of ITU-R BT.1359 and EBU R37."""
+EARLY_S, LATE_S = 0.040, 0.060
+"""How much sound may lead and lag the picture (EBU R37).
+
+libwebrtc, which Chromium plays with, leaves up to 30 ms uncorrected, and a picture stands for
+40 ms. What the daemon itself sends is held to less by the recording here and in test_whep.
+"""
 
 RECORD = """(async (seconds) => {
   const pc = new RTCPeerConnection();
@@ -174,7 +178,7 @@ async def test_what_clients_receive_is_in_sync(
     browser = clock_clip.offsets(webm, beeps)
     assert len(browser) >= 5
     print("recorded", recorded, "browser", browser)
-    assert np.abs(np.median(browser)) <= TOLERANCE
+    assert -EARLY_S <= np.median(browser) <= LATE_S
     times = clock_clip.onsets(heard) + first / TICK_RATE
     assert len(times) == len(beeps)
     assert np.allclose(np.diff(times), np.diff(beeps), atol=0.003)
@@ -207,8 +211,8 @@ async def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
     recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
     print("recorded", recorded)
     assert len(recorded) >= len(beeps) // 2
-    assert np.abs(recorded).max() <= TOLERANCE
+    assert np.abs(recorded).max() <= EARLY_S
     times = clock_clip.onsets(heard) + first / TICK_RATE
     assert len(times) >= len(beeps) // 2
     apart = np.diff(times)
-    assert np.abs(apart - np.round(apart)).max() <= TOLERANCE
+    assert np.abs(apart - np.round(apart)).max() <= EARLY_S
