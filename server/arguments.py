@@ -211,7 +211,9 @@ def _add_file(commands: Any) -> None:
 
     pace = file.add_argument_group("pace")
     pace.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")
-    pace.add_argument("--delay", type=float, help="seconds behind the source, with --realtime")
+    pace.add_argument(
+        "--delay", help="seconds behind the source, or auto, with --realtime (playout.delay)"
+    )
     pace.add_argument(
         "--resume", action="store_true", help="go on with a job that was killed, failed or stopped"
     )

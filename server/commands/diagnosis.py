@@ -22,6 +22,8 @@ from server.engines.cores import usable_cores
 from server.engines.settled import choice, parts, require
 from stages.base import EngineError
 from stages.gpu import gpus
+from stages.languages.choice import candidates, described, recognisers_by_worth, taken
+from stages.languages.table import COVERED
 from stages.registry import ENGINES, install_command, missing, names
 from stages.tts.espeak.library import version as espeak_version
 from stages.weights.cache import cache_dir
@@ -35,6 +37,7 @@ _PACKAGES = (
     "aiortc",
     "fastapi", "uvicorn", "websockets", "prometheus-client", "fastapi-offline",
 )  # fmt: skip
+ENGLISH = "en"
 SERVING = {
     "aiortc": "aiortc",
     "fastapi": "fastapi",
@@ -142,6 +145,16 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Languages that can be dubbed with what is here, and the engines that ``auto`` would take."""
+
+    source: str
+    target: str
+    translation: str
+    voice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All that was found.
 
@@ -150,6 +163,7 @@ class Diagnosis:
         asked: its languages, in words; ``None`` for the default profile.
         plan: what that would use and how to get it, where something is missing.
         choice: which engines it uses, where nothing is.
+        pairs: what can be dubbed as it is, of those that the table knows one by one.
     """
 
     ready: bool
@@ -163,6 +177,7 @@ class Diagnosis:
     espeak: str | None
     serve_needs: tuple[str, ...]
     """Packages without which the daemon cannot run here."""
+    pairs: tuple[Pair, ...] = ()
     asked: str | None = None
     plan: str | None = None
     choice: str | None = None
@@ -193,10 +208,21 @@ def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
         _cache(),
         _espeak(),
         missing_for_serving(),
+        tuple(_pairs()),
         None if config == Config() else _pair(config),
         plan,
         choice(config) if plan is None else None,
     )
+
+
+def _pairs() -> Iterator[Pair]:
+    for one in COVERED:
+        for source, target in ((ENGLISH, one), (one, ENGLISH)):
+            heard = taken(recognisers_by_worth(source, gpu=False))
+            translation = taken(candidates("mt", source, target))
+            voice = taken(candidates("tts", source, target))
+            if heard and translation and voice:
+                yield Pair(source, target, described(translation), described(voice))
 
 
 def _pair(config: Config) -> str:

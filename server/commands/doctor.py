@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, diagnose
+from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, Pair, diagnose
 from server.config import Config
 from stages.weights.known import KNOWN
 from stages.weights.resolve import Verdict
@@ -72,8 +72,20 @@ def _verdict(console: Console, found: Diagnosis) -> None:
     else:
         marked = ": see what is marked with *" if any(_marked(found)) else ""
         console.print(f"[red]{what} cannot run here{marked}.", soft_wrap=True)
-    said = found.plan or f"{found.choice}\nOther pairs: livedub languages"
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
+    lines = [found.plan or str(found.choice)]
+    if found.pairs:
+        lines.append(f"Dubbed here as it is: {'; '.join(_grouped(found.pairs))}")
+    lines.append("Others, and how to get them: livedub languages --source X --target Y")
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def _grouped(pairs: tuple[Pair, ...]) -> Iterator[str]:
+    """Languages that the same engines dub into the same one, together."""
+    sources: dict[tuple[str, str, str], list[str]] = {}
+    for pair in pairs:
+        sources.setdefault((pair.target, pair.translation, pair.voice), []).append(pair.source)
+    for (target, translation, voice), spoken in sources.items():
+        yield f"{', '.join(spoken)} -> {target} by {translation} and {voice}"
 
 
 def _daemon(absent: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ from server.config import Config, load
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
 from server.engines.settled import KINDS, choice, require, settled
 from server.evaluation.plot import draw_sync, require_matplotlib
+from server.sessions.delay import in_seconds
 from server.sessions.file import FileSession, Outcome
 from server.sessions.journal import Journal, journal_of
 from server.sessions.scripted import script_of, scripted
@@ -96,6 +97,10 @@ async def _dub(options: argparse.Namespace, config: Config, console: Console) ->
         with console.status("Loading models") if console.is_terminal else contextlib.nullcontext():
             engines = await pool.source(config, "file", script)
             lane_engines = await pool.lane(spoken, "file")
+        if options.realtime:
+            config, said = in_seconds(config, [lane_engines])
+            if said is not None:
+                console.print(f"{said[0].upper()}{said[1:]}.", highlight=False, soft_wrap=True)
         if not options.realtime and options.output != STANDARD_OUTPUT:
             journal = _journal(options, console)
             if script is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,25 +16,66 @@ from server.sessions.file import FileSession
 from stream.timeline import seconds
 
 LINE_S = 5.0
-"""Wall seconds between the first lines where there is no terminal; later a tenth of the time."""
+"""Wall seconds between lines where there is no terminal, at least."""
+
+SPACING = 1.25
+"""Each of them comes when so much more time has passed: an hour's job has thirty."""
+
+ESTIMATED_S = 10.0
+"""Wall seconds before which nobody knows how long a job takes."""
+
+
+class Lines:
+    """What is said of a job now and then.
+
+    The time left is told by the speed of the later half of the time so far: a job seldom begins as
+    it goes on.
+
+    Args:
+        total: seconds of media, where that is known.
+    """
+
+    def __init__(self, total: float | None) -> None:
+        self._total = total
+        self._marks = deque([(0.0, 0.0)])
+        self._due = LINE_S
+        self._said = clock(0)
+
+    def at(self, wall: float, done: float) -> str | None:
+        """A line, where one is due and there is something new to say.
+
+        Args:
+            wall: seconds since the job began.
+            done: seconds of media that are dubbed.
+        """
+        self._marks.append((wall, done))
+        while self._marks[1][0] <= wall / 2:
+            self._marks.popleft()
+        position = clock(done)
+        if wall < self._due or position == self._said:
+            return None
+        self._said, self._due = position, max(wall + LINE_S, SPACING * wall)
+        of = f" of {clock(self._total)}" if self._total else ""
+        return f"{position}{of} dubbed, {done / wall:.1f}x{self._left(wall, done)}"
+
+    def _left(self, wall: float, done: float) -> str:
+        then, before = self._marks[0]
+        if self._total is None or wall < ESTIMATED_S or done <= before:
+            return ""
+        return f", about {clock((self._total - done) * (wall - then) / (done - before))} left"
 
 
 async def show_progress(session: FileSession, duration: int | None, console: Console) -> None:
-    """A bar on a terminal, a line every five seconds of wall time elsewhere."""
+    """A bar on a terminal, a line now and then elsewhere."""
     began = time.monotonic()
     total = seconds(duration) if duration else None
-
-    def state() -> tuple[float, float]:
-        done = seconds(session.position)
-        return done, done / max(time.monotonic() - began, 1e-6)
-
     if not console.is_terminal:
+        lines = Lines(total)
         while True:
-            await asyncio.sleep(max(LINE_S, (time.monotonic() - began) / 10))
-            done, speed = state()
-            left = f", {clock((total - done) / speed)} left" if total and speed else ""
-            of = f" of {clock(total)}" if total else ""
-            console.print(f"{clock(done)}{of} dubbed, {speed:.1f}x{left}", highlight=False)
+            await asyncio.sleep(1.0)
+            line = lines.at(time.monotonic() - began, seconds(session.position))
+            if line is not None:
+                console.print(line, highlight=False)
     columns = (
         TextColumn("{task.fields[clock]}"),
         BarColumn(None),
@@ -45,7 +87,8 @@ async def show_progress(session: FileSession, duration: int | None, console: Con
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total, clock=clock(0), speed=0.0, dubs=0)
         while True:
-            done, speed = state()
+            done = seconds(session.position)
+            speed = done / max(time.monotonic() - began, 1e-6)
             dubs = sum(job.dub is not None for job in session.jobs)
             progress.update(task, completed=done, clock=clock(done), speed=speed, dubs=dubs)
             await asyncio.sleep(0.2)

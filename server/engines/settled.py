@@ -255,7 +255,7 @@ def _best(kind: str, open_: Sequence[Candidate], config: Config) -> Candidate | 
 def _carries(kind: str, config: Config) -> Callable[[Candidate], bool]:
     """Whether this machine keeps up with a candidate that is on it."""
     if kind == "tts":
-        return lambda one: keeps_up(one, config.playout.delay, usable_cores())
+        return lambda one: keeps_up(one, config.playout.behind, usable_cores())
     if not has_cuda():
         return lambda one: not _is_large(one) or _encoding_s(one, config) <= ENCODING_S
     return lambda one: True
@@ -291,7 +291,7 @@ def _why_not_better(
         clauses.append(f"{described(best)} is not installed")
     if kind == "tts" and (slow := [one for one in before if is_installed(one)]):
         names = " and ".join(map(described, slow))
-        clauses.append(f"{names} is too slow for a delay of {config.playout.delay:g} s here")
+        clauses.append(f"{names} is too slow for a delay of {config.playout.behind:g} s here")
     return "; ".join(clauses)
 
 

@@ -123,6 +123,8 @@ class Push:
         finally:
             self._tap.close()
             if self._link is not None:
+                if self.connected:
+                    _log.info("the push to %s has ended", self._target)
                 await self._link.kill()
                 self._link = None
             await self._worker.aclose()
@@ -219,7 +221,10 @@ class Push:
 
     def _established(self, link: PushLink) -> None:
         """A server has accepted the stream: only now is an earlier failure over."""
-        if link is not self._link or self._failure is None:
+        if link is not self._link:
+            return
+        if self._failure is None:
+            _log.info("the push to %s is connected", self._target)
             return
         self._reconnects += 1
         self._failure = None

@@ -27,6 +27,9 @@ READ_BYTES = 16 << 10
 LINGER_S = 1.0
 """Seconds that a publisher is given to read why it was refused."""
 
+SECOND_LOOK_S = 0.5
+"""Seconds for which media is waited for once more: where this process was stopped, its deadlines
+are over before it has read what came meanwhile."""
 
 WAITING_PER_ADDRESS = 8
 """Connections from one address that have not shown a key."""
@@ -259,13 +262,13 @@ class RtmpIngest:
                 publisher.reading = False
 
     async def _next_events(self, wire: _Wire) -> list[Event]:
-        try:
-            async with asyncio.timeout(self._options.idle):
-                while True:
-                    if events := await wire.receive():
-                        return events
-        except TimeoutError as error:
-            raise RtmpError(f"no media came for {self._options.idle:g} s") from error
+        for patience in (self._options.idle, SECOND_LOOK_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    while True:
+                        if events := await wire.receive():
+                            return events
+        raise RtmpError(f"no media came for {self._options.idle:g} s")
 
 
 class _Wire:

@@ -97,7 +97,7 @@ def source_side(
     """
     detector, asr, live = engines.detector, config.asr, pacing.live
     cutting = segmenter(
-        config, detector.window, delay=config.playout.delay if live else None, pace=pace, cost=cost
+        config, detector.window, delay=config.playout.behind if live else None, pace=pace, cost=cost
     )
     limit = LIVE_S if pacing.running else asr.deadline
     incremental = increments(config, cutting, live=live, pace=pace)
@@ -177,6 +177,11 @@ def lateness(config: Config) -> Lateness:
     return Lateness(max_late=config.playout.max_late)
 
 
+def reaction(config: Config) -> float:
+    """Seconds from the end of speech to its translation."""
+    return REACTION_S if config.asr.mode == "incremental" else config.segment.pause + REACTION_S
+
+
 def increments(
     config: Config, segmenter: Segmenter, *, live: bool, pace: float
 ) -> Incremental | None:
@@ -217,8 +222,7 @@ def segmenter(
     options, incremental = config.segment, config.asr.mode == "incremental"
     context, near = (CONTEXT_S, NEAR_S) if delay is not None else (FILE_CONTEXT_S, FILE_NEAR_S)
     if delay is not None:
-        reaction = REACTION_S if incremental else options.pause + REACTION_S
-        options = within_delay(options, delay, pace, reaction + cost)
+        options = within_delay(options, delay, pace, reaction(config) + cost)
     elif incremental:
         # Recognised with what follows, the end of a sentence is told from a breath.
         options = replace(options, pause=options.late_pause, early_pause=options.late_pause)

@@ -90,7 +90,7 @@ class FileSession:
         self._monitor = _DubMonitor()
         self._casting = Casting(config, engines.encoder)
         self._recogniser = behind_denoiser(engines.recogniser, config.asr)
-        self._pacing: Pacing = RealTime(config.playout.delay) if realtime else Offline()
+        self._pacing: Pacing = RealTime(config.playout.behind) if realtime else Offline()
         info = source.info
         side = source_side(
             spoken,
@@ -195,7 +195,7 @@ class FileSession:
             load=self._load,
             cpu=cpu,
             live=self._pacing.live,
-            delay=config.playout.delay if self._pacing.live else 0.0,
+            delay=config.playout.behind if self._pacing.live else 0.0,
             repaired=self._source.repaired,
             corrupt=self._source.corrupt,
             deaf=self._pipeline.detection.skipped,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from server.config import Config
 from server.engines.pool import EnginePool, LaneEngines
 from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
+from server.sessions.delay import in_seconds
 from server.sessions.lane import make_lane
 from stages.asr.stage import behind_denoiser
 from stream.clock.adaptive_delay import AdaptiveDelay
@@ -26,6 +28,8 @@ from stream.live.feed import ORIGINAL, Event, Feed, voice_of
 from stream.live.publish import LanePublisher
 from stream.live.source import CHANNELS, LiveSource
 from stream.timeline import TICK_RATE
+
+log = logging.getLogger(__name__)
 
 CAPACITY = 10 * TICK_RATE
 """Ticks of source beyond the delay that may wait for playout."""
@@ -82,6 +86,7 @@ class LiveSession:
         self._pool = pool
         self._on_notice = on_notice
         self._adaptive = AdaptiveDelay(clock, *bounds) if bounds else None
+        self._longest = bounds[1] if bounds else 0.0
         self._pipeline: Pipeline | None = None
         self.counts = {target: Counts() for target in self.targets}
         self.spoken: dict[str, int] = {}
@@ -141,14 +146,18 @@ class LiveSession:
         stack.push_async_callback(recogniser.aclose)  # of the pool, or a denoiser of its own
         casting = Casting(config, engines.encoder)
         stack.push_async_callback(casting.aclose)
-        lanes, pace, cost = [], 0.0, 0.0
-        for target in self.targets:
-            lane_config = for_target(config, target)
-            lane_engines = await self._pool.lane(lane_config, self.name)
-            lane = self._lane(lane_config, lane_engines, target, casting, pacing)
+        dubbing = [
+            await self._pool.lane(for_target(config, target), self.name) for target in self.targets
+        ]
+        config, said = in_seconds(config, dubbing)
+        if said is not None:
+            log.info("%s", said)
+            self.clock.delay = config.playout.behind
+        lanes = []
+        for target, lane_engines in zip(self.targets, dubbing, strict=True):
+            lane = self._lane(for_target(config, target), lane_engines, target, casting, pacing)
             stack.push_async_callback(lane.aclose)
             lanes.append(lane)
-            pace, cost = max(pace, lane_engines.pace), max(cost, lane_engines.cost)
         side = source_side(
             config,
             engines,
@@ -156,8 +165,8 @@ class LiveSession:
             casting.speakers,
             pacing,
             centre=None,
-            pace=pace,
-            cost=cost,
+            pace=max(each.pace for each in dubbing),
+            cost=max(each.cost for each in dubbing),
             watch=self._watch,
         )
         return Pipeline(
@@ -192,7 +201,7 @@ class LiveSession:
             publisher.emit,
             channels=CHANNELS,
             centre=None,
-            capacity=CAPACITY + round(config.playout.delay * TICK_RATE),
+            capacity=CAPACITY + round(max(config.playout.behind, self._longest) * TICK_RATE),
             keep=KEPT_JOBS,
             watch=self._watch,
         )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.addresses.reach import EVERYWHERE, Reach
-from server.config import Config
+from server.config import AUTO, Config
 from server.engines.pool import EnginePool
 from server.problems import Problem
 from server.sessions.description import (
@@ -84,7 +84,7 @@ class RunningSession:
         """Set once nobody wants it to go on."""
         self.points = PublishPoint()
         self.ended = asyncio.Event()
-        clock = PlayoutClock(config.playout.delay)
+        clock = PlayoutClock(config.playout.behind)
         self._pull = None
         if spec.source != PUBLISH:
             self._pull = Pull(
@@ -98,7 +98,7 @@ class RunningSession:
         connect = self.points.connect if self._pull is None else self._pull.connect
         self._rtmp_port = rtmp_port
         self.source = LiveSource(connect, clock, only=config.input.only)
-        serve = config.serve
+        serve, chosen = config.serve, config.playout.delay
         self.live = LiveSession(
             spec.id,
             config,
@@ -106,7 +106,7 @@ class RunningSession:
             self.source,
             clock,
             pool,
-            bounds=(serve.min_delay, serve.max_delay) if spec.delay == "auto" else None,
+            bounds=(serve.min_delay, serve.max_delay) if AUTO in (spec.delay, chosen) else None,
             on_notice=lambda notice: metrics.observe(spec.id, notice),
         )
         self._outputs = [

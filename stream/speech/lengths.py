@@ -12,6 +12,9 @@ from stream.speech.cuts import to_samples
 SOFT = 0.65
 """Of the longest utterance, from where on one is cut at the end of a clause."""
 
+SLOWED = 1.25
+"""By so much synthesis takes longer while recognition of the next utterance has the other core."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentOptions:
@@ -52,8 +55,7 @@ def within_delay(
     """Utterance lengths that leave the stages time to work within the delay.
 
     An utterance of length L is translated ``reaction`` after its end. Synthesis then takes
-    ``pace`` L, more while recognition of the next utterance has the other core; all that must
-    stay below the delay.
+    ``pace`` L, ``SLOWED``; all that must stay below the delay.
 
     Args:
         options: as configured; lengths are only ever shortened.
@@ -61,8 +63,13 @@ def within_delay(
         pace: seconds that the synthesiser takes for a second of speech.
         reaction: seconds from the end of speech to its translation.
     """
-    longest = max((delay - reaction) / (1 + 1.25 * pace), 1.5)
+    longest = max((delay - reaction) / (1 + SLOWED * pace), 1.5)
     if options.max_length <= longest:
         return options
     soft = max(1.0, min(options.soft_length, SOFT * longest))
     return replace(options, max_length=longest, soft_length=soft)
+
+
+def delay_for(length: float, pace: float, reaction: float) -> float:
+    """The delay in seconds at which ``within_delay`` allows utterances of ``length`` seconds."""
+    return reaction + length * (1 + SLOWED * pace)

@@ -55,7 +55,7 @@ def test_a_configuration_is_told_all_at_once(tmp_path: Path) -> None:
     said = str(refused.value)
     assert "asr must be a section with keys, not a text; tts.voices must be a section" in said
     assert "playout.bed is 'loud', but should be duck, lift, mute or keep" in said
-    assert "playout.delay is 'soon', but should be a valid number" in said
+    assert "playout.delay is 'soon', but should be a valid number or auto" in said
     assert "unknown key 'tts.rat'; known are engine, voice" in said
 
 

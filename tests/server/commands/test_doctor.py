@@ -55,6 +55,7 @@ def test_tables_name_everything(nothing_missing: None) -> None:
     for expected in ("Python 3.", "faster-whisper", "bergamot", "tiny.en", "can run here"):
         assert expected in output
     assert output.startswith("The default profile can run here.\nen -> pt: recognition by tiny.en")
+    assert "Dubbed here as it is: " in output and "en -> pt by bergamot and kokoro" in output
 
 
 def test_paths_and_commands_are_whole_on_a_narrow_terminal(nothing_missing: None) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -76,7 +77,9 @@ def check_in_sync(source: Path, pulled: Path) -> None:
 
 
 @needs_nginx
-async def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: Nginx) -> None:
+async def test_a_push_survives_its_server(
+    source: Path, tmp_path: Path, nginx: Nginx, caplog: pytest.LogCaptureFixture
+) -> None:
     async def run() -> None:
         async with file_feed(source) as feed:
             nginx.start()
@@ -108,9 +111,14 @@ async def test_a_push_survives_its_server(source: Path, tmp_path: Path, nginx: N
             assert feed.picture.readers == feed.tracks["pt"].readers == 0
             assert push.status() == replace(back, state="ended")
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.INFO):
         patch.setattr(server.outputs.push, "FIRST_PAUSE_S", 0.4)
         await run()
+    said = [one.getMessage() for one in caplog.records if "the push to" in one.getMessage()]
+    where = f"the push to rtmp://127.0.0.1:{nginx.port}"
+    assert said[0] == f"{where} is connected" and said[1].startswith(f"{where} broke off: ")
+    assert said[-2].startswith(f"{where} is connected again after ")
+    assert said[-1] == f"{where} has ended"
     for name in ("one.mkv", "two.mkv"):
         streams = probe(tmp_path / name, "-show_streams")["streams"]
         assert sorted(one["codec_name"] for one in streams) == ["aac", "h264"]

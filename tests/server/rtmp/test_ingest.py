@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
@@ -26,6 +27,11 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
         while data := await reader.read(1 << 16):
             said += data
     return bytes(said)
+
+
+def stand_still(seconds: float) -> None:
+    """What SIGSTOP or a suspended machine does to the event loop."""
+    time.sleep(seconds)
 
 
 def sound(time: int) -> Sent:
@@ -71,6 +77,25 @@ def test_a_publisher_that_sends_no_media_is_dropped_though_it_pings() -> None:
                     writer.write(chunker.bytes(control(4, b"\x00\x06" + bytes(4))))
                 await asyncio.sleep(0.02)
             await until(lambda: opened.received["good"][0].ended == 1)
+
+    run(check())
+
+
+def test_a_publisher_outlives_a_stop_of_this_process() -> None:
+    """Its media waits in the kernel, but the deadline is over before anybody could read it."""
+
+    async def check() -> None:
+        async with station(RtmpOptions(idle=1.0)) as opened:
+            chunker = Chunker()
+            _, writer = await opened.peers.publish("good", chunker)
+            writer.write(chunker.bytes(sound(0)))
+            await until(lambda: "good" in opened.received)
+            await asyncio.sleep(0.1)
+            writer.write(chunker.bytes(sound(23)))
+            stand_still(1.1)
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            assert opened.ingest.publishers == 1 and opened.received["good"][0].ended == 0
 
     run(check())
 
