@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from stream.frames import Samples
 from stream.sound.loudness import intersample_peaks, overshoot_bound
@@ -103,8 +102,7 @@ class Limiter:
             needed[over] = 1 - self._ceiling * _MARGIN / peaks[over]
         recent = np.concatenate([self._needed, needed])
         self._needed = recent[n:]
-        held = maximum_filter1d(recent, self._hold, mode="constant")[self._hold // 2 :][:n]
-        released = self._release(held)
+        released = self._release(_moving_maximum(recent, self._hold))
         smooth = np.concatenate([self._smoothing, released])
         self._smoothing = smooth[n:]
         return _moving_mean(_moving_mean(smooth, self._box), self._box)
@@ -116,6 +114,16 @@ class Limiter:
         released[released < 1e-6] = 0.0  # 0.00001 dB: let the gain come back to exactly 1
         self._held = float(released[-1])
         return released
+
+
+def _moving_maximum(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The largest of each ``width`` neighbours, from those of half as many."""
+    reach = 1
+    while reach < width:
+        more = min(reach, width - reach)
+        values = np.maximum(values[:-more], values[more:])
+        reach += more
+    return values
 
 
 def _moving_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from functools import lru_cache, reduce
 
 import numpy as np
-import pyloudnorm
 from numpy.typing import NDArray
-from scipy.signal import firwin
 
 from stream.frames import Samples
+from stream.sound.k_weighting import k_weighted
 
 ABSOLUTE_GATE = -70.0
 """Blocks quieter than this count as silence, LUFS (BS.1770-4, section 5.1)."""
@@ -19,7 +18,9 @@ ABSOLUTE_GATE = -70.0
 BLOCK_SECONDS = 0.4
 """Length of a gating block; blocks overlap by three quarters."""
 
+_OVERLAP = 4
 _RELATIVE_GATE = -10.0
+_CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)
 _OVERSAMPLING = 4
 _TAPS = 12
 
@@ -50,13 +51,8 @@ def pooled_loudness(pieces: Iterable[Samples], rate: int) -> float:
         pieces: each as in `integrated_loudness`; they are visited one by one.
         rate: sampling rate, Hz.
     """
-    meter = pyloudnorm.Meter(rate, block_size=BLOCK_SECONDS)
-    blocks: list[float] = []
-    for piece in pieces:
-        if len(piece):
-            meter.integrated_loudness(_at_least_one_block(piece, rate))
-            blocks += meter.blockwise_loudness
-    return _gated(np.asarray(blocks, np.float64))
+    blocks = [_blocks(_at_least_one_block(piece, rate), rate) for piece in pieces if len(piece)]
+    return _gated(np.concatenate([np.zeros(0), *blocks]))
 
 
 def true_peak(samples: Samples) -> float:
@@ -130,7 +126,8 @@ def _interpolators() -> NDArray[np.float32]:
     gain at 0 Hz; the fourth part is the sample itself.
     """
     length = _OVERSAMPLING * _TAPS + 1
-    prototype = firwin(length, 1 / _OVERSAMPLING, window="hann")
+    times = np.arange(length) - length // 2
+    prototype = np.sinc(times / _OVERSAMPLING) * np.hanning(length)
     phases = [prototype[phase::_OVERSAMPLING][:_TAPS] for phase in range(1, _OVERSAMPLING)]
     rows = [phase[::-1] / phase.sum() for phase in phases]
     return np.stack(rows).astype(np.float32)
@@ -142,6 +139,19 @@ def _at_least_one_block(samples: Samples, rate: int) -> Samples:
         return samples
     repeats = (math.ceil(block / len(samples)),) + (1,) * (samples.ndim - 1)
     return np.tile(samples, repeats)[:block]
+
+
+def _blocks(samples: Samples, rate: int) -> NDArray[np.float64]:
+    """Loudness of each gating block (BS.1770-4, equation 4), LUFS."""
+    weighted = k_weighted(samples.reshape(len(samples), -1), rate)
+    power = weighted**2 @ np.array(_CHANNEL_WEIGHTS[: weighted.shape[1]])
+    step = BLOCK_SECONDS / _OVERLAP * rate
+    # The sound may end up to half a step before or after the last one does.
+    *edges, end = np.round(np.arange(round(len(power) / step) + 1) * step).astype(int)
+    energy = np.convolve(np.add.reduceat(power[:end], edges), np.ones(_OVERLAP), "valid")
+    with np.errstate(divide="ignore"):
+        loudness: NDArray[np.float64] = -0.691 + 10 * np.log10(energy / (BLOCK_SECONDS * rate))
+    return loudness
 
 
 def _gated(blocks: NDArray[np.float64]) -> float:

@@ -21,6 +21,16 @@ def test_the_reference_tone_of_ebu_tech_3341():
     assert integrated_loudness(stereo, RATE) == pytest.approx(-23.0, abs=0.1)
 
 
+@pytest.mark.parametrize("rate", [8000, 44_100, 96_000])
+@pytest.mark.parametrize(("seconds", "channels"), [(0.4, 1), (0.76, 5), (2.34, 2)])
+def test_any_rate_length_and_channels_are_as_loud_as_to_pyloudnorm(rate, seconds, channels):
+    rng = np.random.default_rng(7)
+    sound = rng.standard_normal((math.ceil(seconds * rate), channels))
+    sound *= np.linspace(0.5, 0.05, len(sound))[:, None]
+    expected = pyloudnorm.Meter(rate).integrated_loudness(sound)
+    assert integrated_loudness(sound, rate) == pytest.approx(expected, abs=1e-9)
+
+
 def test_gating_is_that_of_pyloudnorm():
     sound = np.concatenate([tone(500, -20, 3), tone(500, -45, 4), np.zeros(2 * RATE, np.float32)])
     expected = pyloudnorm.Meter(RATE).integrated_loudness(sound)
