@@ -59,6 +59,12 @@ def _file(options: argparse.Namespace) -> int:
     return run_file(options, Console(stderr=True))
 
 
+def _batch(options: argparse.Namespace) -> int:
+    from server.commands.batch import run_batch
+
+    return run_batch(options, Console(stderr=True))
+
+
 def _measure(options: argparse.Namespace) -> int:
     from server.evaluation.measure import run_measure
 
@@ -146,6 +152,7 @@ def _require_serving() -> None:
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "file": _file,
+    "batch": _batch,
     "measure": _measure,
     "eval": _eval,
     "doctor": _doctor,

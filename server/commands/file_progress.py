@@ -6,14 +6,17 @@ import asyncio
 import math
 import time
 from collections import deque
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from server.evaluation.report import Percentiles, Report, Summary
-from server.sessions.file import FileSession
 from stream.timeline import seconds
+
+if TYPE_CHECKING:
+    from server.sessions.file import FileSession
 
 LINE_S = 5.0
 """Wall seconds between lines where there is no terminal, at least."""

@@ -132,6 +132,11 @@ class FileSession:
         """Every utterance so far."""
         return list(self._lane.jobs.values())
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to end early."""
+        return self._pipeline.stopping
+
     def stop(self) -> None:
         """End early; the file keeps everything dubbed by now."""
         self._pipeline.stop()

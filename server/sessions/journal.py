@@ -326,7 +326,11 @@ def _voice(name: str) -> str:
 def _fingerprint(kind: str, config: Config) -> bytes:
     name, options = options_of(kind, config)
     languages = (config.languages.source, config.target)
-    parts = (kind, name, sorted(options.items()), languages, getattr(config, kind).model_dump())
+    section = getattr(config, kind).model_dump()
+    # How many threads answer a question is no part of it.
+    for settings in (options, section):
+        settings.pop("threads", None)
+    parts = (kind, name, sorted(options.items()), languages, section)
     return repr(parts).encode()
 
 

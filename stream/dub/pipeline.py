@@ -57,7 +57,8 @@ class Pipeline:
         self._media = media
         self._recognition = recognition
         self._pacing = pacing
-        self._stopping = False
+        self.stopping = False
+        """Whether it was told to end early."""
         self._found: Channel[Pending] | None = None
 
     async def run(self) -> None:
@@ -87,7 +88,7 @@ class Pipeline:
             await asyncio.wait(playing)
             for task in working:
                 task.cancel()
-        if not self._stopping:
+        if not self.stopping:
             for lane in self.lanes:
                 lane.settle()
 
@@ -98,7 +99,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """End early: what is dubbed by now is played, the rest is left."""
-        self._stopping = True
+        self.stopping = True
         for lane in self.lanes:
             lane.playout.stop()
 
@@ -107,7 +108,7 @@ class Pipeline:
     ) -> None:
         try:
             async for items in self._media:
-                if self._stopping:
+                if self.stopping:
                     return
                 sound = [item for item in items if isinstance(item, AudioChunk)]
                 if not all(item.absent for item in sound) or len(sound) < len(items):

@@ -163,7 +163,7 @@ def test_a_wrong_call_is_one_sentence(
     ("arguments", "sentence"),
     [
         (["fil", "a.mp4"], "livedub: there is no command 'fil'; did you mean file?"),
-        (["dub", "a.mp4"], "there is no command 'dub'; choose from file, measure, eval"),
+        (["dub", "a.mp4"], "there is no command 'dub'; choose from file, batch, measure"),
         (["models", "lst"], "livedub models: there is no action 'lst'; did you mean list?"),
         (
             ["file", "a", "b", "--subtitels=d"],

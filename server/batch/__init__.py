@@ -1,0 +1,1 @@
+"""Many files dubbed at once: what they are called, who dubs them, and what became of them."""

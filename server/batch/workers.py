@@ -1,0 +1,182 @@
+"""Worker processes on this machine, each with engines of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from itertools import count
+
+from server.batch.tasks import ANSWERS, TASKS, Done, Failed, Progress, Task, Tell
+from stream.errors import LivedubError
+
+ANSWER_BYTES = 16 << 20
+"""Of one answer, at most."""
+
+GRACE_S = 5.0
+"""For a worker without a task to end by itself."""
+
+LAST_LINES = 5
+"""Kept of what a worker writes to its standard error, as the reason if it dies."""
+
+
+class TaskFailed(LivedubError):
+    """A task failed; the message is the reason."""
+
+
+class Workers:
+    """Does tasks by processes, so many at once, those of the lowest rank first.
+
+    A process is started when it is first needed. One that dies costs its task, and the next task
+    gets another.
+
+    Args:
+        most: processes.
+        verbose: whether they log what happens inside.
+    """
+
+    def __init__(self, most: int, *, verbose: bool = False) -> None:
+        self.most = most
+        self._verbose = verbose
+        self._idle: list[_Process] = []
+        self._busy = 0
+        self._order = count()
+        self._turns: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    @property
+    def spare(self) -> int:
+        """Processes that nothing waits for."""
+        return max(0, self.most - self._busy - self.waiting)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks whose turn has not come."""
+        return sum(not turn.done() for _, _, turn in self._turns)
+
+    async def do(self, task: Callable[[], Task], rank: int, tell: Tell) -> Done:
+        """Have a task done when its turn comes.
+
+        Args:
+            task: asked for when its turn has come.
+            rank: lower is sooner; among equals, who came first.
+            tell: is told of progress.
+
+        Raises:
+            TaskFailed: if it failed, or its process died.
+        """
+        async with self._turn(rank):
+            process = self._idle.pop() if self._idle else _Process(self._verbose)
+            try:
+                answer = await process.do(task(), tell)
+            except BaseException:
+                await process.end(at_once=True)
+                raise
+            self._idle.append(process)
+        if isinstance(answer, Failed):
+            raise TaskFailed(answer.reason)
+        return answer
+
+    async def aclose(self) -> None:
+        """End the processes."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(process.end() for process in idle))
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, rank: int) -> AsyncGenerator[None, None]:
+        if self._busy >= self.most:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._turns, (rank, next(self._order), turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._pass_on()
+                raise
+        else:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Whoever is next takes the place of one that is through."""
+        while self._turns:
+            _, _, turn = heapq.heappop(self._turns)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
+
+
+class _Process:
+    def __init__(self, verbose: bool) -> None:
+        self._verbose = verbose
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._last_words: deque[str] = deque(maxlen=LAST_LINES)
+
+    async def do(self, task: Task, tell: Tell) -> Done | Failed:
+        process = await self._started()
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(ConnectionError):  # it has died: that is found out below
+            process.stdin.write(TASKS.dump_json(task) + b"\n")
+            await process.stdin.drain()
+        while line := await process.stdout.readline():
+            answer = ANSWERS.validate_json(line)
+            if not isinstance(answer, Progress):
+                return answer
+            tell(answer)
+        status = await process.wait()
+        if self._reading is not None:
+            await self._reading
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        said = f": {self._last_words[-1]}" if self._last_words else ""
+        out_of_memory = "; there may have been too little memory, see --jobs" * (status == -9)
+        raise TaskFailed(f"its process died ({how}){said}{out_of_memory}")
+
+    async def end(self, *, at_once: bool = False) -> None:
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(0 if at_once else GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if self._reading is not None:
+            await self._reading
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            path = os.pathsep.join(one for one in sys.path if one)
+            command = [sys.executable, "-m", "server.batch.worker"]
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                *(["--verbose"] if self._verbose else []),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+                limit=ANSWER_BYTES,
+                start_new_session=True,  # Ctrl-C is for the process that the terminal knows
+            )
+            self._reading = asyncio.create_task(self._listen(self._process))
+        return self._process
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while line := await process.stderr.readline():
+            said = line.decode(errors="replace").rstrip()
+            if said:
+                self._last_words.append(said)
+            if self._verbose:
+                sys.stderr.write(f"{said}\n")
