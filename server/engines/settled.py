@@ -22,6 +22,7 @@ from stages.languages.choice import (
     to_fetch,
 )
 from stages.languages.table import Candidate
+from stages.options import MATCH
 from stages.registry import is_external
 from stages.weights.hub import is_offline
 from stream.languages import language_name
@@ -34,6 +35,9 @@ _TABLED = ("ctranslate2", "piper")
 
 _SPEAKS_SOME = ("kokoro", "xtts")
 """Engines of which the table has every language."""
+
+_OPEN_VOICES = ("default", MATCH)
+"""What leaves it to the engine and the languages which voice speaks."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -215,7 +219,7 @@ def _open(kind: str, config: Config) -> list[Candidate] | None:
     found = candidates(kind, config.source, config.target)
     if section.engine == AUTO:
         return found
-    named = section.model != "default" or (kind == "tts" and section.voice != "default")
+    named = section.model != "default" or (kind == "tts" and section.voice not in _OPEN_VOICES)
     if section.engine not in _TABLED or named:
         return None
     return [one for one in found if one.engine == section.engine]
@@ -316,6 +320,8 @@ def _with(config: Config, found: dict[str, Candidate]) -> Config:
         model = mt.model if config.mt.model == "default" else config.mt.model
         update["mt"] = config.mt.model_copy(update={"engine": mt.engine, "model": model})
     if tts := found.get("tts"):
-        voice = tts.model if config.tts.voice == "default" else config.tts.voice
+        voice = config.tts.voice
+        if voice in _OPEN_VOICES and tts.model != "default":
+            voice = tts.model
         update["tts"] = config.tts.model_copy(update={"engine": tts.engine, "voice": voice})
     return config.model_copy(update=update) if update else config

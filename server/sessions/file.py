@@ -89,6 +89,7 @@ class FileSession:
         self._sink_worker = Worker("sink")
         self._monitor = _DubMonitor()
         self._casting = Casting(config, engines.encoder)
+        part = self._casting.part(lane_engines.synthesiser)
         self._recogniser = behind_denoiser(engines.recogniser, config.asr)
         self._pacing: Pacing = RealTime(config.playout.behind) if realtime else Offline()
         info = source.info
@@ -106,7 +107,7 @@ class FileSession:
         self._lane = make_lane(
             spoken,
             lane_engines,
-            self._casting,
+            part,
             self._pacing,
             self._emit,
             channels=info.channels,

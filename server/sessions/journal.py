@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from stages.base import (
     MultilingualRecogniser,
     Recogniser,
     Rendering,
+    SeveralVoices,
     SpeakerEncoder,
     SpeechTranslator,
     Synthesiser,
@@ -279,6 +280,10 @@ class _Synthesiser:
     def clones(self) -> bool:
         return self._engine.clones
 
+    @property
+    def registers(self) -> Mapping[str, float]:
+        return self._engine.registers if isinstance(self._engine, SeveralVoices) else {}
+
     def check_voice(self, name: str) -> None:
         self._engine.check_voice(name)
 
@@ -326,7 +331,7 @@ def _voice(name: str) -> str:
 def _fingerprint(kind: str, config: Config) -> bytes:
     name, options = options_of(kind, config)
     languages = (config.languages.source, config.target)
-    section = getattr(config, kind).model_dump()
+    section = config.model_dump(include={kind})[kind]
     # How many threads answer a question is no part of it.
     for settings in (options, section):
         settings.pop("threads", None)

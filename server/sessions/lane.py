@@ -8,7 +8,7 @@ from server.config import Config
 from server.engines.pool import LaneEngines
 from server.engines.translators import Translators
 from server.sessions.assembly import lateness
-from server.sessions.casting import Casting
+from server.sessions.casting import Part
 from stages.base import SpeechTranslator, Translator
 from stages.mt.by_language import by_language
 from stages.mt.stage import translation
@@ -43,7 +43,7 @@ def _translation(
 def make_lane(
     config: Config,
     engines: LaneEngines,
-    casting: Casting,
+    part: Part,
     pacing: Pacing,
     emit: Callable[[Block], Awaitable[None]],
     *,
@@ -58,7 +58,7 @@ def make_lane(
     Args:
         config: checked, for this lane's language.
         engines: of the lane.
-        casting: which voice speaks for whom.
+        part: which voice speaks for whom.
         pacing: wall time.
         emit: writes a block of output.
         channels: of the source's sound.
@@ -66,9 +66,6 @@ def make_lane(
         capacity: ticks of source that may wait ahead of the playout position.
         keep: newest jobs kept; all where it is ``None``.
         watch: told what becomes of each utterance.
-
-    Raises:
-        EngineError: if a voice is none of the engine's.
     """
     synthesiser = engines.synthesiser
     if engines.proofreader is not None:
@@ -79,7 +76,7 @@ def make_lane(
         synthesiser.sample_rate,
         synthesiser.rate_range,
         synthesiser.characters_per_second,
-        casting.part(synthesiser).voice,
+        part.voice,
     )
     options = LaneOptions(
         channels,

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.config import AUTO, Config
 from server.sessions.spec import SpecError
+from stages.options import MATCH
 from stages.weights.known import KNOWN
 from stages.weights.resolve import on_the_hub
 
@@ -58,7 +59,7 @@ def check_settings(settings: Mapping[str, Any], config: Config) -> None:
         own_voices = {config.tts.voice, *config.tts.voices.values()}
     else:
         own_voices = set()
-    voices = {"default", "auto", *own_voices, *serve.voices}
+    voices = {"default", AUTO, MATCH, *own_voices, *serve.voices}
     for voice in _voices(settings):
         if isinstance(voice, str) and _NAME.fullmatch(voice) and _is_own(engine, voice):
             continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from server.config import Config
 from server.engines.pool import EnginePool, LaneEngines
 from server.sessions.assembly import source_side
-from server.sessions.casting import Casting
+from server.sessions.casting import Casting, Part
 from server.sessions.delay import in_seconds
 from server.sessions.lane import make_lane
 from stages.asr.stage import behind_denoiser
@@ -88,6 +88,7 @@ class LiveSession:
         self._adaptive = AdaptiveDelay(clock, *bounds) if bounds else None
         self._longest = bounds[1] if bounds else 0.0
         self._pipeline: Pipeline | None = None
+        self._apart = False  # whether speakers are told apart
         self.counts = {target: Counts() for target in self.targets}
         self.spoken: dict[str, int] = {}
         """Utterances by language."""
@@ -155,9 +156,11 @@ class LiveSession:
             self.clock.delay = config.playout.behind
         lanes = []
         for target, lane_engines in zip(self.targets, dubbing, strict=True):
-            lane = self._lane(for_target(config, target), lane_engines, target, casting, pacing)
+            part = casting.part(lane_engines.synthesiser)
+            lane = self._lane(for_target(config, target), lane_engines, target, part, pacing)
             stack.push_async_callback(lane.aclose)
             lanes.append(lane)
+        self._apart = casting.speakers is not None
         side = source_side(
             config,
             engines,
@@ -189,14 +192,14 @@ class LiveSession:
             self._pipeline.stop()
 
     def _lane(
-        self, config: Config, engines: LaneEngines, target: str, casting: Casting, pacing: Pacing
+        self, config: Config, engines: LaneEngines, target: str, part: Part, pacing: Pacing
     ) -> Lane:
         first = target == self.targets[0]
         publisher = LanePublisher(self.feed, target, carries_picture=first, clock=self.clock)
         return make_lane(
             config,
             engines,
-            casting,
+            part,
             pacing,
             publisher.emit,
             channels=CHANNELS,
@@ -224,10 +227,9 @@ class LiveSession:
         job, slot, id_ = notice.job, notice.job.slot, notice.job.id
         match notice:
             case StageDone(stage=Stage.RECOGNITION | Stage.DIARISATION as stage):
-                apart = self._config.speakers.enabled
-                known = Stage.DIARISATION if apart else Stage.RECOGNITION
+                known = Stage.DIARISATION if self._apart else Stage.RECOGNITION
                 if stage is known and (text := job.text.strip()):
-                    speaker = job.utterance.speaker if apart else None
+                    speaker = job.utterance.speaker if self._apart else None
                     doubts = tuple(doubt.value for doubt in job.doubts)
                     yield Event(
                         "transcript",

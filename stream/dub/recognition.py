@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from stream.clock.due import DUE
 from stream.dub.attempt import Attempts, StageDone
@@ -26,7 +27,6 @@ from stream.frames import (
 )
 from stream.speech.account import of_draft
 from stream.speech.detection import Windows
-from stream.speech.diarize import Diarizer
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import Found
 from stream.speech.segment import Draft
@@ -61,6 +61,21 @@ async def _no_collection(utterance: Utterance, nearness: float) -> None:
     """Nobody's voice is collected."""
 
 
+class Sorter(Protocol):
+    """Sorts utterances by voice as they come: ``Diarizer``, or ``RegisterDiarizer``."""
+
+    last: str
+    """Who spoke last: the label of an utterance whose voice is not known."""
+
+    def assign(self, voice: Embedding, seconds: float) -> str:
+        """The label of the next utterance, and how many seconds of speech are in it."""
+        ...
+
+    def nearness(self, label: str, voice: Embedding) -> float:
+        """How near a voice is to its speaker's mean, up to 1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Speakers:
     """What tells speakers apart.
@@ -74,7 +89,7 @@ class Speakers:
     """
 
     embed: Callable[[Samples], Awaitable[Embedding]]
-    diarizer: Diarizer
+    diarizer: Sorter
     deadline: float
     collect: Callable[[Utterance, float], Awaitable[None]] = _no_collection
 

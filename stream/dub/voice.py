@@ -29,14 +29,15 @@ class Voice:
         sample_rate: of the pieces, Hz.
         rate_range: slowest and fastest natural rate.
         characters_per_second: typical speed at rate 1.
-        cast: label of a speaker to the voice that speaks for them, as ``Manner.voice``.
+        cast: label of a speaker, and a media time in ticks, to the voice that speaks for them then,
+            as ``Manner.voice``.
     """
 
     synthesise: Callable[[str, Manner], AsyncGenerator[Samples, None]]
     sample_rate: int
     rate_range: tuple[float, float]
     characters_per_second: float
-    cast: Callable[[str], str] = lambda speaker: ""
+    cast: Callable[[str, int], str] = lambda speaker, time: ""
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Reader:
         slowest, fastest = self._voice.rate_range
         expected = self.expected(text)
         rate = min(max(speaking_rate(expected, slot, self._options), slowest), fastest)
-        voice = self._voice.cast(speaker)
+        voice = self._voice.cast(speaker, slot.start)
         return Reading(text, slot, speaker, rate, round(expected / rate), voice)
 
     async def read(self, reading: Reading) -> AsyncGenerator[Samples, None]:

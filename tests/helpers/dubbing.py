@@ -108,7 +108,7 @@ class Tones:
     def voice(
         self,
         rates: tuple[float, float] = (1.0, 1.0),
-        cast: Callable[[str], str] = lambda speaker: "",
+        cast: Callable[[str, int], str] = lambda speaker, time: "",
     ) -> Voice:
         return Voice(self.synthesise, TICK_RATE, rates, LETTERS_PER_SECOND, cast)
 

@@ -7,15 +7,17 @@ import numpy as np
 
 from stages.weights.resolve import resolve
 
+NAMES = ("one", "two", "three")
 SYMBOLS, WIDTH, HOP, FRAMES = 256, 4, 256, 1
 """Phonemes, size of an embedding, samples of a frame at 22.05 kHz, frames of a phoneme."""
 
 
-def tiny_piper(language: str) -> dict[str, bytes]:
+def tiny_piper(language: str, speakers: int = 1) -> dict[str, bytes]:
     """The two files of a voice: an embedding, a length regulator and an upsampling convolution.
 
     Args:
         language: eSpeak NG's name of its language.
+        speakers: of the model, ``one``, ``two``, ... each an octave higher than the one before.
 
     Returns:
         The graph and its configuration, as ``.onnx`` and ``.onnx.json``.
@@ -25,11 +27,14 @@ def tiny_piper(language: str) -> dict[str, bytes]:
     random = np.random.default_rng(0)
     table = random.uniform(-1, 1, (SYMBOLS, WIDTH)).astype(np.float32)
     phase = 2 * np.pi * np.arange(HOP) / HOP
-    waves = np.sin(np.outer(np.arange(2, 2 + WIDTH), phase)).astype(np.float32) / WIDTH
+    first = 2 if speakers == 1 else 1
+    harmonics = np.outer(2 ** np.arange(speakers), np.arange(first, first + WIDTH))
+    waves = np.sin(harmonics[:, :, None, None] * phase).astype(np.float32) / WIDTH
 
     constants = {
         "table": table,
-        "waves": waves[:, None],
+        "voices": waves,
+        **({} if speakers > 1 else {"sid": np.array([0])}),
         "scale_at": np.array(1),
         "frames": np.array(FRAMES, np.float32),
         "axis": np.array([0]),
@@ -39,6 +44,8 @@ def tiny_piper(language: str) -> dict[str, bytes]:
         "last": np.array([2]),
     }
     nodes = [
+        ("Gather", ["voices", "sid"], "voice", {}),
+        ("Squeeze", ["voice", "axis"], "waves", {}),
         ("Gather", ["table", "input"], "embedded", {}),  # (1, phonemes, WIDTH)
         ("Unsqueeze", ["embedded", "last"], "lone", {}),
         ("Gather", ["scales", "scale_at"], "scale", {}),
@@ -60,6 +67,7 @@ def tiny_piper(language: str) -> dict[str, bytes]:
             helper.make_tensor_value_info("input", TensorProto.INT64, [1, None]),
             helper.make_tensor_value_info("input_lengths", TensorProto.INT64, [1]),
             helper.make_tensor_value_info("scales", TensorProto.FLOAT, [3]),
+            *[helper.make_tensor_value_info("sid", TensorProto.INT64, [1])] * (speakers > 1),
         ],
         [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 1, None])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
@@ -67,4 +75,7 @@ def tiny_piper(language: str) -> dict[str, bytes]:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     config = json.loads(Path(f"{resolve('joe')}.json").read_text("utf-8"))
     config["espeak"]["voice"] = language
+    if speakers > 1:
+        config["num_speakers"] = speakers
+        config["speaker_id_map"] = {NAMES[number]: number for number in range(speakers)}
     return {".onnx": model.SerializeToString(), ".onnx.json": json.dumps(config).encode()}

@@ -124,7 +124,8 @@ def _engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
 
 
 def beam(size: int) -> Config:
-    return load(assignments=[f"asr.beam_size={size}"], environment={})
+    settings = [f"asr.beam_size={size}", "speakers.engine=none"]
+    return load(assignments=settings, environment={})
 
 
 @pytest.mark.virtual_time

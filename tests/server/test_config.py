@@ -59,7 +59,7 @@ def test_a_file_is_dubbed_without_what_only_other_commands_need() -> None:
         (["serve.min_delay=20"], "serve.min_delay is 20.0, but must not exceed serve.max_delay"),
         (["asr.denoise=arnndn"], "asr.denoise is arnndn, which needs asr.denoise_model"),
         (["tts.listener=tiny"], "which tts.engine auto does not: set it to xtts, or"),
-        (["tts.voice=auto"], "but speakers.engine is none"),
+        (["tts.voice=auto"], "but speakers.engine is auto"),
     ],
 )
 def test_what_a_section_cannot_take_is_one_sentence(assignments: list[str], sentence: str) -> None:

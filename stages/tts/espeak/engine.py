@@ -24,6 +24,14 @@ _OTHERS_CHARACTERS_PER_S = 18.5
 """As measured of Russian and German."""
 
 
+REGISTERS_HZ = {
+    "m8": 85.0, "default": 101.0, "Reed": 115.0, "Nguyen": 148.0,
+    "f1": 178.0, "f2": 195.0, "f3": 208.0, "Annie": 239.0,
+}  # fmt: skip
+"""Median pitch of the variants that speakers are given, the same within a semitone in Portuguese,
+English and German: those that are understood best and speak at the usual pace."""
+
+
 class Espeak:
     """A synthesiser for every language that eSpeak NG reads.
 
@@ -53,6 +61,8 @@ class Espeak:
         self._language, self._spelling = voice_name(language), language
         self.check_voice(voice)
         self._voice = voice
+        here = {"default", *variants()}
+        self.registers = {name: hz for name, hz in REGISTERS_HZ.items() if name in here}
         self.characters_per_second = _CHARACTERS_PER_SECOND.get(
             base(language), _OTHERS_CHARACTERS_PER_S
         )

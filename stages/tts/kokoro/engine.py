@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.base import EngineError
+from stages.speakers.blend import parse_voice
 from stages.tts.espeak.library import phonemes
 from stages.tts.joining import joined
 from stages.tts.kokoro.graph import ENERGY, FEATURES, PITCH, PROSODY, TEXT, parts
@@ -33,7 +34,24 @@ _LEAD, _TAIL = 5, 6
 LANGUAGES = {"en": "en-us", "pt": "pt-br", "es": "es", "fr": "fr-fr", "it": "it", "hi": "hi"}
 """Languages the model was trained on that eSpeak NG can transcribe, by eSpeak's names."""
 
-_DEFAULT_VOICE = "jf_alpha"
+_DEFAULT, _DEFAULT_VOICE = "default", "jf_alpha"
+
+_PACES = {"jf_gongitsune": 1.32, "jf_nezumi": 1.23, "jf_tebukuro": 1.18, "jm_kumo": 1.16}
+"""How much longer than ``_DEFAULT_VOICE`` a voice takes for the same sounds: it has to hurry as
+much, so that a rate means one pace whoever speaks."""
+
+REGISTERS_HZ = {
+    "jm_kumo": 92.0,
+    "jm_kumo*0.7 + jf_alpha*0.3": 128.0,
+    "jm_kumo*0.5 + jf_gongitsune*0.5": 145.0,
+    "jf_gongitsune": 212.0,
+    "jf_nezumi": 223.0,
+    "jf_alpha*0.5 + jf_nezumi*0.5": 236.0,
+    "jf_alpha": 259.0,
+    "jf_tebukuro": 307.0,
+}
+"""Median pitch of the voices that speakers are given, within a semitone in English and Portuguese.
+Of men there is one, so that two are blends that are still men's."""
 
 _TRIAL = "Um, dois, três, quatro, cinco, seis, sete, oito."
 """Spoken once on a machine to find the faster way there."""
@@ -84,8 +102,10 @@ class Kokoro:
                 name: np.asarray(style, np.float32).reshape(-1, 256)
                 for name, style in voices.items()
             }
+        self._styles[_DEFAULT] = self._styles[_DEFAULT_VOICE]
         self.check_voice(voice)
         self._voice = voice
+        self.registers = REGISTERS_HZ
         self._vocabulary: dict[str, int] = json.loads(
             (data / "vocab.json").read_text(encoding="utf-8")
         )["vocab"]
@@ -101,11 +121,8 @@ class Kokoro:
             yield piece
 
     def check_voice(self, name: str) -> None:
-        """Raise ``EngineError`` unless it is ``default`` or an embedded voice."""
-        if name != "default" and name not in self._styles:
-            raise EngineError(
-                f"Kokoro has no voice '{name}': set tts.voice to one of {', '.join(self._styles)}"
-            )
+        """Raise ``EngineError`` unless it is ``default``, an embedded voice, or a blend of such."""
+        self._style(name)
 
     async def aclose(self) -> None:
         """End the engine's thread."""
@@ -118,13 +135,26 @@ class Kokoro:
         return prosody is not None and numpy_is_faster(folder, prosody)
 
     def _pieces(self, text: str, rate: float, voice: str) -> Iterator[Samples]:
-        name = voice or self._voice
-        style = self._styles[_DEFAULT_VOICE if name == "default" else name]
+        style, pace = self._style(voice or self._voice)
         spoken = (
-            (portion, self._speak(portion, rate, style))
+            (portion, self._speak(portion, rate * pace, style))
             for portion in spoken_portions(text, self._spelling, _LIMIT_CHARACTERS)
         )
         return joined(spoken, self.sample_rate, rate)
+
+    def _style(self, voice: str) -> tuple[Samples, float]:
+        """Of a voice or blend: style vectors by the number of sounds, ``(510, 256)``; pace."""
+        parts = [(voice, 1.0)] if voice in self._styles else parse_voice(voice)
+        for name, _ in parts:
+            if name not in self._styles:
+                names = ", ".join(known for known in self._styles if known != _DEFAULT)
+                raise EngineError(
+                    f"Kokoro has no voice '{name}': set tts.voice to one of {names}, or to a blend "
+                    "such as jf_alpha*0.5 + jm_kumo*0.5"
+                )
+        style = sum(np.float32(share) * self._styles[name] for name, share in parts)
+        pace = sum(share * _PACES.get(name, 1.0) for name, share in parts)
+        return np.asarray(style, np.float32), pace
 
     def _speak(self, text: str, rate: float, styles: Samples) -> Samples:
         prosody = self._prosody(text, rate, styles)

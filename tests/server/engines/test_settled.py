@@ -116,7 +116,7 @@ def test_default_models_are_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
         voices("pl")[0].model,
     )
     english = settled(load(assignments=[*named, "languages.source=ru", "languages.target=en"]))
-    assert english.tts.voice == "default", "joe, which comes in a package"
+    assert english.tts.voice == "match", "joe, which comes in a package"
     with pytest.raises(EngineError, match=r"No voice for Japanese of tts\.engine 'piper' is known"):
         settled(load(assignments=[*named, "languages.target=ja"], environment={}))
 

@@ -1,7 +1,7 @@
 """Speakers told apart in whole runs, and a voice for each."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import av
@@ -22,7 +22,8 @@ from stages.weights.resolve import resolve
 from stream.frames import Fate, Manner, Samples, Utterance
 from stream.media.sink import FileSink
 from stream.media.source import MediaSource
-from stream.timeline import Interval
+from stream.sound.resample import resample
+from stream.timeline import TICK_RATE, Interval
 from tests.helpers.scripted import Encoder, Recogniser, Synthesiser, Translator
 
 TURNS = (
@@ -74,7 +75,8 @@ def dub(path: Path, out: Path, config: Config, encoder: object, synthesiser: obj
             return (await FileSession(config, engines, lane, source, sink).run()).report
         finally:
             for engine in (synthesiser, encoder):
-                await engine.aclose()  # type: ignore[attr-defined]
+                if engine is not None:
+                    await engine.aclose()  # type: ignore[attr-defined]
 
     return asyncio.run(run())
 
@@ -117,6 +119,56 @@ def test_two_people_are_told_apart_and_each_gets_a_voice(talk: Path, tmp_path: P
     assert (heard[0] - heard[1]) @ (woman - man) > 0
 
 
+def test_everybody_gets_a_voice_of_their_own_register(talk: Path, tmp_path: Path) -> None:
+    config = load(assignments=["asr.mode=utterance"], environment={})
+    report = dub(talk, tmp_path / "out.mka", config, None, Espeak(language="en"))
+    assert [u.speaker for u in report.utterances] == ["S1", "S2", "S2", "S1"]
+    assert [u.voice for u in report.utterances] == ["default", "f2", "f2", "default"]
+
+
+class Several(Remembering):
+    registers = {"otto": 100.0, "anna": 200.0}
+
+
+async def cast(casting: Casting, variants: Sequence[str]) -> list[tuple[str, str]]:
+    """Label and voice of each utterance, as recognition and synthesis ask for them."""
+    parts = [casting.part(Several()) for _ in range(2)]
+    speakers, found = casting.speakers, []
+    assert speakers is not None
+    for number, (variant, (_, text)) in enumerate(zip(variants, TURNS, strict=True)):
+        sound = resample(speak(text, f"en-us+{variant}", 170), RATE, 16_000)
+        label = speakers.diarizer.assign(await speakers.embed(sound), len(sound) / 16_000)
+        said = utterance(label, sound, number * TICK_RATE)
+        await speakers.collect(said, 0.0)
+        voices = {part.voice(label, said.slot.start) for part in parts}
+        assert len(voices) == 1, "the voices of every language are chosen alike"
+        found.append((label, voices.pop()))
+    await casting.aclose()
+    return found
+
+
+@pytest.mark.parametrize("encoder", [None, Encoder(RuntimeError("no"))])
+async def test_registers_tell_speakers_where_no_encoder_does(encoder: Encoder | None) -> None:
+    casting = Casting(load(environment={}), encoder)
+    turns = await cast(casting, [variant for variant, _ in TURNS])
+    assert turns == [("S1", "otto"), ("S2", "anna"), ("S2", "anna"), ("S1", "otto")]
+
+
+async def test_one_persons_clip_keeps_one_voice() -> None:
+    assert await cast(Casting(load(environment={}), None), ["f3"] * 4) == [("S1", "anna")] * 4
+
+
+def test_nobody_is_told_apart_where_nothing_depends_on_it() -> None:
+    for settings, synthesiser in (
+        ([], Remembering()),
+        (["speakers.engine=none"], Several()),
+        (["tts.voice=default"], Several()),
+    ):
+        casting = Casting(load(assignments=settings, environment={}), Encoder())
+        assert casting.part(synthesiser).voice("S1", 0) == ""
+        assert casting.speakers is None
+
+
 @pytest.mark.parametrize("fault", [RuntimeError("no"), 30.0])
 def test_a_faulty_encoder_costs_no_dub(
     talk: Path, tmp_path: Path, fault: Exception | float
@@ -136,13 +188,11 @@ def test_each_speaker_has_the_voice_of_the_map(talk: Path, tmp_path: Path) -> No
         assert manner.voice == said.voice == ("anna" if said.speaker == "S2" else "")
 
 
-def utterance(speaker: str, sound: Samples) -> Utterance:
-    return Utterance(0, Interval(0, 3 * len(sound)), sound, 0, "pause", speaker)
+def utterance(speaker: str, sound: Samples, start: int = 0) -> Utterance:
+    return Utterance(0, Interval(start, start + 3 * len(sound)), sound, 0, "pause", speaker)
 
 
 async def test_a_speakers_own_voice_is_used_once_there_is_enough() -> None:
-    from stream.sound.resample import resample
-
     clean = resample(speak(" ".join(t for _, t in TURNS[:2]), "en-us+m3", 170), RATE, 16_000)
     noise = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32) * 0.1
 
@@ -153,12 +203,12 @@ async def test_a_speakers_own_voice_is_used_once_there_is_enough() -> None:
     await collect(utterance("S1", clean + noise), 1.0)  # too noisy
     await collect(utterance("S1", clean), 0.5)  # perhaps two people
     await collect(utterance("S1", clean), 1.0)
-    assert part.voice("S1") == ""
+    assert part.voice("S1", 0) == ""
     await collect(utterance("S1", clean), 1.0)
-    path = Path(part.voice("S1"))
+    path = Path(part.voice("S1", 0))
     with av.open(str(path)) as media:
         seconds = float(media.duration / av.time_base)  # type: ignore[operator]
-    assert 8 <= seconds <= 20 and part.voice("S2") == ""
+    assert 8 <= seconds <= 20 and part.voice("S2", 0) == ""
     await casting.aclose()
     assert not path.parent.exists()
 
@@ -174,10 +224,10 @@ def test_voices_that_cannot_be_are_refused_before_the_start(talk: Path, tmp_path
     ("assignments", "sentence"),
     [
         (["tts.voice=auto", "speakers.engine=ge2e"], "set tts.consent to true"),
-        (["tts.voice=auto", "tts.consent=true"], "speakers.engine is none"),
-        (["tts.voices={S1: a}"], "speakers.engine is none"),
+        (["tts.voice=auto", "tts.consent=true"], "speakers.engine is auto"),
+        (["tts.voices={S1: a}"], "speakers.engine is auto"),
         (["tts.voices={bob: a}", "speakers.engine=ge2e"], "has 'bob', but speakers are S1"),
-        (["speakers.engine=magic"], "must be one of none, ge2e"),
+        (["speakers.engine=magic"], "must be one of auto, none, ge2e"),
         (["speakers.max=0"], "speakers.max is 0"),
         (["asr.denoise=arnndn"], "needs asr.denoise_model"),
         (["tts.listener=tiny"], "which tts.engine auto does not: set it to xtts"),

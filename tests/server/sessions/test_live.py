@@ -43,6 +43,20 @@ def _buzz(sound: Samples) -> Samples:
     return level
 
 
+class _OfTwo(Synthesiser):
+    """Has two voices, and remembers in which it spoke."""
+
+    registers = {"man": 100.0, "woman": 200.0}
+
+    def __init__(self) -> None:
+        self.voices: list[str] = []
+
+    async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
+        self.voices.append(manner.voice)
+        async for piece in super().synthesise(text, manner):
+            yield piece
+
+
 def _contiguous(blocks: list[AudioChunk]) -> bool:
     return blocks[0].start == 0 and all(
         a.end == b.start for a, b in zip(blocks, blocks[1:], strict=False)
@@ -223,6 +237,16 @@ async def test_transcripts_say_who_speaks_where_speakers_are_told_apart(clip: Cl
     assert said[0].speaker == "S1" and all(event.as_json()["speaker"] for event in said)
     assert all("speaker" not in e.as_json() for e in seen.events if e.kind != "transcript")
     assert len(seen.fates()) == 3
+
+
+async def test_a_speaker_keeps_their_voice_when_the_publisher_returns(clip: Clip) -> None:
+    voice = _OfTwo()
+    pool = ScriptedPool(synthesiser=voice)
+    seen = await watch([at_once(from_file(clip)), joining(2.0, clip)], pool=pool)
+    assert seen.session is not None and seen.session.source.connections == 2
+    assert voice.voices == ["man"] * 6
+    said = [event.speaker for event in seen.events if event.kind == "transcript"]
+    assert said == ["S1"] * 6
 
 
 async def test_a_publisher_may_come_back_with_another_picture_and_another_sound(

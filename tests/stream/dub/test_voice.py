@@ -41,8 +41,8 @@ async def test_the_rate_fills_the_slot_as_far_as_it_is_natural(letters: int, rat
 
 
 async def test_a_voice_is_cast_for_its_speaker() -> None:
-    voice = Tones().voice(cast={"S2": "ana"}.__getitem__)
-    assert reader(voice).reading("x", SLOT, "S2").voice == "ana"
+    voice = Tones().voice(cast=lambda speaker, time: f"{speaker} {time}")
+    assert reader(voice).reading("x", SLOT, "S2").voice == f"S2 {SLOT.start}"
 
 
 async def test_an_engine_is_given_until_the_viewer_sees_the_slot() -> None:
