@@ -93,4 +93,5 @@ def _pitches(audio: Samples) -> NDArray[np.float64]:
     best = height.max(axis=1, keepdims=True)
     first = np.argmax(height >= _AS_GOOD * best, axis=1)
     voiced = best[:, 0] >= _VOICED
-    return SPEECH_RATE / (shortest + first[voiced]).astype(np.float64)
+    periods: NDArray[np.float64] = (shortest + first[voiced]).astype(np.float64)
+    return SPEECH_RATE / periods

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.frames import Embedding
 from stream.sound.pitch import Register, semitones
@@ -49,7 +50,7 @@ class _Speaker:
 
     octaves: float
     voiced_s: float
-    voice: Embedding
+    voice: NDArray[np.float64]
 
     def distance(self, hz: float) -> float | None:
         """Semitones between a pitch and theirs; ``None`` where either is not known."""
@@ -88,7 +89,7 @@ class RegisterDiarizer:
         if not np.isfinite(voice).all():
             return self.last
         hz, voiced_s = float(voice[0]), float(voice[1])
-        own = voice[2:].astype(np.float64)
+        own = voice[2:]
         if own.any():
             self._sort_voice(hz, voiced_s, own, seconds)
         elif hz > 0 and voiced_s > 0:
@@ -100,7 +101,7 @@ class RegisterDiarizer:
         index = int(label[1:]) - 1
         if index >= len(self._speakers) or not voice[2:].any():
             return 0.0
-        return self._speakers[index].cosine(voice[2:].astype(np.float64))
+        return self._speakers[index].cosine(voice[2:])
 
     def _sort_voice(self, hz: float, voiced_s: float, voice: Embedding, seconds: float) -> None:
         likeness = [
