@@ -234,7 +234,7 @@ class EnginePool:
         return SileroDetector(), enhancer_for(config)
 
     async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
-        if not await asyncio.to_thread(wants_encoder, config):
+        if not await _in_thread("speakers", partial(wants_encoder, config)):
             return None
         try:
             return await self._get("speakers", config, owner)
