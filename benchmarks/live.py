@@ -54,6 +54,8 @@ class Daemon:
     process: asyncio.subprocess.Process
     url: str
     rtmp: str
+    logged: int = 0
+    """Bytes that it has written to its log since it started."""
 
     def cpu(self) -> float:
         """Processor seconds so far, of its own processes too while they run and once they ended."""
@@ -81,19 +83,23 @@ class Daemon:
 
 @contextlib.asynccontextmanager
 async def daemon(
-    engine: str, sessions: int, delay: float = 6.0, cores: str | None = None
+    engine: str,
+    sessions: int,
+    delay: float = 6.0,
+    bound: tuple[str, ...] = (),
+    *,
+    hls: bool = False,
 ) -> AsyncIterator[Daemon]:
     """Serve ``sessions`` sessions, named and keyed ``session-0`` and so on.
 
-    ``cores`` are those that it may run on, as ``taskset --cpu-list`` takes them.
+    ``bound`` is a command that runs it within bounds, such as ``taskset --cpu-list 0``.
     """
-    specs = [{"id": f"session-{i}", "key": f"session-{i}", "hls": False} for i in range(sessions)]
+    specs = [{"id": f"session-{i}", "key": f"session-{i}", "hls": hls} for i in range(sessions)]
     settings = (
         f"tts.engine={engine}", f"playout.delay={delay}", "serve.port=0", "serve.rtmp_port=0",
         "serve.max_sessions=64", f"serve.sessions={json.dumps(specs)}",
     )  # fmt: skip
     sets = [part for setting in (*settings, *SETTINGS) for part in ("--set", setting)]
-    bound = ("taskset", "--cpu-list", cores) if cores else ()
     process = await asyncio.create_subprocess_exec(
         *bound, sys.executable, "-u", "-m", "server.cli", "serve", *sets,
         stderr=asyncio.subprocess.PIPE, cwd=TREE, env={**os.environ, "PYTHONPATH": str(TREE)},
@@ -105,8 +111,8 @@ async def daemon(
         if not line:
             raise SystemExit(f"the daemon did not start: {said}")
         said += line.decode()
-    reading = asyncio.create_task(_drain(process.stderr))
     made = Daemon(process, ports[1].rstrip("/"), f"rtmp://127.0.0.1:{ports[2]}/live")
+    reading = asyncio.create_task(_drain(process.stderr, made))
     try:
         for spec in specs:
             await _until_loaded(made, str(spec["id"]))
@@ -123,9 +129,9 @@ async def _until_loaded(served: Daemon, id_: str) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _drain(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65536):
-        pass
+async def _drain(stream: asyncio.StreamReader, served: Daemon) -> None:
+    while said := await stream.read(65536):
+        served.logged += len(said)
 
 
 @contextlib.asynccontextmanager

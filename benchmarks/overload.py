@@ -36,7 +36,7 @@ async def run(engine: str, clip: Path, seconds: float, delay: float, most: int) 
         table.add_column(column, justify="right")
     source = looped(clip)
     async with (
-        daemon(engine, most, delay, cores="0") as served,
+        daemon(engine, most, delay, ("taskset", "--cpu-list", "0")) as served,
         published(served, "session-0", *source),
     ):
         counts: collections.Counter[str] = collections.Counter()
