@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import subprocess
 import sys
@@ -23,6 +24,9 @@ FOLDER = ROOT / "build" / "fuzz"
 
 SETTLED_S = 5.0
 """Seconds in which a door that is loaded takes its seeds: from then on, growth counts."""
+
+LOADED = re.compile(r"Loaded|collected \d+ items?")
+"""What libFuzzer or pytest says when it begins."""
 
 LOADED_S = 300.0
 """Seconds until it is loaded, on a busy machine."""
@@ -54,7 +58,7 @@ class Watched:
                 taken = self._taken()
             except OSError:
                 continue
-            if not loaded and "Loaded" in self.log.read_text(errors="replace"):
+            if not loaded and LOADED.search(self.log.read_text(errors="replace")):
                 loaded, began, until = True, now, now + seconds + LATE_S
             if not loaded or now - began < SETTLED_S:
                 first = max(first[0], taken[0]), max(first[1], taken[1])
@@ -97,8 +101,8 @@ def _run(name: str, seconds: float, *command: str) -> bool:
     one = _start(name, *command)
     status = one.watch(seconds)
     text = one.log.read_text(errors="replace")
-    runs = re.findall(r"(?:number_of_executed_units: |Done )(\d+)|(\d+ passed)", text)
-    count = next((a or b for a, b in reversed(runs)), "until its time was over")
+    runs = re.findall(r"(?:number_of_executed_units: |Done )(\d+)|(\d+) passed|(\d+%)\]", text)
+    count = "".join(runs[-1]) if runs else "some"
     ok = status == 0
     told = "nothing" if ok else f"FAILED, status {status} {one.excess}"
     print(
@@ -112,8 +116,11 @@ def _run(name: str, seconds: float, *command: str) -> bool:
 
 
 def _properties() -> list[str]:
+    """Files of tests in another order each time, as a few minutes are not enough for all."""
     tests = (ROOT / "tests").rglob("test_*.py")
-    return sorted(str(path) for path in tests if "@given" in path.read_text(encoding="utf-8"))
+    held = [str(path) for path in tests if "@given" in path.read_text(encoding="utf-8")]
+    random.shuffle(held)
+    return held
 
 
 def main() -> int:
@@ -130,10 +137,10 @@ def main() -> int:
         if name in DOORS:
             begun = _run(name, share, "-m", "tests.fuzz.one", name, str(share), str(FOLDER))
         elif name == "properties":
-            command = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *_properties())
+            command = ("-m", "pytest", "-x", "-p", "no:cacheprovider", *_properties())
             begun = _run(name, 3 * share, *command)
         else:
-            command = ("-m", "pytest", "-x", "-q", "tests/e2e/test_api_fuzz.py")
+            command = ("-m", "pytest", "-x", "tests/e2e/test_api_fuzz.py")
             begun = _run(name, share, *command)
         ok = ok and begun
     return 0 if ok else 1
