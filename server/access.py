@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from server.problems import Problem
 from server.tokens import Keyed, Right, Tokens
-from stream.live.source import Connection
+from stream.live.connection import Connection
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection

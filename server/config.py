@@ -20,6 +20,7 @@ from server.mistakes import kind_of, mistakes
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
 from server.sessions.options import OutputConfig, ServeConfig
+from server.srt.options import SrtOptions
 from stages.base import EngineError
 from stages.languages.options import SEVERAL, Languages
 from stages.options import (
@@ -74,6 +75,7 @@ class Config(EngineSections):
     output: OutputConfig = OutputConfig()
     serve: ServeConfig = ServeConfig()
     rtmp: RtmpOptions = RtmpOptions()
+    srt: SrtOptions = SrtOptions()
 
     @property
     def source(self) -> str:
@@ -87,7 +89,7 @@ class Config(EngineSections):
         return self.languages.target if translates else self.source
 
 
-DAEMON_SECTIONS = ("serve", "rtmp")
+DAEMON_SECTIONS = ("serve", "rtmp", "srt")
 """Sections that no session can have for itself."""
 
 PRESETS = Path(__file__).parent / "presets"

@@ -13,10 +13,10 @@ from server.addresses.relay import Relay, relay_to
 from stream.media.opening import NETWORK_CODECS
 from stream.media.readable import Fetch
 
-SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp")
+SCHEMES = ("rtmp", "rtmps", "rtsp", "http", "https", "udp", "srt")
 """What a session may pull from."""
 
-PUSH_SCHEMES = ("rtmp", "rtmps", "udp")
+PUSH_SCHEMES = ("rtmp", "rtmps", "udp", "srt")
 """What it may push to."""
 
 SEGMENT_TIMEOUT_S = 90.0

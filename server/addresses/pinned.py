@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import certifi
 
 from server.addresses.reach import AddressError, Reach, host_of
+from server.addresses.srt_address import SrtAddress
 
 _UDP_OPTIONS = {"pkt_size", "buffer_size", "fifo_size", "overrun_nonfatal", "ttl", "reuse"}
 """Of a ``udp`` URL's query; others would say where to listen, and to whom."""
@@ -35,7 +36,7 @@ def pinned(url: str, reach: Reach, *, verify: bool = True) -> Pinned:
     certificate by the name that FFmpeg connects to, and RTSP ones may send it elsewhere.
 
     Args:
-        url: of ``rtmp``, ``rtmps``, ``rtsp`` or ``udp``.
+        url: of ``rtmp``, ``rtmps``, ``rtsp``, ``udp`` or ``srt``.
         reach: where the session may connect to.
         verify: whether certificates are checked.
 
@@ -44,6 +45,8 @@ def pinned(url: str, reach: Reach, *, verify: bool = True) -> Pinned:
     """
     options = {}
     parts = urlsplit(url)
+    if parts.scheme == "srt":
+        return Pinned(_called(SrtAddress.parsed(url), reach).url)
     if parts.scheme == "rtmps" and verify:
         options = {"tls_verify": "1", "ca_file": certifi.where()}
     if reach.everywhere:
@@ -64,6 +67,14 @@ def pinned(url: str, reach: Reach, *, verify: bool = True) -> Pinned:
     if parts.scheme == "rtmp":
         options["rtmp_tcurl"] = _application(parts)
     return Pinned(urlunsplit(parts._replace(netloc=netloc)), options)
+
+
+def _called(address: SrtAddress, reach: Reach) -> SrtAddress:
+    if reach.everywhere:
+        return address
+    if address.mode == "listener":
+        raise AddressError("only sessions of the configuration may listen for SRT")
+    return replace(address, host=reach.addresses(address.host)[0])
 
 
 def _application(parts: SplitResult) -> str:

@@ -20,6 +20,7 @@ from av.codec.codec import UnknownCodecError
 from server.config import Config
 from server.engines.cores import usable_cores
 from server.engines.settled import choice, parts, require
+from server.srt.library import installed as srt_installed
 from stages.base import EngineError
 from stages.gpu import gpus
 from stages.languages.choice import candidates, described, recognisers_by_worth, taken
@@ -175,6 +176,8 @@ class Diagnosis:
     models: tuple[Model, ...]
     cache: Cache
     espeak: str | None
+    srt: str | None
+    """Version of libsrt."""
     serve_needs: tuple[str, ...]
     """Packages without which the daemon cannot run here."""
     pairs: tuple[Pair, ...] = ()
@@ -207,6 +210,7 @@ def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
         models,
         _cache(),
         _espeak(),
+        srt_installed(),
         missing_for_serving(),
         tuple(_pairs()),
         None if config == Config() else _pair(config),

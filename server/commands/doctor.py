@@ -13,6 +13,7 @@ from rich.text import Text
 
 from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, Pair, diagnose
 from server.config import Config
+from server.srt.library import MISSING as SRT_MISSING
 from stages.weights.known import KNOWN
 from stages.weights.resolve import Verdict
 
@@ -55,6 +56,7 @@ def _show(console: Console, found: Diagnosis) -> None:
         f"Cache: {found.cache.path}, {_megabytes(found.cache.size)}",
         f"eSpeak NG: {found.espeak or 'not installed'}",
         _daemon(found.serve_needs),
+        f"SRT: {f'libsrt {found.srt}' if found.srt else SRT_MISSING}",
         f"Media: {_media(found.components)}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -178,7 +178,7 @@ def _announce(daemon: Daemon, port: int, console: Console) -> None:
     host = daemon.config.serve.host
     shown = "localhost" if host in ("0.0.0.0", "::") else host
     console.print(f"Watch at http://{shown}:{port}/", highlight=False)
-    if daemon.rtmp is None:
+    if daemon.rtmp is None and daemon.srt is None:
         return
     given = {str(session.get("id")) for session in daemon.config.serve.sessions if "key" in session}
     for session in daemon.sessions.values():
@@ -189,8 +189,12 @@ def _announce(daemon: Daemon, port: int, console: Console) -> None:
             elif not console.is_terminal:
                 # What is printed ends in a journal that more people read than the configuration.
                 key, note = "KEY", ", which wants a key: set one, it is shown on a terminal only"
-            url = f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{key}"
-            shown_url = f"Publish to {url} (session {session.id}{note})"
+            urls = []
+            if daemon.rtmp is not None:
+                urls.append(f"rtmp://{shown}:{daemon.rtmp.port}/{APP}/{key}")
+            if daemon.srt is not None:
+                urls.append(f"srt://{shown}:{daemon.srt.port}?streamid={key}")
+            shown_url = f"Publish to {' or '.join(urls)} (session {session.id}{note})"
             console.print(shown_url, highlight=False, soft_wrap=True)
 
 

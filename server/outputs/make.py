@@ -9,6 +9,7 @@ from server.addresses.reach import Reach
 from server.hls.output import HlsOutput
 from server.outputs.push import Push
 from server.outputs.recording import Recording
+from server.outputs.tracks import every_track
 from server.sessions.spec import SessionSpec
 from stream.live.feed import ORIGINAL, Feed
 from stream.live.output import Output
@@ -31,8 +32,8 @@ def outputs(
     first_dub = next(name for name in feed.tracks if name != ORIGINAL)
     for output in spec.outputs:
         if output.url is not None:
-            yield Push(feed, output.track or first_dub, output.url, reach, verify=spec.tls_verify)
+            tracks = every_track(feed) if output.tracks == "all" else output.names or (first_dub,)
+            yield Push(feed, tracks, output.url, reach, verify=spec.tls_verify)
         else:
             assert output.record is not None
-            chosen = (output.track,) if output.track is not None else None
-            yield Recording(feed, recordings / output.record, chosen)
+            yield Recording(feed, recordings / output.record, output.names or None)

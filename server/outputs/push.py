@@ -1,9 +1,10 @@
-"""A session pushed to another server: picture and one track by RTMP, or MPEG-TS over UDP."""
+"""A session pushed to another server: picture and tracks by RTMP, or as MPEG-TS by UDP or SRT."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from server.addresses.pinned import pinned
@@ -11,16 +12,16 @@ from server.addresses.reach import EVERYWHERE, AddressError, Reach
 from server.addresses.relay import relay_to
 from server.outputs.push_link import LinkError, PushLink
 from server.outputs.push_process import hello, picture_record, sound_record
+from server.outputs.tracks import sound_tracks
 from stream.flow.worker import Worker
-from stream.frames import PictureFormat, PicturePacket
+from stream.frames import AudioChunk, PictureFormat, PicturePacket
 from stream.live.feed import Feed
 from stream.live.output import OutputState, OutputStatus
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
-from stream.media.muxer import SoundTrack
 from stream.timeline import TICK_RATE
 
-CONTAINERS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts"}
+CONTAINERS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts", "srt": "mpegts"}
 """Container by the URL's scheme."""
 
 CODECS = {"h264", "hevc"}
@@ -31,6 +32,9 @@ PATIENCE = 2 * TICK_RATE
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 """Wait before the first attempt to reconnect, doubled by every one that fails, up to the latter."""
+
+_Sound = tuple[int, AacPacket]
+"""The number of a track, and a packet of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,9 +47,9 @@ class Push:
 
     Args:
         feed: the session.
-        track: its sound.
-        url: ``rtmp://``, ``rtmps://`` or ``udp://``. User, path and query may be secrets and are
-            never shown.
+        tracks: its sounds; players begin with the first.
+        url: ``rtmp://``, ``rtmps://``, ``udp://`` or ``srt://``. User, path and
+            query may be secrets and are never shown.
         reach: where it may go; the name is resolved and checked for every connection.
         verify: whether the server's certificate is checked.
 
@@ -57,7 +61,7 @@ class Push:
     def __init__(
         self,
         feed: Feed,
-        track: str,
+        tracks: Sequence[str],
         url: str,
         reach: Reach = EVERYWHERE,
         *,
@@ -66,7 +70,7 @@ class Push:
         parts = urlsplit(url)
         if parts.scheme not in CONTAINERS or not parts.hostname:
             raise ValueError(
-                "a push goes to rtmp://host/application/name, rtmps:// or udp://host:port"
+                "a push goes to rtmp://host/application/name, rtmps://, udp://host:port or srt://"
             )
         self._container = CONTAINERS[parts.scheme]
         # Datagrams of seven whole packets pass through any network.
@@ -74,11 +78,11 @@ class Push:
         self._url = url if sized else f"{url}{'&' if parts.query else '?'}pkt_size=1316"
         self._reach, self._verify = reach, verify
         self._target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._track = track
-        self._comment = feed.comment((track,))
-        self._sound = SoundTrack(feed.channels, language=track)
-        self._encoder = AacEncoder(feed.channels)
-        self._tap = FeedTap(feed, (track,))
+        self._pace = tracks[0]
+        self._comment = feed.comment(tracks)
+        self._sounds = sound_tracks(feed, tracks)
+        self._encoders = {name: AacEncoder(feed.channels) for name in tracks}
+        self._tap = FeedTap(feed, tuple(tracks))
         self._worker = Worker("push")
         self._link: PushLink | None = None
         self._coded: PictureFormat | None = None
@@ -105,6 +109,7 @@ class Push:
             self._reconnects,
             self._missed,
             self._tap.missed_pictures,
+            self._link.link if self._link is not None else None,
         )
 
     @property
@@ -137,27 +142,36 @@ class Push:
             await self._done.wait()
 
     async def _push(self, batch: Batch) -> None:
-        blocks = batch.sound[self._track]
+        blocks = batch.sound[self._pace]
         if blocks and self._seen is None:
             self._seen = blocks[0].start
         if blocks and self._position is not None:
             self._missed += blocks[0].start - self._position
-        packets = await self._worker.run(
-            lambda: [packet for block in blocks for packet in self._encoder.encode(block)]
-        )
-        for run in _runs(self._carried(batch.pictures)):
+        packets = await self._worker.run(lambda: self._encoded(batch.sound))
+        runs = _runs(self._carried(batch.pictures))
+        for run in runs:
             self._seen = run[-1].time
             if run[0].format != self._coded and self._link is not None and run[0].key:
                 # A running stream cannot change its codec parameters, so it is restarted.
                 await self._link.finish()
                 self._link = None
                 self._retry_at = 0.0
-            await self._send(run, [])
-        await self._send([], packets)
+            # Together, as a muxer waits for the other kind only so long.
+            await self._send(run, packets if run is runs[-1] else [])
+        if not runs:
+            await self._send([], packets)
         if blocks:
             self._position = blocks[-1].end
             if self._failure is not None and self._link is None:
                 self._missed += self._position - blocks[0].start
+
+    def _encoded(self, sound: Mapping[str, list[AudioChunk]]) -> list[_Sound]:
+        return [
+            (track, packet)
+            for track, (name, encoder) in enumerate(self._encoders.items())
+            for block in sound[name]
+            for packet in encoder.encode(block)
+        ]
 
     def _carried(self, pictures: list[PicturePacket]) -> list[PicturePacket]:
         for codec in {one.format.codec for one in pictures} - CODECS - self._refused:
@@ -165,7 +179,7 @@ class Push:
             _log.warning("the push to %s has no picture: it is %s", self._target, codec)
         return [one for one in pictures if one.format.codec in CODECS]
 
-    async def _send(self, pictures: list[PicturePacket], packets: list[AacPacket]) -> None:
+    async def _send(self, pictures: list[PicturePacket], packets: list[_Sound]) -> None:
         if self._link is None and not await self._open(pictures, packets):
             return
         link = self._link
@@ -173,7 +187,9 @@ class Push:
         records: list[tuple[int, bytes]] = []
         if self._coded is not None:
             records += [(one.time, picture_record(one)) for one in pictures]
-        records += [(one.time, sound_record(one)) for one in packets if one.time >= link.zero]
+        records += [
+            (one.time, sound_record(one, track)) for track, one in packets if one.time >= link.zero
+        ]
         records.sort(key=lambda record: record[0])
         try:
             await link.write(b"".join(data for _, data in records))
@@ -181,7 +197,7 @@ class Push:
             self._broken(str(error), link)
             await link.kill()
 
-    async def _open(self, pictures: list[PicturePacket], packets: list[AacPacket]) -> bool:
+    async def _open(self, pictures: list[PicturePacket], packets: list[_Sound]) -> bool:
         """Open a connection if it is time to and there is something to start with."""
         loop = asyncio.get_running_loop()
         key = next((at for at, one in enumerate(pictures) if one.key), None)
@@ -190,8 +206,8 @@ class Push:
         if key is not None:
             del pictures[:key]
             self._coded, zero = pictures[0].format, pictures[0].time
-        elif packets and self._seen is not None and packets[0].time - self._seen >= PATIENCE:
-            self._coded, zero = None, packets[0].time
+        elif packets and self._seen is not None and packets[0][1].time - self._seen >= PATIENCE:
+            self._coded, zero = None, packets[0][1].time
         else:
             return False
         self._link = link = PushLink(self._url, zero, loop.time(), self._established)
@@ -211,7 +227,7 @@ class Push:
             url,
             self._container,
             self._coded,
-            self._sound,
+            list(self._sounds.values()),
             zero,
             protocol=options,
             comment=self._comment,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from server.addresses.relay import Relay
 from server.addresses.shown import without_addresses
 from stream.errors import LivedubError
+from stream.live.link import Link
 
 STALLED_S = 10.0
 """How long a server may take nothing before the connection is given up."""
@@ -49,7 +52,9 @@ class PushLink:
         self._on_established = on_established
         self._process: asyncio.subprocess.Process | None = None
         self._last_words = ""
-        self._reading: asyncio.Task[None] | None = None
+        self._reading: asyncio.Future[Any] | None = None
+        self.link: Link | None = None
+        """What the network does, as far as it is known."""
 
     async def open(self, first: bytes) -> None:
         """Start the process and send it its first record."""
@@ -65,7 +70,10 @@ class PushLink:
             start_new_session=True,  # Ctrl-C is for us: what was handed over must still be sent
             env={**kept, "PYTHONPATH": path},
         )
-        self._reading = asyncio.create_task(self._read(self._process))
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._reading = asyncio.gather(
+            self._read_figures(self._process.stdout), self._read_words(self._process.stderr)
+        )
         assert self._process.stdin is not None
         self._process.stdin.write(first)
 
@@ -115,13 +123,16 @@ class PushLink:
         if self._reading is not None:
             await self._reading
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None and process.stderr is not None
-        if await process.stdout.read(1):
+    async def _read_figures(self, output: asyncio.StreamReader) -> None:
+        if await output.readline():
             self.established = True
             self._on_established(self)
+        async for line in output:
+            self.link = Link(**json.loads(line))
+
+    async def _read_words(self, output: asyncio.StreamReader) -> None:
         with contextlib.suppress(ValueError):  # a line too long to be a sentence
-            async for line in process.stderr:
+            async for line in output:
                 self._last_words = line.decode(errors="replace").strip()
 
     def _reason(self) -> str:

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from server.outputs.retention import CONTAINERS, hold
+from server.outputs.tracks import every_track, sound_tracks
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
-from stream.live.feed import ORIGINAL, Feed
+from stream.live.feed import Feed
 from stream.live.output import OutputState, OutputStatus, why
 from stream.live.tap import Batch, FeedTap
 from stream.media.aac import AacEncoder, AacPacket
 from stream.media.address import address
 from stream.media.mp4_index import rename_hevc
-from stream.media.muxer import Muxer, MuxerError, SoundTrack
+from stream.media.muxer import TS_OPTIONS, Muxer, MuxerError, SoundTrack
 from stream.timeline import TICK_RATE
 
 _OPTIONS = {
@@ -32,6 +33,7 @@ _OPTIONS = {
         "flush_packets": "1",
     },
     "matroska": {"cluster_time_limit": "2000", "flush_packets": "1"},
+    "mpegts": {**TS_OPTIONS, "flush_packets": "1"},
 }
 
 PATIENCE = 2 * TICK_RATE
@@ -56,7 +58,7 @@ class Recording:
 
     Args:
         feed: the session.
-        path: ``.mp4`` or ``.mkv``; its folder is created if necessary.
+        path: ``.mp4``, ``.mkv`` or ``.ts``; its folder is created if necessary.
         tracks: in the order of the file; the first is marked as default. If ``None``, the dubs,
             then the original.
         languages: ISO 639-1 code and title by track.
@@ -75,16 +77,9 @@ class Recording:
         languages: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
-            raise ValueError(f"{path} cannot be recorded: use .mp4 or .mkv")
-        if tracks is None:
-            tracks = (*(name for name in feed.tracks if name != ORIGINAL), ORIGINAL)
-        given = languages or {}
-        sounds: dict[str, SoundTrack] = {}
-        for name in tracks:
-            code = feed.language if name == ORIGINAL else name
-            label = "Original" if name == ORIGINAL else f"Dub ({code})"
-            code, label = given.get(name, (code, label))
-            sounds[name] = SoundTrack(feed.channels, code, label, default=not sounds)
+            raise ValueError(f"{path} cannot be recorded: use .mp4, .mkv or .ts")
+        tracks = tracks or every_track(feed)
+        sounds = sound_tracks(feed, tracks, languages)
         self._path = path
         self._writer = _Writer(path, sounds, feed.absence, feed.comment(tracks))
         self._tap = FeedTap(feed, tracks)

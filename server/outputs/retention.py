@@ -10,15 +10,15 @@ import re
 import time
 from pathlib import Path
 
-CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
-"""Container by suffix. Both keep what was written if the process dies."""
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".ts": "mpegts"}
+"""Container by suffix. All keep what was written if the process dies."""
 
 INTERVAL_S = 600.0
 """Seconds between two looks at the folder."""
 
 DAY_S = 86_400.0
 
-_PART = re.compile(r"\.(?P<stem>.+)\.part(?P<suffix>\.mp4|\.mkv)")
+_PART = re.compile(r"\.(?P<stem>.+)\.part(?P<suffix>\.mp4|\.mkv|\.ts)")
 
 _log = logging.getLogger(__name__)
 

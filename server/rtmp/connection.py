@@ -7,7 +7,8 @@ from collections.abc import Callable
 from server.access import Admit, Denied
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
-from stream.live.source import LAYOUT, ConnectionStatus, MediaConnection
+from stream.live.connection import ConnectionStatus
+from stream.live.source import LAYOUT, MediaConnection
 from stream.media.confined.reader import opened
 from stream.media.live_input import LiveInput, Reader
 from stream.media.opening import NETWORK_CODECS

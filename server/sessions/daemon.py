@@ -19,12 +19,13 @@ from server.sessions.capacity import Capacity, watch
 from server.sessions.gauges import gauges
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
-from server.sessions.running import OutputMaker, RunningSession
+from server.sessions.running import OutputMaker, Ports, RunningSession
 from server.sessions.spec import SessionSpec, SpecError, configured_sessions, reads_file
+from server.srt.ingest import SrtIngest
 from server.tokens import Tokens, same
 from stages.temporary import TemporaryFolder, remove_leftovers
 from stream.errors import UserError, cause
-from stream.live.source import Connection
+from stream.live.connection import Connection
 
 APP = "live"
 """The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
@@ -68,6 +69,7 @@ class Daemon:
         self.ready = False
         """Whether the daemon accepts sessions."""
         self.rtmp: RtmpIngest | None = None
+        self.srt: SrtIngest | None = None
         self._outputs = outputs
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._measuring: asyncio.Task[None] | None = None
@@ -88,6 +90,7 @@ class Daemon:
 
         Raises:
             OSError: if the RTMP port cannot be listened on.
+            SrtError: if there is no SRT here, or its port cannot be listened on.
             SpecError: if a configured session is invalid.
         """
         serve = self.config.serve
@@ -98,6 +101,17 @@ class Daemon:
                 serve.host, serve.rtmp_port, authorise, self.config.rtmp, self.refusals, clients
             )
             await self.rtmp.start()
+        if serve.srt_port is not None:
+            self.srt = SrtIngest(
+                serve.host,
+                serve.srt_port,
+                self.find,
+                self.admit,
+                self.config.srt,
+                self.refusals,
+                serve.reader,
+            )
+            await self.srt.start()
         for spec in configured_sessions(serve.sessions):
             try:
                 self.create(spec)
@@ -116,6 +130,8 @@ class Daemon:
             await session.drain()
         if self.rtmp is not None:
             await self.rtmp.aclose()
+        if self.srt is not None:
+            await self.srt.aclose()
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=self.config.serve.drain)
         for session in self.sessions.values():
@@ -166,7 +182,10 @@ class Daemon:
             self._outputs,
             reach=reach,
             restarts=restarts,
-            rtmp_port=self.rtmp.port if self.rtmp is not None else None,
+            ports=Ports(
+                self.rtmp.port if self.rtmp is not None else None,
+                self.srt.port if self.srt is not None else None,
+            ),
         )
         return session
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from stream.live.intake import PictureIntake
+from stream.live.link import Link
 from stream.live.output import OutputState, OutputStatus
 from stream.timeline import seconds
 
@@ -14,6 +15,23 @@ SessionState = Literal["starting", "waiting", "live", "draining", "ended", "fail
 
 
 UNTOLD = "the cause is told to those who hold the daemon's token"
+
+
+class LinkDescription(BaseModel):
+    """How the network treats a connection, where its protocol tells."""
+
+    rtt_ms: float | None = Field(description="Round-trip time; null while it is not known.")
+    lost: int = Field(description="Packets that did not arrive when they were first sent.")
+    resent: int = Field(description="Packets that were sent again.")
+    dropped: int = Field(description="Packets that came too late, or never.")
+
+    @classmethod
+    def of(cls, link: Link | None) -> LinkDescription | None:
+        """From what the protocol tells."""
+        if link is None:
+            return None
+        rtt = None if link.rtt is None else round(1000 * link.rtt, 2)
+        return cls(rtt_ms=rtt, lost=link.lost, resent=link.resent, dropped=link.dropped)
 
 
 class OutputDescription(BaseModel):
@@ -28,6 +46,9 @@ class OutputDescription(BaseModel):
     reconnects: int = Field(description="Times that a broken connection was re-established.")
     missed_s: float = Field(description="Seconds of the session's sound that the output lacks.")
     missed_pictures: int = Field(description="Pictures dropped because it was too slow.")
+    link: LinkDescription | None = Field(
+        default=None, description="How the network does; null where the protocol does not tell."
+    )
 
     @classmethod
     def of(cls, status: OutputStatus) -> OutputDescription:
@@ -40,6 +61,7 @@ class OutputDescription(BaseModel):
             reconnects=status.reconnects,
             missed_s=round(seconds(status.missed), 3),
             missed_pictures=status.missed_pictures,
+            link=LinkDescription.of(status.link),
         )
 
 
@@ -85,13 +107,21 @@ class SessionDescription(BaseModel):
         default=None,
         description="Where its publisher connects by RTMP; null if it is pulled or RTMP is off.",
     )
+    srt_port: int | None = Field(
+        default=None,
+        description="Where its publisher connects by SRT; null if it is pulled or SRT is off.",
+    )
     language: str
     tracks: list[str]
     connected: bool = Field(description="Whether its source is connected now.")
     connections: int = Field(description="Publishers so far.")
     transport: str | None = Field(
         default=None,
-        description="How media arrives now: `rtmp`, `whip`, `websocket`, `pull`, or null.",
+        description="How media arrives now: `rtmp`, `srt`, `whip`, `websocket`, `pull`, or null.",
+    )
+    link: LinkDescription | None = Field(
+        default=None,
+        description="How the network from the source does; null where the protocol does not tell.",
     )
     picture: PictureDescription | None = Field(
         default=None, description="The picture as it arrives; null if none does."

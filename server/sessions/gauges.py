@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from server.sessions.running import RunningSession
+from stream.live.link import Link
 from stream.live.output import OutputStatus
 from stream.timeline import seconds
 
@@ -79,6 +80,8 @@ def gauges(
     for session in known:
         concealed.add_metric([session.id], seconds(session.source.concealed))
     yield concealed
+    links = [([session.id], session.source.link) for session in known]
+    yield from _links("session", "from the source", ["session"], links)
     yield from _outputs(known)
     if carried is not None:
         meaning = "About how many sessions like the live ones this machine carries."
@@ -112,3 +115,25 @@ def _outputs(sessions: Sequence[RunningSession]) -> Iterable[Metric]:
         for values, status in every:
             counter.add_metric(values, value(status))
         yield counter
+    links = [(values, status.link) for values, status in every]
+    yield from _links("output", "to an output's server", labels, links)
+
+
+def _links(
+    of: str, way: str, labels: Sequence[str], links: Iterable[tuple[list[str], Link | None]]
+) -> Iterable[Metric]:
+    """How networks do; what does not tell has no series."""
+    told = [(values, link) for values, link in links if link is not None]
+    rtt = GaugeMetricFamily(f"livedub_{of}_rtt_seconds", f"Round-trip time {way}.", labels=labels)
+    packets = CounterMetricFamily(
+        f"livedub_{of}_packets",
+        f"Packets {way} that were lost at first, sent again, or dropped as too late.",
+        labels=[*labels, "fate"],
+    )
+    for values, link in told:
+        if link.rtt is not None:
+            rtt.add_metric(values, link.rtt)
+        for fate in ("lost", "resent", "dropped"):
+            packets.add_metric([*values, fate], getattr(link, fate))
+    yield rtt
+    yield packets

@@ -37,6 +37,7 @@ class ServeConfig(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, at.Ge(0), at.Le(65535)] = 8080
     rtmp_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = 1935
+    srt_port: Annotated[int, at.Ge(0), at.Le(65535)] | None = None
     token: Annotated[str, at.MinLen(SHORTEST_TOKEN)] | None = None
     tokens: list[Grant] = []
     tokens_file: Path | None = None

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.addresses.reach import EVERYWHERE, Reach
@@ -15,6 +15,7 @@ from server.config import AUTO, Config
 from server.engines.pool import EnginePool
 from server.problems import Problem
 from server.sessions.description import (
+    LinkDescription,
     OutputDescription,
     PictureDescription,
     SessionDescription,
@@ -27,9 +28,10 @@ from server.sessions.sources import PublishPoint, Pull
 from server.sessions.spec import PUBLISH, SessionSpec
 from stream.clock.playout_clock import PlayoutClock
 from stream.errors import LivedubError, cause, root
+from stream.live.connection import Connection
 from stream.live.feed import Feed
 from stream.live.output import Output, OutputStatus
-from stream.live.source import Connection, LiveSource
+from stream.live.source import LiveSource
 from stream.timeline import seconds
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,17 @@ log = logging.getLogger(__name__)
 OutputMaker = Callable[[SessionSpec, Feed, Path, Path, Reach], Iterable[Output]]
 """Creates a session's outputs from what was asked for, its feed, its folder of HLS files, the
 folder of recordings, and where it may connect to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where publishers connect, by protocol; ``None`` where they cannot."""
+
+    rtmp: int | None = None
+    srt: int | None = None
+
+
+NO_PORTS = Ports()
 
 
 class RunningSession:
@@ -51,7 +64,7 @@ class RunningSession:
         outputs: creates its outputs.
         reach: where it may connect to.
         restarts: how often it has been started again after a failure.
-        rtmp_port: where the daemon's publishers connect by RTMP.
+        ports: where the daemon's publishers connect.
 
     Attributes:
         error: why it has failed, in one sentence.
@@ -69,7 +82,7 @@ class RunningSession:
         *,
         reach: Reach = EVERYWHERE,
         restarts: int = 0,
-        rtmp_port: int | None = None,
+        ports: Ports = NO_PORTS,
     ) -> None:
         self.spec = spec
         self.id = spec.id
@@ -96,7 +109,7 @@ class RunningSession:
                 reader=config.serve.reader,
             )
         connect = self.points.connect if self._pull is None else self._pull.connect
-        self._rtmp_port = rtmp_port
+        self._ports = ports
         self.source = LiveSource(connect, clock, only=config.input.only)
         serve, chosen = config.serve, config.playout.delay
         self.live = LiveSession(
@@ -224,12 +237,14 @@ class RunningSession:
             restarts=self.restarts,
             restart_in_s=None if (left := self.restart_in_s) is None else round(left, 1),
             source="publish" if self.spec.source == PUBLISH else "pull",
-            rtmp_port=self._rtmp_port if self.spec.source == PUBLISH else None,
+            rtmp_port=self._ports.rtmp if self.spec.source == PUBLISH else None,
+            srt_port=self._ports.srt if self.spec.source == PUBLISH else None,
             language=self.feed.language,
             tracks=list(self.feed.tracks),
             connected=self.source.connected,
             connections=self.source.connections,
             transport=self.source.transport,
+            link=LinkDescription.of(self.source.link),
             picture=PictureDescription.of(self.source.picture),
             concealed_s=round(seconds(self.source.concealed), 3),
             position=live.position,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
+from typing import Protocol
 
-from server.addresses.opening import Opening, opening
+from server.addresses.opening import opening
 from server.addresses.reach import EVERYWHERE, AddressError, Reach
-from server.addresses.relay import Relay
 from server.addresses.shown import without_addresses
 from server.sessions.spec import reads_file
+from server.srt.connection import SOURCE_OPTIONS, Call
+from server.srt.library import SrtError
 from stream.flow.worker import Worker
-from stream.live.source import LAYOUT, Connection, MediaConnection
+from stream.live.connection import Connection, ConnectionStatus
+from stream.live.source import LAYOUT, MediaConnection
 from stream.media.confined.reader import opened
 from stream.media.live_input import LiveInput, LiveMedia, Reader
 from stream.media.opening import SourceError
@@ -22,6 +26,16 @@ LEAVING_S = 3.0
 """How long a new publisher waits for the previous one to have left."""
 
 log = logging.getLogger(__name__)
+
+
+class Way(Protocol):
+    """What carries media from a server to the one who reads it."""
+
+    failure: str | None
+    """Why it carries nothing, if it knows."""
+
+    def close(self) -> None:
+        """Carry no more; idempotent."""
 
 
 class PublishPoint:
@@ -86,7 +100,7 @@ class Pull:
         self._language = language
         self._file = reads_file(url)
         self._tried = 0
-        self._relay: Relay | None = None
+        self._way: Way | None = None
         self.failure: str | None = None
         """Why it could not be connected when that was tried last, in one sentence."""
 
@@ -116,7 +130,7 @@ class Pull:
                 await worker.aclose()
 
     def _connection(self, source: LiveMedia) -> MediaConnection:
-        return _PulledConnection(source, self._relay, paced=self._file or source.segmented)
+        return _PulledConnection(source, self._way, paced=self._file or source.segmented)
 
     def open(self) -> LiveMedia:
         """Open the source; blocks.
@@ -125,24 +139,27 @@ class Pull:
             AddressError: if it leads where the session may not connect to.
             SourceError: if it cannot be opened.
         """
-        chosen = opening(self._url, self._reach, verify=self._verify)
-        self._relay = chosen.relay
+        given, self._way = self._given()
         try:
-            source = self._opened(chosen)
+            source = opened(given, self._reader)
         except SourceError as error:
-            if chosen.relay is None:
+            if self._way is None:
                 raise
-            chosen.relay.close()
+            self._way.close()
             # What FFmpeg was told instead of the URL is of no use to anybody.
-            why = str(error).replace(str(chosen.address), self._url)
-            if chosen.relay.failure is not None:
-                why = f"{self._url} cannot be opened: {chosen.relay.failure}"
+            why = str(error).replace(str(given.address), self._url)
+            if self._way.failure is not None:
+                why = f"{self._url} cannot be opened: {self._way.failure}"
             raise SourceError(why) from None
         for note in source.notes:
             log.info("pulled source: %s", note)
         return source
 
-    def _opened(self, chosen: Opening) -> LiveMedia:
+    def _given(self) -> tuple[LiveInput, Way | None]:
+        """What is opened, and the way there that is to be closed with it."""
+        if self._url.startswith("srt:"):
+            return self._called()
+        chosen = opening(self._url, self._reach, verify=self._verify)
         given = LiveInput(
             chosen.address,
             LAYOUT,
@@ -154,24 +171,45 @@ class Pull:
             fetch=chosen.fetch,
             live=not self._file,
         )
-        return opened(given, self._reader)
+        return given, chosen.relay
+
+    def _called(self) -> tuple[LiveInput, Way | None]:
+        try:
+            call = Call(self._url, self._reach)
+        except SrtError as error:
+            raise SourceError(f"{self._url} cannot be opened: {error}") from None
+        given = LiveInput(
+            self._url,
+            LAYOUT,
+            choice=self._choice,
+            language=self._language,
+            options=SOURCE_OPTIONS,
+            format="mpegts",
+            file=call,
+        )
+        return given, call
 
 
 class _PulledConnection(MediaConnection):
-    """A source that is open, and the relay that it comes through, if any.
+    """A source that is open, and the way by which it comes, if that is ours.
 
     Args:
         source: to be read.
-        relay: closed with it.
+        way: closed with it.
         paced: see ``MediaConnection``.
     """
 
-    def __init__(self, source: LiveMedia, relay: Relay | None, *, paced: bool) -> None:
+    def __init__(self, source: LiveMedia, way: Way | None, *, paced: bool) -> None:
         super().__init__(lambda: source, paced=paced)
-        self._relay = relay
+        self._way = way
 
     async def aclose(self) -> None:
         """See ``Connection``."""
         await super().aclose()
-        if self._relay is not None:
-            self._relay.close()
+        if self._way is not None:
+            self._way.close()
+
+    def status(self) -> ConnectionStatus:
+        """See ``Connection``."""
+        link = self._way.link if isinstance(self._way, Call) else None
+        return replace(super().status(), link=link)

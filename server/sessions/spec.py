@@ -12,6 +12,8 @@ import annotated_types as at
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from server.addresses.opening import PUSH_SCHEMES
+from server.addresses.reach import AddressError
+from server.addresses.srt_address import SrtAddress
 from server.config import DAEMON_SECTIONS, Config, ConfigError, amend
 from server.engines.settled import settled
 from server.mistakes import mistakes
@@ -42,7 +44,7 @@ def _shown(pattern: str) -> Any:
 
 
 _CODE = "%[YmdHMS]"
-_RECORD = rf"([\w-]|{_CODE})([\w.-]|{_CODE}){{0,100}}\.(mp4|mkv)"
+_RECORD = rf"([\w-]|{_CODE})([\w.-]|{_CODE}){{0,100}}\.(mp4|mkv|ts)"
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _SECRET = r"[\w-]{8,128}"
 
@@ -50,7 +52,8 @@ RecordName = Annotated[
     str,
     _spelt(
         _RECORD,
-        "a recording is a name of letters, digits, _-. or %Y%m%d%H%M%S, ending in .mp4 or .mkv",
+        "a recording is a name of letters, digits, _-. or %Y%m%d%H%M%S, ending in .mp4, .mkv or "
+        ".ts",
     ),
     _shown(_RECORD),
 ]
@@ -76,14 +79,45 @@ def reads_file(source: str) -> bool:
 class OutputSpec(BaseModel):
     """Where else a session goes: pushed to a server, or recorded.
 
-    Exactly one of ``url`` (``rtmp://``, ``rtmps://`` or ``udp://``) and ``record`` (a file name
-    in the recordings folder, ending in .mp4 or .mkv) is given.
+    Exactly one of ``url`` (``rtmp://``, ``rtmps://``, ``udp://`` or ``srt://``) and ``record`` (a
+    file name in the recordings folder, ending in .mp4, .mkv or .ts) is given.
     """
 
     model_config = STRICT
-    url: str | None = Field(None, description="Server to push to: `rtmp://`, `rtmps://`, `udp://`.")
+    url: str | None = Field(
+        None, description="Server to push to: `rtmp://`, `rtmps://`, `udp://`, `srt://`."
+    )
     record: RecordName | None = Field(None, description="File in the recordings folder.")
     track: str | None = Field(None, description="What is put out; the first dub by default.")
+    tracks: Annotated[list[str], at.Len(1, 9)] | Literal["all"] | None = Field(
+        None,
+        description="Several in its place: their names, or `all`, the dubs and then the original. "
+        "By RTMP there is one, in a recording all by default.",
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tracks that are asked for by name."""
+        if self.track is not None:
+            return (self.track,)
+        return () if self.tracks is None or self.tracks == "all" else tuple(self.tracks)
+
+    def check_tracks(self, known: Sequence[str]) -> None:
+        """Refuse what the session does not have, or the protocol does not carry.
+
+        Raises:
+            SpecError: saying what there is.
+        """
+        if self.track is not None and self.tracks is not None:
+            raise SpecError("an output has either a track or tracks, and not both")
+        for name in self.names:
+            if name not in known:
+                raise SpecError(f"there is no track '{name}' to put out, only {', '.join(known)}")
+        if len(set(self.names)) < len(self.names):
+            raise SpecError("an output's tracks name one twice")
+        several = self.tracks == "all" or len(self.names) > 1
+        if several and self.url is not None and self.url.startswith("rtmp"):
+            raise SpecError("RTMP carries one track: name one, or push by srt or udp")
 
 
 class SessionSpec(BaseModel):
@@ -159,10 +193,7 @@ class SessionSpec(BaseModel):
                 raise SpecError("an output has either a url or a record, and not both")
             if output.url is not None:
                 check_push(output.url)
-            if output.track is not None and output.track not in tracks:
-                raise SpecError(
-                    f"there is no track '{output.track}' to put out, only {', '.join(tracks)}"
-                )
+            output.check_tracks(tracks)
         return amended
 
 
@@ -180,8 +211,14 @@ def check_push(url: str) -> None:
         named = None
     if not named:
         raise SpecError(
-            "an output's url is rtmp://HOST/APPLICATION/NAME, rtmps:// or udp://HOST:PORT"
+            "an output's url is rtmp://HOST/APPLICATION/NAME, rtmps://, udp://HOST:PORT or "
+            "srt://HOST:PORT"
         )
+    if parts.scheme == "srt":
+        try:
+            SrtAddress.parsed(url)
+        except AddressError as error:
+            raise SpecError(str(error)) from None
 
 
 def configured_sessions(values: Sequence[Mapping[str, Any]]) -> list[SessionSpec]:

@@ -62,7 +62,7 @@ class Terms:
             raise SpecError(f"'{scheme}:' is no source, only {', '.join(SCHEMES)}")
         host, _ = host_of(url)
         self.reach.addresses(host)
-        if scheme == "udp":
+        if scheme in ("udp", "srt"):
             pinned(url, self.reach)
         return url
 

@@ -18,7 +18,7 @@ from server.webrtc.rtp_receive import Reception
 from server.webrtc.whip_sound import SoundDecoder
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
-from stream.live.source import ConnectionStatus, LiveBatch
+from stream.live.connection import ConnectionStatus, LiveBatch
 from stream.media.annexb import AnnexB
 from stream.media.pictures import coded_size
 from stream.timeline import TICK_RATE

@@ -15,7 +15,8 @@ from server.websocket.frames import Encoding, Frame
 from stream.flow.channel import Channel, Closed
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, Samples
-from stream.live.source import CHANNELS, ConnectionStatus, LiveBatch
+from stream.live.connection import ConnectionStatus, LiveBatch
+from stream.live.source import CHANNELS
 from stream.media.contiguous import ContiguousTrack
 from stream.media.source_clock import JUMP, SourceClock
 from stream.timeline import TICK, TICK_RATE, rescale

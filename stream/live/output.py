@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from stream.live.link import Link
+
 OutputState = Literal["running", "retrying", "failed", "ended"]
 
 
@@ -21,6 +23,7 @@ class OutputStatus:
         reconnects: times that a broken connection was re-established.
         missed: ticks of the session's sound that it lacks.
         missed_pictures: pictures dropped because it was too slow.
+        link: how the network does, where the protocol tells.
     """
 
     kind: Literal["hls", "push", "recording"]
@@ -30,6 +33,7 @@ class OutputStatus:
     reconnects: int = 0
     missed: int = 0
     missed_pictures: int = 0
+    link: Link | None = None
 
 
 class Output(Protocol):

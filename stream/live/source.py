@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from stream.clock.playout_clock import PlayoutClock
 from stream.errors import message
 from stream.flow.worker import Worker
 from stream.frames import AudioChunk, PicturePacket
+from stream.live.connection import Connection, ConnectionStatus, LiveBatch
 from stream.live.intake import Intake, PictureIntake
+from stream.live.link import Link
 from stream.media.bounds import OVERHEAD
 from stream.media.live_input import LiveMedia
 from stream.media.reading import batched
@@ -52,37 +54,6 @@ log = logging.getLogger(__name__)
 
 ABSENCES = 64
 """Absences of publishers that are remembered."""
-
-LiveBatch = Sequence[AudioChunk | PicturePacket]
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionStatus:
-    """The state of one connection.
-
-    Attributes:
-        transport: how its media arrives, by the name of the protocol.
-        concealed: ticks of sound synthesised so far for lost packets (packet loss concealment).
-    """
-
-    transport: str
-    concealed: int = 0
-
-
-class Connection(Protocol):
-    """One publisher's stay, or a pulled source from opening to end."""
-
-    def batches(self) -> AsyncGenerator[LiveBatch, None]:
-        """Stereo sound and picture on a timeline of its own that begins near 0."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of it, so that ``batches`` ends soon; may be called more than once."""
-        ...
-
-    def status(self) -> ConnectionStatus:
-        """How its media arrives and what was lost on the way; may be called once it is over."""
-        ...
 
 
 class LiveSource:
@@ -136,6 +107,11 @@ class LiveSource:
     def transport(self) -> str | None:
         """How media arrives now, ``None`` while nobody is connected."""
         return self._connection.status().transport if self._connection is not None else None
+
+    @property
+    def link(self) -> Link | None:
+        """How the network of the connection does; ``None`` where nothing tells."""
+        return self._connection.status().link if self._connection is not None else None
 
     @property
     def picture(self) -> PictureIntake | None:

@@ -22,6 +22,11 @@ from stream.timeline import TICK, TICK_RATE
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
+TS_OPTIONS = {"max_delay": "300000", "pes_payload_size": "0"}
+"""What MPEG-TS takes to arrive in time: its clock (PCR) is 0.3 s behind its media, so that a
+picture is there before it is decoded, and no packet of sound waits to be sent with others."""
+
+
 class MuxerError(LivedubError):
     """The output cannot be written; the message says why."""
 

@@ -18,8 +18,8 @@ from fastapi.responses import HTMLResponse
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from server.webrtc.whip import WhipSource
+from stream.live.connection import Connection
 from stream.live.feed import Feed
-from stream.live.source import Connection
 from stream.timeline import TICK_RATE
 from tests.helpers.chromium import Page, chromium, needs_chromium
 from tests.helpers.feeds import file_feed

@@ -51,7 +51,8 @@ async def test_a_folder_that_is_a_file(tmp_path: Path, caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize(
-    "url", ["srt://127.0.0.1:9000", "http://127.0.0.1/a", "rtsp://127.0.0.1/a", "rtmp:///a", "udp:"]
+    "url",
+    ["sftp://127.0.0.1:9000", "http://127.0.0.1/a", "rtsp://127.0.0.1/a", "rtmp:///a", "udp:"],
 )
 async def test_a_push_of_another_kind_is_refused_over_http_and_in_the_configuration(
     url: str,

@@ -17,7 +17,8 @@ from server.sessions.spec import SessionSpec
 from stages.vad import SileroDetector
 from stream.clock.playout_clock import PlayoutClock
 from stream.frames import AudioChunk, Samples
-from stream.live.source import ConnectionStatus, LiveBatch, LiveSource
+from stream.live.connection import ConnectionStatus, LiveBatch
+from stream.live.source import LiveSource
 from stream.media.options import InputOptions
 from stream.sound.activity import speech_intervals
 from stream.sound.channels import SpeechChannels

@@ -15,8 +15,9 @@ from benchmarks.demo_clip import Clip
 from server.sessions.live import LiveSession
 from stream.clock.playout_clock import PlayoutClock
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
+from stream.live.connection import Connection, ConnectionStatus, LiveBatch
 from stream.live.feed import ORIGINAL
-from stream.live.source import Connection, ConnectionStatus, LiveBatch, LiveSource
+from stream.live.source import LiveSource
 from stream.timeline import TICK_RATE
 from tests.helpers.live_sessions import at_once, from_file, watch
 

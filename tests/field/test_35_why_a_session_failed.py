@@ -17,7 +17,7 @@ from server.sessions import daemon as daemon_module
 from server.sessions.live import LiveSession
 from stages.base import EngineError
 from stream.errors import cause
-from stream.live.source import ConnectionStatus, LiveBatch
+from stream.live.connection import ConnectionStatus, LiveBatch
 from stream.media.sink import SinkError
 from tests.helpers.bare_feed import bare_feed, play
 from tests.helpers.daemons import Served, served

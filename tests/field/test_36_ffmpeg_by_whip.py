@@ -13,7 +13,7 @@ import pytest
 
 from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
-from stream.live.source import Connection
+from stream.live.connection import Connection
 from tests.helpers.received import Received
 from tests.helpers.ws_server import serving
 

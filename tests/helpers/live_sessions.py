@@ -12,8 +12,9 @@ from server.config import load
 from server.sessions.live import LiveSession
 from stream.clock.playout_clock import PlayoutClock
 from stream.frames import AudioChunk, PicturePacket, Samples
+from stream.live.connection import Connection, LiveBatch
 from stream.live.feed import Event
-from stream.live.source import LAYOUT, Connection, LiveBatch, LiveSource, MediaConnection
+from stream.live.source import LAYOUT, LiveSource, MediaConnection
 from stream.media.live_input import LiveInput
 from stream.timeline import TICK_RATE
 from tests.helpers.scripted import (

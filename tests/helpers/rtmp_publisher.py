@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from server.rtmp.connection import FlvConnection, publications
 from server.rtmp.ingest import RtmpIngest
-from stream.live.source import Connection
+from stream.live.connection import Connection
 from tests.helpers.made_sources import Heard, Tag, in_order
 from tests.helpers.rtmp_peer import HELLO, Chunker, Sent, command, introduction
 

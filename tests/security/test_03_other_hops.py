@@ -207,7 +207,7 @@ async def test_rtmps_is_pushed_and_pulled_by_way_of_here(
     await asyncio.to_thread(nginx.start)
     async with tls_before(nginx.port, tmp_path) as port, bare_feed() as feed:
         url = f"rtmps://127.0.0.1:{port}/live/show"
-        refused = Push(feed, "pt", url, ALLOWED.reach)
+        refused = Push(feed, ("pt",), url, ALLOWED.reach)
         running = [asyncio.create_task(refused.run())]
         playing = asyncio.create_task(play(feed, [], 0, 40, pace=2))
         async with asyncio.timeout(20):
@@ -216,7 +216,7 @@ async def test_rtmps_is_pushed_and_pulled_by_way_of_here(
         assert "certificate is not accepted" in str(refused.status().failure)
         await refused.aclose()
         monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "cert.pem"))
-        push = Push(feed, "pt", url, ALLOWED.reach)
+        push = Push(feed, ("pt",), url, ALLOWED.reach)
         running.append(asyncio.create_task(push.run()))
         async with asyncio.timeout(20):
             while not push.connected:  # noqa: ASYNC110

@@ -71,7 +71,7 @@ def test_pushes_tell_their_key_to_nobody_else(verified: bool, tmp_path: Path) ->
         threading.Thread(target=_take, args=(listening, context, got), daemon=True).start()
         url = f"rtmps://127.0.0.1:{listening.getsockname()[1]}/live/stream-key"
         known = pinned(url, EVERYWHERE, verify=verified)
-        first = hello(known.url, "flv", None, SoundTrack(1), 0, protocol=known.options)
+        first = hello(known.url, "flv", None, [SoundTrack(1)], 0, protocol=known.options)
         pushed = subprocess.run(
             [sys.executable, "-m", "server.outputs.push_process"],
             input=first + sound_record(AacPacket(0, bytes(9))),

@@ -120,7 +120,7 @@ def test_rtmp_says_so(tmp_path: Path) -> None:
         path = tmp_path / "out.flv"
         sound = AacEncoder(1)
         packets = [*sound.encode(tone(0)), *sound.finish()]
-        first = hello(str(path), "flv", None, SoundTrack(1), 0, comment=comment)
+        first = hello(str(path), "flv", None, [SoundTrack(1)], 0, comment=comment)
         records = b"".join(map(sound_record, packets))
         push(io.BytesIO(first + records), lambda: None)
         signal.alarm(0)

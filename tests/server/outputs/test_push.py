@@ -83,7 +83,7 @@ async def test_a_push_survives_its_server(
     async def run() -> None:
         async with file_feed(source) as feed:
             nginx.start()
-            push = Push(feed, "pt", nginx.url)
+            push = Push(feed, ("pt",), nginx.url)
             running = asyncio.create_task(push.run())
             await asyncio.to_thread(pull, nginx.url, tmp_path / "one.mkv", 2.0)
             assert push.connected
@@ -131,7 +131,7 @@ async def test_a_refused_push_is_one_clear_line_without_the_secret(
 ) -> None:
     async def run() -> None:
         async with file_feed(source) as feed:
-            push = Push(feed, "pt", f"rtmp://127.0.0.1:{free_port()}/live/secret-key")
+            push = Push(feed, ("pt",), f"rtmp://127.0.0.1:{free_port()}/live/secret-key")
             running = asyncio.create_task(push.run())
             async with asyncio.timeout(14):
                 while push.status().missed < 3 * TICK_RATE:  # noqa: ASYNC110
@@ -163,7 +163,7 @@ async def test_a_server_that_takes_nothing_holds_nobody_up(
         loop = asyncio.get_running_loop()
         async with bare_feed() as feed:
             nginx.start()
-            push = Push(feed, "pt", nginx.url)
+            push = Push(feed, ("pt",), nginx.url)
             running = asyncio.create_task(push.run())
             await play(feed, large[:50], 0, 2, pace=2)
             os.kill(nginx.pid, signal.SIGSTOP)
@@ -189,7 +189,7 @@ async def test_mpeg_ts_over_udp(source: Path, tmp_path: Path) -> None:
 
     async def run() -> None:
         async with file_feed(source) as feed:
-            push = Push(feed, "pt", url)
+            push = Push(feed, ("pt",), url)
             running = asyncio.create_task(push.run())
             await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
             running.cancel()
@@ -205,7 +205,7 @@ async def test_sound_without_picture(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with bare_feed() as feed:
-            push = Push(feed, "pt", url)
+            push = Push(feed, ("pt",), url)
             running = asyncio.create_task(push.run())
             playing = asyncio.create_task(play(feed, [], 0, 60, pace=4))
             await asyncio.to_thread(pull, url, tmp_path / "udp.mkv", 3.0)
@@ -222,4 +222,4 @@ async def test_sound_without_picture(tmp_path: Path) -> None:
 async def test_other_places_are_refused(url: str) -> None:
     async with bare_feed() as feed:
         with pytest.raises(ValueError, match="a push goes to rtmp://"):
-            Push(feed, "pt", url)
+            Push(feed, ("pt",), url)

@@ -14,8 +14,9 @@ from benchmarks.demo_clip import Clip
 from server.sessions.live import LiveSession
 from stream.clock.due import DUE
 from stream.frames import PLAIN, AudioChunk, Fate, Manner, PicturePacket, Samples, Transcript
+from stream.live.connection import Connection
 from stream.live.feed import ORIGINAL, voice_of
-from stream.live.source import LAYOUT, Connection, MediaConnection
+from stream.live.source import LAYOUT, MediaConnection
 from stream.media.live_input import LiveInput
 from stream.media.pictures import SoundAndPicture
 from stream.media.source import MediaSource

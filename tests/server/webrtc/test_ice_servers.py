@@ -18,8 +18,8 @@ from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from stream.flow.broadcast import Broadcast
 from stream.frames import AudioChunk
+from stream.live.connection import Connection
 from stream.live.feed import Feed
-from stream.live.source import Connection
 from tests.helpers.rtc import Viewer, nothing_left
 
 STUN = "stun:stun.example.net"

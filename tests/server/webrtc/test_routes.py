@@ -17,8 +17,8 @@ from server.webrtc.peers import Peers
 from server.webrtc.routes import webrtc_router
 from server.webrtc.whep import WhepPeer
 from server.webrtc.whip import WhipSource
+from stream.live.connection import Connection
 from stream.live.feed import Feed
-from stream.live.source import Connection
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import Publisher, Viewer, flashes, nothing_left, until
 

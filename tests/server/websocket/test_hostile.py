@@ -20,7 +20,7 @@ from server.websocket.listen import listen_router
 from server.websocket.programme import Programmes
 from server.websocket.publish import publish_router
 from stream.frames import AudioChunk
-from stream.live.source import Connection
+from stream.live.connection import Connection
 from tests.helpers.feeds import file_feed
 from tests.helpers.ws_server import serving, talk
 

@@ -22,7 +22,7 @@ from server.websocket.gate import Gate
 from server.websocket.publish import publish_router
 from server.websocket.source import WebSocketSource
 from stream.frames import AudioChunk
-from stream.live.source import Connection
+from stream.live.connection import Connection
 from stream.timeline import TICK_RATE
 from tests.helpers.ws_server import serving
 

@@ -1,0 +1,1 @@
+"""SRT: publishers, pulled sources and pushes, by the system's libsrt."""
