@@ -14,9 +14,8 @@ from pathlib import Path
 
 import av
 import ctranslate2
-from av.codec import Codec
-from av.codec.codec import UnknownCodecError
 
+from server.commands.ffmpeg_parts import Component, ffmpeg_parts
 from server.config import Config
 from server.engines.cores import usable_cores
 from server.engines.settled import choice, parts, require
@@ -48,22 +47,6 @@ SERVING = {
     "websockets": "websockets",
 }
 """What the daemon needs: distribution to module."""
-_ENCODERS = {
-    "aac": "MP4, MOV, MPEG-TS, FLV and HLS",
-    "libopus": "WebM, Ogg and WebRTC",
-    "libmp3lame": "MP3",
-    "flac": "FLAC and Matroska",
-    "pcm_s16le": "WAV",
-    "libx264": "video that a container cannot copy",
-}
-_FILTERS = {"atempo": "fitting speech to its slot", "aresample": "sampling rates"}
-_MUXERS = {
-    "mp4": "MP4 and HLS",
-    "matroska": "Matroska and WebM",
-    "flv": "RTMP",
-    "mpegts": "MPEG-TS over UDP",
-}
-_NEEDED = ("aac", "atempo", "aresample", "mp4")
 _FEATURES = re.compile(r"sse4_2|avx|fma|f16c|amx|vnni|asimd|sve|i8mm|bf16")
 
 
@@ -81,17 +64,6 @@ class Machine:
     gpus: tuple[str, ...]
     """Name and memory of those that PyTorch can use."""
     compute_types: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A part of FFmpeg: an encoder, a filter or a muxer, and what it is for."""
-
-    kind: str
-    name: str
-    purpose: str
-    present: bool
-    needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +168,7 @@ def diagnose(config: Config | None = None, pull: str = "") -> Diagnosis:
     config = config or Config()
     models = tuple(_models())
     engines = tuple(_engines(config, {model.name: model for model in models}))
-    components = tuple(_components())
+    components = tuple(ffmpeg_parts())
     plan = _plan(config, pull)
     ready = plan is None and all(engine.ready for engine in engines if engine.default)
     ready = ready and all(part.present for part in components if part.needed)
@@ -275,24 +247,6 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _components() -> Iterator[Component]:
-    filters = av.filter.filters_available
-    formats = av.formats_available
-    for name, purpose in _ENCODERS.items():
-        yield Component("encoder", name, purpose, _encodes(name), name in _NEEDED)
-    for name, purpose in _FILTERS.items():
-        yield Component("filter", name, purpose, name in filters, name in _NEEDED)
-    for name, purpose in _MUXERS.items():
-        yield Component("muxer", name, purpose, name in formats, name in _NEEDED)
-
-
-def _encodes(name: str) -> bool:
-    try:
-        return Codec(name, "w").is_encoder
-    except UnknownCodecError:
-        return False
 
 
 def _models() -> Iterator[Model]:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from server.commands.diagnosis import Component, Diagnosis, EngineState, Model, Pair, diagnose
+from server.commands.diagnosis import Diagnosis, EngineState, Model, Pair, diagnose
+from server.commands.ffmpeg_parts import Component
 from server.config import Config
 from server.srt.library import MISSING as SRT_MISSING
 from stages.weights.known import KNOWN

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from server.commands import diagnosis
+from server.commands import diagnosis, ffmpeg_parts
 from server.commands.diagnosis import diagnose
 from server.commands.doctor import run_doctor
 from stages.weights.resolve import Verdict, Weight
@@ -100,9 +100,9 @@ def test_corrupted_weights_fail_and_absent_ones_may_come_from_the_hub(
 def test_a_missing_codec_that_is_needed_fails(
     nothing_missing: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnosis, "_encodes", lambda name: name != "aac")
+    monkeypatch.setattr(ffmpeg_parts, "_encodes", lambda name: name != "aac")
     assert doctor()[0] == 1
-    monkeypatch.setattr(diagnosis, "_encodes", lambda name: name != "libx264")
+    monkeypatch.setattr(ffmpeg_parts, "_encodes", lambda name: name != "libx264")
     assert doctor()[0] == 0
 
 
