@@ -130,15 +130,15 @@ def main() -> int:
     parser.add_argument("doors", nargs="*", help=f"of {', '.join(DOORS)}, properties, api")
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    chosen = given.doors or [*DOORS, "properties", "api"]
-    share = 60 * given.minutes / (len(chosen) + 2 * ("properties" in chosen))
+    names = given.doors or [*DOORS, "properties", "api"]
+    share = 60 * given.minutes / (len(names) + 2 * ("properties" in names))
     ok = True
-    for name in chosen:
+    for name in names:
         if name in DOORS:
             begun = _run(name, share, "-m", "tests.fuzz.one", name, str(share), str(FOLDER))
         elif name == "properties":
-            command = ("-m", "pytest", "-x", "-p", "no:cacheprovider", *_properties())
-            begun = _run(name, 3 * share, *command)
+            chosen = ("-m", "hypothesis", "-p", "no:cacheprovider", *_properties())
+            begun = _run(name, 3 * share, "-m", "pytest", "-x", *chosen)
         else:
             command = ("-m", "pytest", "-x", "tests/e2e/test_api_fuzz.py")
             begun = _run(name, share, *command)
