@@ -30,6 +30,7 @@ class Cut:
     Attributes:
         time: media interval; the next segment starts at its end.
         pictures: in decoding order, ``None`` while there is no picture at all.
+        places: media times at which they are shown, as if that were in decoding order.
         until: decoding time of the picture that follows, ticks.
         key: whether it begins with a keyframe.
         discontinuity: whether its pictures are coded differently from those before.
@@ -37,8 +38,28 @@ class Cut:
 
     time: Interval
     pictures: tuple[PicturePacket, ...] | None
+    places: tuple[int, ...]
     until: int
     key: bool
+    discontinuity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """What the segment that is next is certain to hold.
+
+    Attributes:
+        start: media time, ticks.
+        pictures: in decoding order.
+        places: media times at which they are shown one after the other, the first at ``start``.
+        until: media time before which it does not end.
+        discontinuity: see ``Cut``.
+    """
+
+    start: int
+    pictures: tuple[PicturePacket, ...]
+    places: tuple[int, ...]
+    until: int
     discontinuity: bool
 
 
@@ -92,11 +113,29 @@ class Cutter:
         self._ended = True
         self.advance(clock)
 
+    def growing(self) -> Growing | None:
+        """The next segment as far as it has come, once ``next`` has no more."""
+        if self.start is None:
+            return None
+        if self._coding is None and not self._pictures:
+            until = min(self._clock, self.start + self._segment)
+            return Growing(self.start, (), (), until, discontinuity=False)
+        found = self._key_ahead()
+        held = self._pictures[:found]
+        held = [one for one in held if self._shown(one) <= self._latest]
+        if not held:
+            return Growing(self.start, (), (), self.start, discontinuity=False)
+        coding = self._codings.get(held[0].time, self._coding)
+        held[0] = self._opening(held[0])
+        places = tuple(map(self._shown, held))
+        changed = self._coding is not None and coding != self._coding
+        return Growing(self.start, tuple(held), places, places[-1], changed)
+
     def next(self) -> Cut | None:
         """The next segment, if it is finished."""
         if self.start is None:
             return None
-        latest = self.start + (LONGEST if self.target is None else self.target * TICK_RATE)
+        latest = self._latest
         found = self._key_ahead()
         if found is not None and self._fits(self._pictures[found].shown):
             end = self._pictures[found].shown
@@ -119,6 +158,19 @@ class Cutter:
             return None
         shown = [at for at, one in enumerate(self._pictures) if self._shown(one) < end]
         return self._cut(end, len(shown))
+
+    @property
+    def _latest(self) -> int:
+        """When the next segment ends at the latest, if a picture allows it."""
+        assert self.start is not None
+        return self.start + (LONGEST if self.target is None else self.target * TICK_RATE)
+
+    def _opening(self, picture: PicturePacket) -> PicturePacket:
+        """The first picture of a segment, shown from its start."""
+        assert self.start is not None
+        if self._shown(picture) == self.start:
+            return picture
+        return replace(picture, time=self.start - self._reorder, shown=self.start)
 
     def _key_ahead(self) -> int | None:
         """Index of the keyframe at which the segment should end."""
@@ -167,10 +219,8 @@ class Cutter:
             while self._pictures and not self._pictures[0].key:
                 self._pictures.pop(0)
             self._wait_for_key = not self._pictures
-        if pictures and self._shown(pictures[0]) != self.start:
-            at = self.start - self._reorder
-            pictures[0] = replace(pictures[0], time=at, shown=self.start)
         if pictures:
+            pictures[0] = self._opening(pictures[0])
             following = self._pictures[0] if self._pictures else None
             follows = following is not None and self._shown(following) == end
             until = following.time if following is not None and follows else end - self._reorder
@@ -184,6 +234,7 @@ class Cutter:
         return Cut(
             time,
             tuple(pictures) or None,
+            tuple(map(self._shown, pictures)),
             until,
             key=bool(pictures) and pictures[0].key,
             discontinuity=before is not None and self._coding != before,

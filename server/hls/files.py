@@ -1,4 +1,4 @@
-"""The files of one HLS rendition: its segments, and the playlist of the newest of them."""
+"""The files of one HLS rendition: its segments, their parts, and the playlist of the newest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.hls.fragment import Fragment
-from server.hls.playlist import Segment, media_playlist
+from server.hls.playlist import MediaPlaylist, Part, Segment
 
 Write = Callable[[Path, bytes], None]
 """Writes a file at once; raises ``OSError`` where it cannot."""
@@ -29,7 +29,7 @@ class RenditionFiles:
     """Segments of one number are of one time in all renditions of a folder.
 
     Files outlive their place in the playlist by as long as a playlist is, for players that have
-    read an older one.
+    read an older one. Parts, which are listed near the end only, outlive that by less.
 
     Args:
         folder: exists.
@@ -67,7 +67,10 @@ class RenditionFiles:
         self._discontinuities = discontinuities
         self._segments: deque[Segment] = deque()
         self._leaving: deque[Segment] = deque()
+        self._written_parts: deque[tuple[int, str]] = deque()  # with the number of their segment
         self._init_name = ""
+        self._parts: list[Part] = []
+        self._growing: Segment | None = None
         self._bits = 0
         self._seconds = 0.0
 
@@ -78,45 +81,86 @@ class RenditionFiles:
 
     def add_media(self, made: Fragment, entry: Segment, target: int) -> None:
         """Write a fragment, and its init segment where it differs from the one before."""
-        if made.init != self.init:
-            self.init = made.init
-            self._init_name = f"{self._name}-{self._next}.mp4"
-            self._write(self._folder / self._init_name, made.init)
+        self._initialise(made)
         self._add(replace(entry, init=self._init_name), made.media, "m4s", target)
 
     def add_text(self, text: str, entry: Segment, target: int) -> None:
         """Write a segment of subtitles."""
         self._add(entry, text.encode(), "vtt", target)
 
-    def write_playlist(self, *, target: int, independent: bool, ended: bool) -> None:
-        """Write the playlist of what is there; see `server.hls.playlist`."""
+    def add_media_part(self, made: Fragment, entry: Segment, *, independent: bool) -> None:
+        """Write the next part of the segment that is next; ``entry`` is of that part alone."""
+        self._initialise(made)
+        entry = replace(entry, init=self._init_name)
+        self._add_part(entry, made.media, "m4s", independent=independent)
+
+    def add_text_part(self, text: str, entry: Segment) -> None:
+        """Write the next part of the segment of subtitles that is next."""
+        self._add_part(entry, text.encode(), "vtt", independent=True)
+
+    def withdraw(self) -> None:
+        """Let the segment that is next have no parts; what was written of it stays for a while."""
+        self._parts, self._growing = [], None
+
+    def playlist_now(
+        self, *, target: int, independent: bool, ended: bool, parted: bool
+    ) -> MediaPlaylist:
+        """What is there; ``parted`` says whether another part of the segment may come."""
         while len(self._segments) > self._window:
             gone = self._segments.popleft()
             self._leaving.append(gone)
             self._first += 1
             self._discontinuities += gone.discontinuity
-        text = media_playlist(
-            self._segments,
-            target=target,
-            first=self._first,
-            discontinuities=self._discontinuities,
-            independent=independent,
-            ended=ended,
+        suffix = "m4s" if self._init_name else "vtt"
+        hint = f"{self._part_name()}.{suffix}" if parted and not ended else ""
+        return MediaPlaylist(
+            tuple(self._segments),
+            target,
+            self._first,
+            self._discontinuities,
+            independent,
+            ended,
+            self._growing,
+            hint,
         )
-        self._write(self._folder / self.playlist, text.encode())
+
+    def write_playlist(self, playlist: MediaPlaylist) -> None:
+        """Write a playlist for web servers that know nothing of parts."""
+        self._write(self._folder / self.playlist, playlist.text().encode())
 
     def forget(self) -> None:
         """Delete files that no player can still ask for."""
+        while self._written_parts and self._written_parts[0][0] < self._next - self._window:
+            (self._folder / self._written_parts.popleft()[1]).unlink(missing_ok=True)
         while len(self._leaving) > self._window:
             gone = self._leaving.popleft()
             (self._folder / gone.name).unlink(missing_ok=True)
             if gone.init != (self._leaving or self._segments)[0].init:
                 (self._folder / gone.init).unlink(missing_ok=True)
 
+    def _initialise(self, made: Fragment) -> None:
+        if made.init != self.init:
+            self.init = made.init
+            self._init_name = f"{self._name}-{self._next}.mp4"
+            self._write(self._folder / self._init_name, made.init)
+
+    def _part_name(self) -> str:
+        return f"{self._name}-{self._next}-p{len(self._parts)}"
+
+    def _add_part(self, entry: Segment, content: bytes, suffix: str, *, independent: bool) -> None:
+        name = f"{self._part_name()}.{suffix}"
+        self._write(self._folder / name, content)
+        self._written_parts.append((self._next, name))
+        self._parts.append(Part(name, entry.duration, independent))
+        grown = self._growing or replace(entry, duration=0.0)
+        duration = grown.duration + entry.duration
+        self._growing = replace(grown, duration=duration, parts=tuple(self._parts))
+
     def _add(self, entry: Segment, content: bytes, suffix: str, target: int) -> None:
         name = f"{self._name}-{self._next}.{suffix}"
         self._write(self._folder / name, content)
-        self._segments.append(replace(entry, name=name))
+        self._segments.append(replace(entry, name=name, parts=tuple(self._parts)))
+        self._parts, self._growing = [], None
         self._next += 1
         bits = len(content) * 8
         # A peak is one that lasts: a short segment is read together with its neighbours.

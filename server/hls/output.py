@@ -12,6 +12,7 @@ from pathlib import Path
 
 from server.hls.files import PatientDisk
 from server.hls.packager import MASTER, Language, Packager
+from server.hls.reload import LivePlaylists
 from stream.flow.worker import Worker
 from stream.live.feed import ORIGINAL, Feed
 from stream.live.output import OutputState, OutputStatus, why
@@ -38,8 +39,11 @@ class HlsOutput:
         segment: intended length of segments, seconds; they end at keyframes.
         window: segments in a playlist.
         languages: ISO 639-1 code and label by track; by default the names of the tracks.
-        program_date_time: whether playlists tell the wall time at which the viewer sees a segment,
-            as it was when the first one was seen: a delay that changes later does not show.
+        program_date_time: whether playlists tell the wall time at which a segment came from its
+            source: media times are that source's own clock, and a delay does not show.
+
+    Attributes:
+        playlists: as they are now, for who lets players wait for the next.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class HlsOutput:
             code = feed.language if track == ORIGINAL else track
             label = f"Original ({code})" if track == ORIGINAL else code
             offered[track] = Language(*given.get(track, (code, label)))
+        self.playlists = LivePlaylists()
         self._disk = PatientDisk()
         self._packager = Packager(
             folder,
@@ -103,13 +108,16 @@ class HlsOutput:
                 self._date()
                 batch = self._playable(batch)
                 await self._worker.run(lambda batch=batch: self._packager.add(batch))  # type: ignore[misc]
+                self.playlists.post(self._packager.playlists)
             await self._worker.run(self._packager.finish)
+            self.playlists.post(self._packager.playlists)
         except (OSError, MuxerError) as error:
             self._failure = f"HLS has ended: {why(error)}"
             _log.error("%s (in %s)", self._failure, self._folder)
         finally:
             self._tap.close()
             self._disk.give_up()
+            self.playlists.close()
             await self._worker.aclose()
             self._done.set()
 
@@ -121,10 +129,10 @@ class HlsOutput:
             await self._done.wait()
 
     def _date(self) -> None:
-        """Only once something was published is it known when it is seen."""
-        due = self._feed.due(0)
-        if self._dated and self._packager.wall_zero is None and math.isfinite(due):
-            self._packager.wall_zero = time.time() + due - asyncio.get_running_loop().time()
+        """Only once something was published is it known when it came."""
+        came = self._feed.arrival(0)
+        if self._dated and self._packager.wall_zero is None and math.isfinite(came):
+            self._packager.wall_zero = time.time() + came - asyncio.get_running_loop().time()
 
     def _playable(self, batch: Batch) -> Batch:
         for codec in {picture.format.codec for picture in batch.pictures} - CODECS - self._refused:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.hls.cues import LiveCues
-from server.hls.cutter import Cut, Cutter
+from server.hls.cutter import Cut, Cutter, Growing
 from server.hls.files import RenditionFiles, Write, put
 from server.hls.fragment import Fragment, codec_name, picture_fragment, sound_fragment
-from server.hls.playlist import Rendition, Segment, Variant, master_playlist
+from server.hls.growth import Growth
+from server.hls.master import Rendition, Variant, master_playlist
+from server.hls.playlist import MediaPlaylist, Segment
 from stream.frames import AudioChunk
 from stream.live.feed import ORIGINAL
 from stream.live.tap import Batch
@@ -26,6 +28,10 @@ from stream.timeline import Interval, seconds, ticks
 
 MASTER = "master.m3u8"
 """Name of the playlist that players open."""
+
+
+TRANSCRIBED = ("public.accessibility.transcribes-spoken-dialog",)
+"""What captions in the language that is spoken are; those of a dub are a translation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,19 @@ class Packager:
         self._codec = ""
         self._size: tuple[int, int] | None = None
         self._master = ""
+        self._machine_made = ("public.machine-generated",) if comment else ()
+        self._growth: Growth | None = None
+        self._part_cues = {name: LiveCues() for name in languages}
+        self.playlists: Mapping[str, MediaPlaylist] = {}
+        """What the playlists say now, by the names of their files; never changed, but replaced."""
 
     def add(self, batch: Batch) -> None:
         """Take what was published, write every segment that is finished by it."""
         for event in batch.events:
-            cues = self._cues.get(event.track)
-            if cues is not None and event.kind in ("transcript", "translation"):
-                cues.add(Interval(event.start, max(event.start, event.end)), event.text)
+            if event.track in self._cues and event.kind in ("transcript", "translation"):
+                time = Interval(event.start, max(event.start, event.end))
+                self._cues[event.track].add(time, event.text)
+                self._part_cues[event.track].add(time, event.text)
         for picture in batch.pictures:
             self._cutter.add(picture)
         if starts := [blocks[0].start for blocks in batch.sound.values() if blocks]:
@@ -118,9 +130,9 @@ class Packager:
         if self._cutter.start is not None:
             for sound in self._sounds.values():
                 sound.packets += sound.encoder.finish()
-        self._write()
+        self._write(ended=True)
         if self._number and self._cutter.target is not None:
-            self._write_playlists(self._cutter.target, ended=True)
+            self._write_playlists(ended=True)
 
     def _encode(self, sound: _Sound, block: AudioChunk) -> None:
         start = self._cutter.start
@@ -146,18 +158,58 @@ class Packager:
             for block in early:
                 self._encode(sound, block)
 
-    def _write(self) -> None:
+    def _write(self, *, ended: bool = False) -> None:
         while (cut := self._cutter.next()) is not None:
             self._write_segment(cut)
+        growing = self._cutter.growing()
+        if growing is not None and self._number and not ended:
+            self._write_parts(growing)
+
+    def _write_parts(self, growing: Growing) -> None:
+        """Write what is certain of the next segment, but of the first one, which names nothing."""
+        growth = self._growth
+        if growth is None:
+            changed = growing.discontinuity
+            growth = self._growth = Growth(
+                self._number, self._channels, lambda time: self._entry(changed, time)
+            )
+        if self._video is not None and growing.pictures:
+            growth.pictures(self._video, growing.pictures, growing.places)
+        for name, sound in self._sounds.items():
+            certain = [packet for packet in sound.packets if packet.time <= growing.until]
+            growth.sound(self._audio[name], certain)
+        clock = min(self._clock(sound) for sound in self._sounds.values())
+        time = Interval(growing.start, max(growing.start, min(growing.until, clock)))
+        for name, files in self._text.items():
+            growth.text(files, self._part_cues[name], time)
+        self._note_playlists()
+
+    def _finish_parts(self, cut: Cut, sounds: Mapping[str, Sequence[AacPacket]]) -> None:
+        """Write the last parts of a segment."""
+        growth, self._growth = self._growth, None
+        if growth is None:
+            growth = Growth(
+                self._number, self._channels, lambda time: self._entry(cut.discontinuity, time)
+            )
+        if self._video is not None and cut.pictures is not None:
+            growth.pictures(
+                self._video, cut.pictures, cut.places, end=cut.time.end, until=cut.until
+            )
+        for name, packets in sounds.items():
+            growth.sound(self._audio[name], packets, whole=True)
+        for name, files in self._text.items():
+            growth.text(files, self._part_cues[name], cut.time, whole=True)
 
     def _write_segment(self, cut: Cut) -> None:
         assert self._cutter.target is not None
         target = self._cutter.target
         self._folder.mkdir(parents=True, exist_ok=True)
-        entry = self._entry(cut, cut.time)
-        if cut.pictures is not None:
-            if self._video is None:
-                self._video = self._files("video")
+        entry = self._entry(cut.discontinuity, cut.time)
+        sounds = {name: self._taken(sound, cut.time.end) for name, sound in self._sounds.items()}
+        if self._video is None and cut.pictures is not None:
+            self._video = self._files("video")
+        self._finish_parts(cut, sounds)
+        if self._video is not None and cut.pictures is not None:
             made = picture_fragment(cut.pictures, cut.until, self._number + 1)
             if not cut.key:
                 # The coding goes on, whatever can be told from a picture that is no key.
@@ -166,32 +218,47 @@ class Packager:
             self._codec = codec_name(self._video.init)
             coded = cut.pictures[0].format
             self._size = (coded.width, coded.height)
-        for name, sound in self._sounds.items():
-            inside = [packet for packet in sound.packets if packet.time < cut.time.end]
-            sound.packets = sound.packets[len(inside) :]
-            made = sound_fragment(inside, self._channels, self._number + 1)
-            heard = self._entry(cut, Interval(inside[0].time, inside[-1].end))
-            self._audio[name].add_media(made, heard, target)
+        for name, packets in sounds.items():
+            made = sound_fragment(packets, self._channels, self._number + 1)
+            heard = Interval(packets[0].time, packets[-1].end)
+            self._audio[name].add_media(made, self._entry(cut.discontinuity, heard), target)
         for name, files in self._text.items():
             files.add_text(self._cues[name].segment(cut.time), entry, target)
         self._number += 1
         self._discontinuities += cut.discontinuity
-        self._write_playlists(target)
+        self._write_playlists()
         for files in self._all_files():
             files.forget()
 
-    def _write_playlists(self, target: int, *, ended: bool = False) -> None:
+    def _taken(self, sound: _Sound, end: int) -> list[AacPacket]:
+        inside = [packet for packet in sound.packets if packet.time < end]
+        sound.packets = sound.packets[len(inside) :]
+        return inside
+
+    def _note_playlists(self, *, ended: bool = False) -> None:
+        assert self._cutter.target is not None
+        self.playlists = {
+            files.playlist: files.playlist_now(
+                target=self._cutter.target,
+                independent=files is not self._video,
+                ended=ended,
+                parted=self._growth is None or self._growth.parted(files),
+            )
+            for files in self._all_files()
+        }
+
+    def _write_playlists(self, *, ended: bool = False) -> None:
+        self._note_playlists(ended=ended)
         for files in self._all_files():
-            independent = files is not self._video
-            files.write_playlist(target=target, independent=independent, ended=ended)
+            files.write_playlist(self.playlists[files.playlist])
         master = self._master_playlist()
         if master != self._master:
             self._put(self._folder / MASTER, master.encode())
             self._master = master
 
-    def _entry(self, cut: Cut, time: Interval) -> Segment:
+    def _entry(self, discontinuity: bool, time: Interval) -> Segment:
         date = None if self.wall_zero is None else self.wall_zero + seconds(time.start)
-        return Segment("", seconds(time.duration), discontinuity=cut.discontinuity, date=date)
+        return Segment("", seconds(time.duration), discontinuity=discontinuity, date=date)
 
     def _files(self, name: str) -> RenditionFiles:
         return RenditionFiles(
@@ -219,6 +286,7 @@ class Packager:
                 self._audio[name].playlist,
                 default=name == ordered[0],
                 channels=self._channels,
+                characteristics=self._machine_made if name != ORIGINAL else (),
             )
             for name in ordered
         ]
@@ -228,6 +296,7 @@ class Packager:
                 self._languages[name].label,
                 self._languages[name].code,
                 self._text[name].playlist,
+                characteristics=self._machine_made + (TRANSCRIBED if name == ORIGINAL else ()),
             )
             for name in ordered
         ]

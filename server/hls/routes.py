@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
@@ -13,7 +14,12 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 
 from server.access import Authorise, shown
-from server.hls.playlist import below
+from server.hls.master import below
+from server.hls.reload import Directives, LivePlaylists, Place
+from server.limits import Places
+
+MOST_WAITING = 1000
+"""Requests that may wait for what is next, where nothing else is said."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(m3u8|m4s|mp4|vtt)")
 _TYPES = {
@@ -56,6 +62,8 @@ def hls_router(
     authorise: Authorise,
     ticket_of: Callable[[str, str], str | None] = lambda session, token: None,
     watched: Callable[[str, Request], None] = lambda session, request: None,
+    live: Callable[[str], LivePlaylists | None] = lambda session: None,
+    waiting: Places | None = None,
 ) -> APIRouter:
     """Routes that serve ``/sessions/{id}/hls/{name}``.
 
@@ -68,7 +76,10 @@ def hls_router(
         ticket_of: what stands in the path of who has shown a token for a session, if it is
             protected.
         watched: told of every playlist that is given out.
+        live: a session's playlists, if players may wait for what is next in them.
+        waiting: places of the requests that do.
     """
+    places = waiting or Places(MOST_WAITING, called="waiting requests")
     router = APIRouter(tags=["HLS"])
 
     @router.head("/sessions/{session}/hls/{ticket}/{name}", include_in_schema=False)
@@ -76,7 +87,11 @@ def hls_router(
     @router.head("/sessions/{session}/hls/{name}", include_in_schema=False)
     @router.get("/sessions/{session}/hls/{name}", summary="A file of the HLS rendition")
     async def file(session: str, name: str, request: Request) -> Response:
-        """`master.m3u8` is where players begin; it names all others."""
+        """`master.m3u8` is where players begin; it names all others.
+
+        Playlists take `_HLS_msn`, `_HLS_part` and `_HLS_skip` (RFC 8216bis): an answer waits until
+        the playlist holds what is asked for, for at most three target durations.
+        """
         authorise(request, session, "play")
         ticket = ticket_of(session, request.query_params.get("token", ""))
         protected = ticket is not None
@@ -84,16 +99,19 @@ def hls_router(
             kind, path = content_type(name), folder_of(session) / name
         except (KeyError, ValueError):
             raise HTTPException(404, "there is no such HLS file") from None
+        playlists = live(session) if request.method == "GET" else None
+        place = partial(places.take, request.client.host if request.client else None)
         try:
             if name.endswith(".m3u8"):
-                # Read at once: a playlist may be replaced by a longer one at any moment.
-                text = await asyncio.to_thread(path.read_text)
-                if "token" in request.query_params and protected:
-                    text = below(text, f"{ticket}/")
                 if request.method == "GET":
                     watched(session, request)
+                text = await _playlist(path, playlists, request, place)
+                if "token" in request.query_params and protected:
+                    text = below(text, f"{ticket}/")
                 headers = _UNKEPT if protected else _FRESH
                 return Response(text, media_type=kind, headers=headers)
+            if playlists is not None:
+                await playlists.hinted(name, place)
             stat = await asyncio.to_thread(os.stat, path)
         except FileNotFoundError:
             raise HTTPException(404, "there is no such HLS file") from None
@@ -117,3 +135,14 @@ def hls_router(
         return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS"})
 
     return router
+
+
+async def _playlist(
+    path: Path, playlists: LivePlaylists | None, request: Request, place: Place
+) -> str:
+    if playlists is not None:
+        text = await playlists.text(path.name, Directives.of(request.query_params), place)
+        if text is not None:
+            return text
+    # Read at once: a playlist may be replaced by a longer one at any moment.
+    return await asyncio.to_thread(path.read_text)

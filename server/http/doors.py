@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from server.access import check
 from server.hls.audience import Audience
+from server.hls.reload import LivePlaylists
 from server.hls.routes import hls_router
 from server.http.given_tokens import tokens_router
 from server.http.viewers import viewers_router
@@ -33,6 +34,10 @@ PUBLISHERS = 4
 
 MOST_PLAYERS = 100_000
 """Players of HLS that are counted."""
+
+
+WAITING = 4
+"""Requests of one player of HLS that wait at once: playlists and parts of picture and sound."""
 
 
 class Doors:
@@ -68,12 +73,20 @@ class Doors:
         self._programmes = Programmes(self._feed)
         players = Places(MOST_PLAYERS, serve.viewers_per_address, clients, "players")
         self._audience = Audience(players)
+        waiting = Places(
+            WAITING * serve.max_viewers,
+            WAITING * serve.viewers_per_address,
+            clients,
+            "requests that wait for what is next",
+        )
         gate = Gate(self._authorise, serve.origins, places, daemon.refusals)
         self.routers: list[APIRouter] = [
             webrtc_router(self._feed, daemon.admit, self._authorise, self._peers),
             listen_router(self._programmes, gate),
             publish_router(daemon.admit, gate),
-            hls_router(self._folder, self._authorise, self._ticket, self._watched),
+            hls_router(
+                self._folder, self._authorise, self._ticket, self._watched, self._playlists, waiting
+            ),
             viewers_router(daemon, self._dismiss),
             tokens_router(daemon, self._dismiss),
         ]
@@ -110,6 +123,9 @@ class Doors:
         host = request.client.host if request.client else None
         player = request.headers.get("user-agent"), request.path_params.get("ticket")
         self._audience.note(self._feed(name), host, player)
+
+    def _playlists(self, name: str) -> LivePlaylists | None:
+        return self._daemon.sessions[name].playlists
 
     def _folder(self, name: str) -> Path:
         return self._daemon.sessions[name].folder

@@ -96,6 +96,7 @@ class LiveSession:
         voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
         self.feed = Feed(clock.due, CHANNELS, tracks, config.source, voices)
         self.feed.absence = source.absence
+        self.feed.came = clock.arrival
         self.feed.disclosed = config.output.disclose
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from server.addresses.reach import EVERYWHERE, Reach
 from server.config import AUTO, Config
 from server.engines.pool import EnginePool
+from server.hls.output import HlsOutput
 from server.problems import Problem
 from server.sessions.description import (
     LinkDescription,
@@ -69,6 +70,7 @@ class RunningSession:
     Attributes:
         error: why it has failed, in one sentence.
         restart_at: event-loop time at which it starts again, if it does.
+        playlists: of its HLS, if it has any.
     """
 
     def __init__(
@@ -122,9 +124,9 @@ class RunningSession:
             bounds=(serve.min_delay, serve.max_delay) if AUTO in (spec.delay, chosen) else None,
             on_notice=lambda notice: metrics.observe(spec.id, notice),
         )
-        self._outputs = [
-            _Guarded(output) for output in outputs(spec, self.feed, folder, serve.recordings, reach)
-        ]
+        made = list(outputs(spec, self.feed, folder, serve.recordings, reach))
+        self.playlists = next((one.playlists for one in made if isinstance(one, HlsOutput)), None)
+        self._outputs = [_Guarded(output) for output in made]
 
     def protect(self, play_token: str) -> None:
         """Have viewers show another token from now on, after a restart too."""

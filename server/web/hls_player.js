@@ -91,7 +91,8 @@ export class HlsPlayer {
 
   async #withLibrary(Hls, url) {
     const hls = (this.#hls = new Hls({
-      liveSyncDurationCount: 2,
+      // As near to the end as the server says, and back there after a stall.
+      maxLiveSyncPlaybackRate: 1.1,
       backBufferLength: 30,
       // The page draws captions itself, in two languages.
       subtitleStreamController: undefined,

@@ -97,6 +97,8 @@ class Feed:
         picture_format: the newest, ``None`` until a picture was published.
         language: ISO 639-1 code of the original.
         disclosed: whether outputs are to say that its dubs are synthetic.
+        came: event-loop time at which a media time came from the source; ``None`` where that is
+            when it is seen.
     """
 
     due: Callable[[int], float]
@@ -112,6 +114,11 @@ class Feed:
     viewers: int = 0
     picture_format: PictureFormat | None = None
     disclosed: bool = False
+    came: Callable[[int], float] | None = None
+
+    def arrival(self, time: int) -> float:
+        """Event-loop time at which a media time, ticks, came from the source."""
+        return (self.came or self.due)(time)
 
     @property
     def sounds(self) -> dict[str, Broadcast[AudioChunk]]:

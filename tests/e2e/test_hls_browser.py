@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 
 from server.access import Right
 from server.hls.output import HlsOutput
+from server.hls.reload import LivePlaylists
 from server.hls.routes import hls_router
 from stream.timeline import TICK_RATE
 from tests.helpers.bare_feed import bare_feed, moved, play
@@ -29,8 +30,14 @@ WEB = Path(__file__).parents[2] / "server" / "web"
 
 PAGE = """<!doctype html><video muted></video><script src="/hls.min.js"></script><script>
 const video = document.querySelector("video");
-const hls = new Hls({liveSyncDurationCount: 2});
-const seen = {errors: [], holes: [], tracks: [], starts: {}, urls: []};
+const low = location.search === "?low";
+const hls = new Hls(low ? {lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.2}
+  : {liveSyncDurationCount: 2});
+const seen = {errors: [], holes: [], tracks: [], starts: {}, urls: [], parts: 0, asked: {}};
+hls.on(Hls.Events.LEVEL_LOADED, (_, data) => {
+  for (const name of new URL(data.networkDetails.responseURL).searchParams.keys())
+    seen.asked[name] = (seen.asked[name] ?? 0) + 1;
+});
 hls.on(Hls.Events.ERROR, (_, data) => {
   seen.errors.push(`${data.details} ${data.fatal}`);
   if (data.details == "bufferSeekOverHole") seen.holes.push(video.currentTime);
@@ -38,6 +45,7 @@ hls.on(Hls.Events.ERROR, (_, data) => {
 hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, (_, data) => seen.tracks.push(data.name));
 hls.on(Hls.Events.FRAG_BUFFERED, (_, data) => {
   seen.urls.push(data.frag.relurl);
+  if (data.part) seen.parts += 1;
   if (data.frag.type == "main") seen.starts[data.frag.sn] = data.frag.start;
 });
 hls.attachMedia(video);
@@ -57,7 +65,8 @@ STATE = """JSON.stringify({
   cues: [...video.textTracks].flatMap(t => t.cues ? [...t.cues] : [])
     .map(cue => [cue.text, cue.startTime, cue.endTime]),
   frames: video.getVideoPlaybackQuality().totalVideoFrames,
-  decoded: video.webkitAudioDecodedByteCount,
+  decoded: video.webkitAudioDecodedByteCount, stalls: seen.errors.filter(e => /Stall/.test(e)),
+  behind: hls.playingDate ? (Date.now() - hls.playingDate) / 1000 : null,
 })"""
 
 
@@ -66,11 +75,11 @@ async def look(page: Page) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[str]:
+async def served(folder: Path, live: LivePlaylists | None = None) -> AsyncIterator[str]:
     def anyone(request: HTTPConnection, session: str, right: Right) -> None: ...
 
     app = FastAPI()
-    app.include_router(hls_router(lambda _: folder, anyone))
+    app.include_router(hls_router(lambda _: folder, anyone, live=lambda _: live))
     app.add_api_route("/", lambda: HTMLResponse(PAGE))
     app.add_api_route("/hls.min.js", lambda: FileResponse(WEB / "hls.min.js"))
     config = uvicorn.Config(app, port=0, log_level="warning", ws="none", lifespan="off")
@@ -125,6 +134,36 @@ async def test_chromium_plays_switches_the_sound_and_shows_subtitles(tmp_path: P
                 for second in both:
                     # Segment n is second n of the media, and so is cue n.
                     assert cues[second] == pytest.approx(state["starts"][str(second)], abs=0.05)
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    await asyncio.wait_for(run(), 90)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@needs_chromium
+@pytest.mark.quiet
+async def test_chromium_plays_part_by_part_and_stays_near_the_end(tmp_path: Path) -> None:
+    source = small_source(tmp_path / "source.mp4", length=40)
+
+    async def run() -> None:
+        async with file_feed(source) as feed:
+            output = HlsOutput(feed, tmp_path / "hls")
+            running = asyncio.create_task(output.run())
+            async with served(tmp_path / "hls", output.playlists) as url, chromium() as page:
+                await page.open(f"{url}?low")
+                await page.until("seen.parts > 4 && video.currentTime > 0")
+                # Once it has settled: a feed that is seen as it comes is seen soon after.
+                await page.until("(Date.now() - hls.playingDate) / 1000 < 2.5", within=20)
+                began = await look(page)
+                await page.until(f"video.currentTime > {began['time'] + 6}", within=15)
+                state = await look(page)
+                assert state["behind"] < 2.5
+                assert state["stalls"] == began["stalls"]
+                assert not [error for error in state["errors"] if error.endswith("true")]
+                assert state["parts"] > 30 and state["frames"] > 120
+                assert min(state["asked"].get(f"_HLS_{one}", 0) for one in ("msn", "part")) > 8
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running

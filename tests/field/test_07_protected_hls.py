@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 
 import server.tokens
 from server.access import check
-from server.hls.playlist import below
+from server.hls.master import below
 from server.hls.routes import hls_router
 from server.tokens import TICKET_S, Right, Tokens
 from tests.helpers.daemons import Served, served

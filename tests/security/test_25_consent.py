@@ -15,7 +15,7 @@ import pytest
 
 from server.commands.voices import preview
 from server.config import ConfigError, load
-from server.hls.playlist import master_playlist
+from server.hls.master import master_playlist
 from server.outputs.push_process import hello, push, sound_record
 from server.outputs.recording import Recording
 from server.sessions.lendable import check_settings

@@ -107,7 +107,8 @@ def test_the_window_is_bounded_and_old_files_go(source: Path, tmp_path: Path) ->
     assert first and int(first[1]) == 4
     for playlist in tmp_path.glob("*-*.m3u8"):
         kept = list(tmp_path.glob(f"{playlist.stem}-*.[mv][4t][st]"))
-        assert len(kept) <= 2 * 2 + 1
+        parts = [path for path in kept if re.search(r"-p\d+$", path.stem)]
+        assert len(kept) - len(parts) <= 2 * 2 + 1 and 0 < len(parts) <= 2 * (2 + 1)
     for name in [one for playlist in tmp_path.glob("*.m3u8") for _, one in entries(playlist)]:
         assert (tmp_path / name).exists()
     assert not list(tmp_path.glob(".*"))
