@@ -4,6 +4,7 @@ import { ask, at, pause } from "./api.js";
 
 const TICK_RATE = 48_000;
 const ATTEMPTS = 30; // a second apart: a session that has just started has no segment yet
+const LATE_S = 3; // behind where it should be, from which on it is not made up by hurrying
 const STALLED = 8; // checks in a row that find the player where it was
 
 export class HlsPlayer {
@@ -68,8 +69,16 @@ export class HlsPlayer {
     this.#stalled = live && !paused && currentTime === this.#at ? this.#stalled + 1 : 0;
     this.#at = currentTime;
     if (this.#stalled >= STALLED) this.#lose();
+    this.#keepUp(live);
     const behind = (serverPosition - this.position(serverPosition)) / TICK_RATE;
     return { label: this.#hls ? "HLS" : "HLS, native", buffer: Math.max(0, behind) };
+  }
+
+  /** hls.js hurries where it is a little late; what a slow start or a stall has cost is skipped. */
+  #keepUp(live) {
+    const { latency, targetLatency, liveSyncPosition } = this.#hls ?? {};
+    if (!live || this.video.paused || !liveSyncPosition) return;
+    if (latency > targetLatency + LATE_S) this.video.currentTime = liveSyncPosition;
   }
 
   close() {
