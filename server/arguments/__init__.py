@@ -110,6 +110,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--listener", metavar="MODEL", help="Whisper model that transcribes the dubs"
     )
     evaluate.add_argument(
+        "--sound",
+        action="store_true",
+        help="also measure how dubs sound: DNSMOS, voices, the bed, and by default whether Whisper "
+        "base understands them",
+    )
+    evaluate.add_argument(
         "--rescore",
         action="store_true",
         help="score what the folder holds; run only what is missing",

@@ -49,6 +49,9 @@ def add_file(commands: Any) -> None:
         "--report", type=Path, metavar="JSON", help="write figures for every utterance"
     )
     beside.add_argument("--plot", type=Path, metavar="PNG", help="draw source and dub on one axis")
+    beside.add_argument(
+        "--stems", type=Path, metavar="DIR", help="write the dub's voice and the bed, each alone"
+    )
 
     pace = file.add_argument_group("pace")
     pace.add_argument("--realtime", action="store_true", help="pace the source at 1x, as if live")

@@ -78,6 +78,7 @@ def _job(options: argparse.Namespace, path: Path) -> FileJob:
         subtitles=options.subtitles,
         report=options.report,
         plot=options.plot,
+        stems=options.stems,
         subtitles_in=options.subtitles_in,
         subtitles_lang=options.subtitles_lang,
         pull=pull_arguments(options),
@@ -146,7 +147,9 @@ def _check_paths(options: argparse.Namespace) -> None:
     for path in (options.output, options.report, options.plot):
         if path is not None and not path.absolute().parent.is_dir():
             raise UserError(f"{path.parent} does not exist: make the folder first")
-    if options.subtitles is not None and options.subtitles.is_file():
-        raise UserError(f"{options.subtitles} is a file: --subtitles takes a folder")
+    for name in ("subtitles", "stems"):
+        folder = getattr(options, name)
+        if folder is not None and folder.is_file():
+            raise UserError(f"{folder} is a file: --{name} takes a folder")
     if options.plot is not None:
         require_matplotlib()

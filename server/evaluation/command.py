@@ -22,6 +22,7 @@ from server.evaluation.metrics import METRICS, shown
 from server.evaluation.performance import read_performance
 from server.evaluation.record import Evaluation, Onset, Run
 from server.evaluation.score import score_clip
+from server.evaluation.sound import Ear
 from server.evaluation.systems import System, systems_of
 from server.evaluation.translation_scores import comet_scores, signatures
 from server.evaluation.translations import Translations
@@ -57,10 +58,11 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
     systems = systems_of(options)
     target = _target(systems, manifest)
     manifest = for_target(manifest, target)
-    listener = _listener(options.listener, target)
+    ear = Ear() if options.sound else None
+    listener = _listener(options.listener or ("base" if options.sound else None), target)
     translations = Translations((manifest.source, target))
     try:
-        evaluation = evaluate(manifest, systems, options, listener, translations, console)
+        evaluation = evaluate(manifest, systems, options, listener, translations, console, ear)
     finally:
         translations.close()
         if listener is not None:
@@ -86,6 +88,7 @@ def evaluate(
     listener: Listener | None,
     translations: Translations,
     console: Console,
+    ear: Ear | None = None,
 ) -> Evaluation:
     """Run every clip through every system and score the results."""
     began = os.getloadavg()[0]
@@ -104,11 +107,11 @@ def evaluate(
             dubbed, record = system.produced(clip, options.out)
             if not (options.rescore and dubbed.exists() and record.exists()):
                 console.print(f"{system.name}: {clip.name}", highlight=False)
-                dubbed, record = system.run(clip, options.out)
+                dubbed, record = system.run(clip, options.out, stems=ear is not None)
             performance = read_performance(record)
             run.delay = performance.delay if run.delay is None else run.delay
             anew = translations.of(system)
-            scored = score_clip(clip, dubbed, performance, languages, listener, anew)
+            scored = score_clip(clip, dubbed, performance, languages, listener, anew, ear)
             for name, rows in scored.rows.items():
                 run.rows[name] += rows
             count = len(scored.rows["isochrony"])
@@ -130,7 +133,7 @@ def evaluate(
         target=manifest.target,
         media_s=round(sum(_length(clip) for clip in manifest.clips), 2),
         signatures=signatures(),
-        listener=options.listener or ("tiny.en" if listener is not None else None),
+        listener=listener.model if listener is not None else None,
         references=references,
         runs=runs,
     )

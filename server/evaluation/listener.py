@@ -26,7 +26,7 @@ class Listener:
     """
 
     def __init__(self, language: str, model: str) -> None:
-        self._language = language
+        self._language, self.model = language, model
         self._recogniser = create("asr", "faster-whisper", model=model, language=language)
 
     def edits(

@@ -65,6 +65,7 @@ class Metric:
 
 _PAPI = "Papi et al., AutoSimTrans 2022"
 _SIMULEVAL = "Ma et al., SimulEval, EMNLP 2020"
+_REDDY = "Reddy, Gopal, Cutler, ICASSP 2022 (DNSMOS P.835)"
 _BRANNON = "Brannon, Virkar, Thompson, TACL 2023"
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -222,6 +223,48 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "loudness", "sound", "LU", "0",
             "Speech loudness, dub less source",
             "ITU-R BS.1770-4; EBU R 128", Pool.MEAN, Unit.CLIP,
+        ),
+        **{
+            f"mos_{of}_{scale}": Metric(
+                f"{title} of {what}", "sound", "", "higher",
+                f"What listeners would say of {meaning}, from 1 to 5, as a model predicts it, over "
+                f"{when}; with --sound", _REDDY, Pool.MEAN, Unit.CLIP,
+            )
+            for of, what, when in (
+                ("dub", "the dub", "dubs without the bed"),
+                ("mix", "the mix", "dubs with the bed"),
+                ("source", "the source", "what is dubbed"),
+            )
+            for scale, title, meaning in (
+                ("signal", "SIG", "the speech"),
+                ("background", "BAK", "the background"),
+                ("overall", "OVRL", "the whole"),
+            )
+        },
+        "own_voice": Metric(
+            "one voice each", "sound", "", "higher",
+            "Mean cosine of the voices (GE2E) of two dubs of one speaker; with --sound",
+            "Wan et al., ICASSP 2018", Pool.MEAN, Unit.CLIP,
+        ),
+        "others_voice": Metric(
+            "voices apart", "sound", "", "lower",
+            "The same of two dubs of different speakers", "as one voice each",
+            Pool.MEAN, Unit.CLIP,
+        ),
+        "register_match": Metric(
+            "register match", "sound", "", "higher",
+            "Dubs whose median pitch is on the same side of 165 Hz as that of who they dub, or "
+            "within five semitones; with --sound", "livedub", Pool.RATIO, Unit.CLIP,
+        ),
+        "bed_kept": Metric(
+            "bed kept", "sound", "dB", "0",
+            "Background (the quietest fifth of 50 ms) under dubs less that between them; with "
+            "--sound", "livedub", Pool.MEAN, Unit.CLIP,
+        ),
+        "speech_left": Metric(
+            "speech left", "sound", "dB", "lower",
+            "Speech of the original in the bed under dubs less its own level, both without the "
+            "background's power; with --sound", "livedub", Pool.MEAN, Unit.CLIP,
         ),
         "picture_shift": Metric(
             "A/V shift", "sound", "ms", "0",

@@ -18,6 +18,7 @@ class Spoken(BaseModel):
 
     slot: tuple[float, float] = Field(description="When it is said in the source")
     text: str = Field(default="", description="Transcript")
+    speaker: str = Field(default="", description="Label of who says it")
     translation: str = Field(default="", description="What was to be spoken")
     dub: tuple[float, float] | None = Field(default=None, description="When it is heard in the dub")
     fate: Fate | None = None
@@ -54,6 +55,7 @@ def of_report(report: Report) -> Performance:
             Spoken(
                 slot=u.slot,
                 text=u.text,
+                speaker=u.speaker,
                 translation=u.translation,
                 dub=u.dub,
                 fate=u.fate,

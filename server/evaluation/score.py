@@ -17,6 +17,7 @@ from server.evaluation.measure import BREATH, SpeechPair, detect_speech, loudnes
 from server.evaluation.metrics import METRICS, Unit
 from server.evaluation.performance import Performance, Spoken
 from server.evaluation.report import FAST
+from server.evaluation.sound import Ear, heard
 from server.evaluation.speaking_rate import speaking_rate
 from server.evaluation.translation_scores import bleu_counts, chrf_counts
 from server.evaluation.words import character_edits, parted, punctuated, word_edits
@@ -57,6 +58,7 @@ def score_clip(
     languages: tuple[str, str],
     listener: Listener | None,
     translate: Callable[[str], str] | None = None,
+    ear: Ear | None = None,
 ) -> Scored:
     """Score one clip.
 
@@ -68,6 +70,7 @@ def score_clip(
         listener: transcribes the dub; ``None`` if there is no recogniser for its language.
         translate: as the system does; ``None`` if nothing is to be translated anew to tell where
             quality is lost.
+        ear: hears how it sounds; ``None`` if that is not asked.
     """
     pair = detect_speech(clip.media, dubbed)
     windows = _windows(clip, max(pair.original.audio_end, pair.dubbed.audio_end))
@@ -82,6 +85,9 @@ def score_clip(
     if listener is not None:
         for unit, edits in listener.edits(pair.dubbed.samples, utterances):
             _add(rows["dub_wer"], _unit_of(unit, windows), edits)
+    if ear is not None:
+        sound = heard(pair.original.samples, pair.dubbed.samples, pair.source, dubbed)
+        rows |= ear.rows(sound, utterances, _speakers(clip, utterances, windows))
     scored = score_texts(rows, clip, utterances, languages, translate)
     if performance.delay is not None and clip.timed:
         segments = _timed(clip)
@@ -109,6 +115,13 @@ def _unit_of(utterance: Spoken, windows: Sequence[Interval]) -> int:
     """The window that holds most of an utterance."""
     slot = Interval(ticks(utterance.slot[0]), ticks(utterance.slot[1]))
     return int(np.argmax([slot.overlap(window) for window in windows]))
+
+
+def _speakers(clip: Clip, utterances: Sequence[Spoken], windows: Sequence[Interval]) -> list[str]:
+    """Who says each utterance: by the reference, if it tells, else as the system labelled them."""
+    if clip.timed and all(segment.speaker for segment in clip.segments):
+        return [clip.segments[_unit_of(u, windows)].speaker for u in utterances]
+    return [u.speaker for u in utterances]
 
 
 def _add(rows: list[list[float]], unit: int, pair: Sequence[float]) -> None:

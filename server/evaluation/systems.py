@@ -50,12 +50,13 @@ class System:
             raise UserError(f"{self.folder} should hold one media file named {clip.name}")
         return found[0], found[0].with_suffix(".json")
 
-    def run(self, clip: Clip, out: Path) -> tuple[Path, Path]:
+    def run(self, clip: Clip, out: Path, *, stems: bool = False) -> tuple[Path, Path]:
         """Dub one clip.
 
         Args:
             clip: of the test set.
             out: the report's folder.
+            stems: whether livedub also writes voice and bed apart.
 
         Raises:
             UserError: if the run failed, with its last line.
@@ -73,6 +74,8 @@ class System:
             command = ["-m", "server.evaluation.sequential", *common]
         else:
             command = ["-m", "server.cli", "file", *common]
+            if stems:
+                command += ["--stems", str(dubbed.parent)]
             if self.delay is not None:
                 command += ["--realtime", "--delay", str(self.delay)]
         done = subprocess.run([sys.executable, *command], capture_output=True, text=True)

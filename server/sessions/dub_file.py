@@ -17,6 +17,7 @@ from server.sessions.file import FileSession, Outcome
 from server.sessions.file_job import FileJob
 from server.sessions.journal import Journal, journal_of
 from server.sessions.scripted import script_of, scripted
+from server.sessions.stems import Stems
 from server.sessions.subtitle_files import SubtitleFiles
 from stream.disclosure import SYNTHETIC
 from stream.errors import UserError
@@ -162,9 +163,12 @@ def _session(
     script: Script | None,
 ) -> FileSession:
     load_seconds = time.monotonic() - began
+    info, stems = source.info, None
+    if job.stems is not None:
+        stems = Stems(job.stems, job.output.stem, info.layout, info.centre)
     sink = FileSink(
         job.output,
-        source.info,
+        info,
         language=config.target,
         source_language=config.source,
         replace=config.output.replace,
@@ -181,6 +185,7 @@ def _session(
             realtime=job.realtime,
             load=load_seconds,
             script=script,
+            stems=stems,
         )
     except BaseException:
         sink.discard()

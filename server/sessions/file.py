@@ -15,6 +15,7 @@ from server.sessions.assembly import source_side
 from server.sessions.casting import Casting
 from server.sessions.lane import make_lane
 from server.sessions.scripted import notes_on, scripted
+from server.sessions.stems import Stems
 from stages.asr.stage import behind_denoiser
 from stages.vad import SileroDetector
 from stream.clock.pacing import Offline, Pacing, RealTime
@@ -66,6 +67,7 @@ class FileSession:
         realtime: pace the source at 1x and play out with the configured delay.
         load: seconds that loading took, for the report.
         script: has the words, where subtitles take the place of recognition.
+        stems: gets voice and bed apart; the session closes it.
     """
 
     def __init__(
@@ -79,12 +81,13 @@ class FileSession:
         realtime: bool = False,
         load: float = 0.0,
         script: Script | None = None,
+        stems: Stems | None = None,
     ) -> None:
         self._config, self._script = config, script
         spoken = config if script is None else scripted(config, script)
         self._engines = engines
         self._source = source
-        self._sink = sink
+        self._sink, self._stems = sink, stems
         self._load = load
         self._sink_worker = Worker("sink")
         self._monitor = _DubMonitor()
@@ -161,6 +164,8 @@ class FileSession:
             if not finished:
                 await asyncio.shield(self._sink_worker.run(self._sink.keep))
                 await self._monitor.aclose()
+            if self._stems is not None:
+                await self._sink_worker.run(self._stems.close)
             await self._sink_worker.aclose()
             await self._lane.aclose()
             await self._casting.aclose()
@@ -180,6 +185,8 @@ class FileSession:
                 self._sink.write_packet(packet)
             if len(block.audio):
                 self._sink.write_audio(block.audio)
+            if self._stems is not None:
+                self._stems.write(block.audio, block.dub)
 
         await self._sink_worker.run(write)
         await self._monitor.push(block.dub)

@@ -20,6 +20,7 @@ class FileJob:
         subtitles: folder for subtitles in both languages.
         report: JSON with figures for every utterance.
         plot: picture of source and dub on one time axis.
+        stems: folder for the dub's voice and the bed, each alone.
         subtitles_in: subtitles that take the place of recognition.
         subtitles_lang: their language, if not in their name.
         pull: arguments of ``livedub models pull`` that fetch what is missing.
@@ -33,6 +34,7 @@ class FileJob:
     subtitles: Path | None = None
     report: Path | None = None
     plot: Path | None = None
+    stems: Path | None = None
     subtitles_in: Path | None = None
     subtitles_lang: str | None = None
     pull: str = ""

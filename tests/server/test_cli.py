@@ -30,7 +30,13 @@ def test_a_file_is_dubbed_with_report_and_subtitles(
     report, talk = tmp_path / "report.json", tmp_path / "talk.mp4"
     talk.symlink_to(clip.path)
     command = ["file", str(talk), "--report", str(report), *FAST]
-    assert main([*command, "--subtitles", str(tmp_path / "subs")]) == 0
+    beside = ["--subtitles", str(tmp_path / "subs"), "--stems", str(tmp_path / "stems")]
+    assert main([*command, *beside]) == 0
+    voice, bed = sorted((tmp_path / "stems").iterdir(), reverse=True)
+    assert (voice.name, bed.name) == ("talk.pt.dub.flac", "talk.pt.bed.flac")
+    with av.open(str(voice)) as one, av.open(str(bed)) as other:
+        lengths = [float(media.duration) / av.time_base for media in (one, other)]  # type: ignore[arg-type]
+    assert lengths == pytest.approx([clip.duration] * 2, abs=0.1)
     assert (tmp_path / "talk.pt.mp4").exists()
     said = capsys.readouterr().err
     dubbed = json.loads(report.read_text())["summary"]["utterances"]

@@ -41,17 +41,16 @@ _PACES = {"jf_gongitsune": 1.32, "jf_nezumi": 1.23, "jf_tebukuro": 1.18, "jm_kum
 much, so that a rate means one pace whoever speaks."""
 
 REGISTERS_HZ = {
-    "jm_kumo": 92.0,
-    "jm_kumo*0.7 + jf_alpha*0.3": 128.0,
-    "jm_kumo*0.5 + jf_gongitsune*0.5": 145.0,
-    "jf_gongitsune": 212.0,
-    "jf_nezumi": 223.0,
-    "jf_alpha*0.5 + jf_nezumi*0.5": 236.0,
-    "jf_alpha": 259.0,
-    "jf_tebukuro": 307.0,
+    "jm_kumo": 93.0,
+    "jm_kumo*0.7 + jf_alpha*0.3": 136.0,
+    "jm_kumo*0.5 + jf_gongitsune*0.5": 150.0,
+    "jf_gongitsune": 222.0,
+    "jf_alpha": 268.0,
+    "jf_tebukuro": 318.0,
 }
 """Median pitch of the voices that speakers are given, within a semitone in English and Portuguese.
-Of men there is one, so that two are blends that are still men's."""
+Of men there is one, so that two are blends that are still men's. Their GE2E embeddings have cosines
+of 0.58 to 0.85, but for the two blends' with each other (0.95)."""
 
 _TRIAL = "Um, dois, três, quatro, cinco, seis, sete, oito."
 """Spoken once on a machine to find the faster way there."""
