@@ -159,7 +159,7 @@ class _Run:
 
     def __init__(self, ear: Ear, hearing: Hearing) -> None:
         self._ear, self._hearing = ear, hearing
-        self._answer: tuple[float, Transcript] | None = None
+        self._answer: tuple[float, float, Transcript] | None = None
         self.units: list[Unit] = []
 
     async def push(self, window: Samples, probability: float, now: float) -> None:
@@ -170,7 +170,8 @@ class _Run:
             await self._answered(now)
         while self._answer is None and (draft := hearing.due()) is not None:
             heard = await of_draft(draft, self._ear.at(now), math.inf)
-            self._answer = self._ear.free, heard
+            took = 0.0 if hearing.inline else self._ear.free - now
+            self._answer = self._ear.free, took, heard
             if hearing.inline:
                 await self._answered(now)
 
@@ -180,14 +181,14 @@ class _Run:
 
     async def _answered(self, now: float) -> None:
         assert self._answer is not None
-        (_, transcript), self._answer = self._answer, None
-        await self._note(self._hearing.answer(transcript), now)
+        (_, took, transcript), self._answer = self._answer, None
+        await self._note(self._hearing.answer(transcript, took), now)
 
     async def _note(self, found: Sequence[Found], now: float) -> None:
         for each in found:
             slot, transcript, known = each.utterance.slot, each.transcript, now
             if transcript is None and each.awaited and self._answer is not None:
-                known, transcript = self._answer
+                known, _, transcript = self._answer
             if transcript is None:
                 transcript = await of_utterance(each.utterance, self._ear.at(now))
                 known = self._ear.free
@@ -295,8 +296,7 @@ async def in_context(units: Sequence[Unit], mt: Translator | SpeechTranslator,
     translations: list[str] = []
 
     async def reword(before: int, text: str, following: Heard) -> bool:
-        left = -math.inf if delay is None else units[before].start + delay
-        if left - units[following.id].known <= REWORDED:
+        if delay is None or units[before].start + delay - units[following.id].known <= REWORDED:
             return False
         translations[before] = text
         return True
@@ -307,7 +307,8 @@ async def in_context(units: Sequence[Unit], mt: Translator | SpeechTranslator,
         slot = Interval(ticks(unit.start), ticks(unit.end))
         ended_by: Literal["pause", "cut"] = "cut" if unit.cut else "pause"
         first, last = (round(at * RATE) for at in (unit.start - PADDING, unit.end + PADDING))
-        utterance = Utterance(number, slot, heard[max(first, 0) : last], 0, ended_by)
+        first = max(first, 0)
+        utterance = Utterance(number, slot, heard[first:last], ticks(first / RATE), ended_by)
         async with asyncio.timeout(None) as limit:
             said = await translate(
                 Heard(utterance, Transcript(unit.text, language, unit.words)), limit

@@ -25,6 +25,7 @@ from stream.frames import (
 from stream.speech.agreement import LocalAgreement
 from stream.speech.cuts import quietest
 from stream.speech.pauses import marked
+from stream.speech.reaction import Reaction
 from stream.speech.segment import Draft, Segmenter
 
 BREATH_S = 0.2
@@ -134,7 +135,7 @@ class Incremental:
         self._last: Word | None = None  # of the utterance before
         self._draft: Draft | None = None  # recognised last
         self._news: Literal["none", "answer", "failure"] = "none"  # not acted on yet
-        self._took = 0.0  # by the last call, in samples
+        self._reaction = Reaction(segmenter.options.max_length)
         self._recognised = 0  # samples, all speech before which was recognised
         self._language = ""
         self._switch: int | None = None  # sample at which another language begins
@@ -151,8 +152,9 @@ class Incremental:
         # Where a pause may have begun, it would delay recognition of all that was said.
         talking = long_ and segmenter.silence == 0
         # On a slow machine, recognition of speech under way takes half of the time at most.
-        more = talking and segmenter.voiced - since >= max(self._step, 2 * self._took)
-        if not (silent or more or segmenter.wants_cut()):
+        last = self._reaction.last * SPEECH_RATE
+        more = talking and segmenter.voiced - since >= max(self._step, 2 * last)
+        if not (silent or more or segmenter.wants_cut(-self._reaction.ahead)):
             return None
         draft = segmenter.draft()
         return replace(draft, after=self._last) if draft is not None and draft.resumed else draft
@@ -171,7 +173,7 @@ class Incremental:
         """
         if until is not None:
             draft = draft.until(until)
-        self._took = took * SPEECH_RATE
+        self._reaction.took(took)
         if draft.onset != self._segmenter.onset:
             return  # ended or cut meanwhile
         self._follow()
@@ -226,7 +228,7 @@ class Incremental:
         nearly_all = draft.end - draft.onset >= 0.7 * len(segmenter.pending())
         # A longer draft under way is waited for, however long its recognition takes.
         overdue = self._news == "answer" and segmenter.wants_cut(GRACE_S)
-        if overdue or (nearly_all and segmenter.wants_cut()):
+        if overdue or (nearly_all and segmenter.wants_cut(-self._reaction.ahead)):
             local = [_shifted(word, -draft.onset / SPEECH_RATE) for word in words]
             at = draft.onset + segmenter.choose_cut(local, draft.audio[draft.onset - draft.start :])
             if at - segmenter.onset < SHORTEST_S * SPEECH_RATE:

@@ -172,7 +172,7 @@ class Segmenter:
         """Whether the speech under way has reached ``max_length`` without a gap to cut at.
 
         Args:
-            grace: seconds beyond it.
+            grace: seconds beyond it; before it if negative.
         """
         longest = self._lengths.longest + to_samples(grace)
         return self._onset is not None and self._position - self._onset >= longest

@@ -12,29 +12,12 @@ from stream.speech.agreement import LocalAgreement
 from stream.speech.hearing import Hearing
 from stream.speech.incremental import Found, Incremental, Outlook, since_onset
 from stream.speech.lengths import SegmentOptions
-from stream.speech.segment import Draft, Segmenter
+from stream.speech.segment import Segmenter
 from stream.timeline import TICK_RATE
+from tests.helpers.perfect_recogniser import recognised, said
 
 WINDOW = 512
 OPTIONS = SegmentOptions(soft_length=2.5, max_length=4.0)
-
-
-def said(text: str, start: float = 0.0, each: float = 0.3) -> list[Word]:
-    return [
-        Word(word, start + each * i, start + each * (i + 1), 1.0)
-        for i, word in enumerate(text.split())
-    ]
-
-
-def recognised(speech: list[Word], draft: Draft) -> Transcript:
-    """What a perfect recogniser hears in a draft: the words whose middle is in it."""
-    first, last = draft.start / SPEECH_RATE, draft.end / SPEECH_RATE
-    words = tuple(
-        Word(w.text, max(w.start - first, 0), w.end - first, 1.0)
-        for w in speech
-        if first <= (w.start + w.end) / 2 < last
-    )
-    return Transcript(written(words), "en", words)
 
 
 def run(
@@ -206,40 +189,6 @@ def test_speech_that_was_not_heard_is_left_to_be_heard_whole() -> None:
     assert [incremental.known(utterance).transcript for utterance in ended] == [None]
 
 
-def _talked_on(answers: list[tuple[int, bool]]) -> list[Found]:
-    """Speech without an end; each request takes so many windows, and may fail."""
-    speech = said("w " * 200)
-    segmenter = Segmenter(OPTIONS, WINDOW, breaths=False, context=2.0)
-    policy = Units(OPTIONS, "en", live=True)
-    incremental = Incremental(segmenter, LocalAgreement(1), policy, step=0.5)
-    hearing = Hearing(segmenter, incremental, inline=False)
-    done: list[Found] = []
-    ready: tuple[int, Transcript | None] | None = None
-    for index in range(600):
-        done += hearing.push(np.full(WINDOW, 0.1, np.float32), np.float32([0.9]))
-        if ready is not None and index >= ready[0]:
-            done += hearing.answer(ready[1])
-            ready = None
-        if answers and (draft := hearing.due()) is not None:
-            took, answered = answers.pop(0)
-            own = since_onset(draft, recognised(speech, draft)) if answered else None
-            ready = index + took, own
-    return done
-
-
-def test_however_slowly_speech_is_heard_nothing_is_cut_that_is_not_known() -> None:
-    done = _talked_on([(120, True)] * 5)  # 3.8 s a hearing, and units of 4 s
-    assert len(done) >= 3
-    assert all(spoken.transcript is not None for spoken in done)
-
-
-def test_speech_that_cannot_be_heard_is_cut_at_its_longest_all_the_same() -> None:
-    done = _talked_on([(10, False)] * 100)
-    assert len(done) >= 3
-    assert all(spoken.transcript is None for spoken in done)
-    assert max(spoken.utterance.slot.duration for spoken in done) <= 6.5 * TICK_RATE
-
-
 def test_of_what_was_heard_in_part_all_is_heard_again() -> None:
     speech = said("we cross the river every single day")
     segmenter = Segmenter(OPTIONS, WINDOW, breaths=False)
@@ -299,21 +248,6 @@ def test_everything_said_is_said_once_in_its_own_slot(
         )
     ]
     assert covered == speech
-
-
-def test_a_slow_machine_hears_less_often() -> None:
-    calls = []
-    for took in (0.0, 1.0):
-        segmenter = Segmenter(SegmentOptions(soft_length=20, max_length=20), WINDOW)
-        policy = Units(OPTIONS, "en", live=False)
-        incremental = Incremental(segmenter, LocalAgreement(2), policy, step=0.5)
-        calls.append(0)
-        for _ in range(300):
-            segmenter.push(np.zeros(WINDOW, np.float32), np.float32([0.9]))
-            if (draft := incremental.due()) is not None:
-                incremental.recognised(draft, Transcript("", "en"), took)
-                calls[-1] += 1
-    assert calls == [17, 5]
 
 
 def test_ends_of_sentences_and_clauses() -> None:
