@@ -187,17 +187,19 @@ class ContinuingTranslator(Translator, Protocol):
 class SpeechTranslator(Protocol):
     """Speech to text of another language: takes an utterance's sound where others take its words.
 
-    What works on words does not apply to it: the sentence that goes on, glossary, alternatives.
+    What works on words does not apply to it: glossary, alternatives.
     """
 
     cost: float
     """Seconds that an utterance takes here, as measured when it was loaded."""
 
-    async def translate_speech(self, speech: Samples) -> str:
-        """Translate one utterance; empty where nothing is understood.
+    async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
+        """Translate what is said; empty where nothing is understood.
 
         Args:
             speech: mono at ``SPEECH_RATE``, shape ``(n,)``, up to 30 s.
+            spoken: how its translation begins, as far as it was spoken already; what follows is
+                returned.
         """
         ...
 

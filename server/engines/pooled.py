@@ -113,11 +113,11 @@ class PooledSpeechTranslator:
         engine: SpeechTranslator = shared.engine
         self.cost = engine.cost
 
-    async def translate_speech(self, speech: Samples) -> str:
+    async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
         """Translate when it is this session's turn."""
         async with self._shared.use(self._owner) as engine:
             translator: SpeechTranslator = engine
-            return await translator.translate_speech(speech)
+            return await translator.translate_speech(speech, spoken)
 
     async def aclose(self) -> None:
         """The engine stays."""

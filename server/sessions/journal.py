@@ -257,11 +257,11 @@ class _SpeechTranslator:
         self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
         self.cost = engine.cost
 
-    async def translate_speech(self, speech: Samples) -> str:
-        question = _question(self._fingerprint, speech.tobytes())
+    async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
+        question = _question(self._fingerprint, speech.tobytes(), spoken)
         if (known := await self._journal.get(question)) is not None:
             return known.decode()
-        translation = await self._engine.translate_speech(speech)
+        translation = await self._engine.translate_speech(speech, spoken)
         await self._journal.put(question, translation.encode())
         return translation
 

@@ -122,8 +122,11 @@ class Whisper:
         *,
         task: Task = "transcribe",
         words: bool = False,
+        begun: str = "",
     ) -> Transcript:
         """What is said in ``audio``; heard twice where the first pass is doubtful.
+
+        What goes on from ``begun`` is heard once: it is empty if that is doubtful.
 
         Args:
             audio: mono at ``SPEECH_RATE``, shape ``(n,)``, up to 30 s.
@@ -131,11 +134,16 @@ class Whisper:
             beam_size: hypotheses kept in the first pass.
             task: whether it is written as it is said, or in English.
             words: also time the words.
+            begun: how the text begins; what follows is returned. Not with ``words``.
         """
         if not len(audio) or np.abs(audio).max() < _INAUDIBLE_PEAK:
             return Transcript("", language or "")
         frames = window_frames(len(audio))
-        decoding, transcript = self.decode(audio, frames, language, beam_size, task, words=words)
+        decoding, transcript = self.decode(
+            audio, frames, language, beam_size, task, words=words, begun=begun
+        )
+        if begun and is_doubtful(decoding):
+            return Transcript("", transcript.language, rejected="no continuation")
         if is_doubtful(decoding):
             beam_size = max(beam_size, _SECOND_BEAM)
             decoding, transcript = self.decode(
@@ -174,6 +182,7 @@ class Whisper:
         task: Task = "transcribe",
         *,
         words: bool = False,
+        begun: str = "",
     ) -> tuple[Decoding, Transcript]:
         """One pass over a window of ``frames``, and what the guards need to judge it."""
         seconds = len(audio) / SPEECH_RATE
@@ -191,6 +200,7 @@ class Whisper:
             without_timestamps=True,
             word_timestamps=words,
             condition_on_previous_text=False,
+            prefix=begun or None,
             max_new_tokens=min(400, 16 + math.ceil(per_second * seconds)),
             # The guards are ours: they reject with a reason.
             no_speech_threshold=None,
@@ -199,6 +209,7 @@ class Whisper:
         )
         segments = list(found)
         text = "".join(segment.text for segment in segments).strip()
+        text = text.removeprefix(begun).strip()  # which it is made to begin with
         decoding = Decoding(
             text,
             seconds,

@@ -16,6 +16,9 @@ from stream.sound.leveller import raised
 
 DEFAULT_MODEL = "base"
 
+USUAL = "and he asks whether he will be allowed to come in later on, perhaps tomorrow"
+"""As much as is written for an utterance live, with what was spoken before."""
+
 
 class WhisperTranslator:
     """See ``SpeechTranslator``; shares the model of a recogniser that uses the same one.
@@ -61,14 +64,18 @@ class WhisperTranslator:
         self._worker = Worker("mt")
         for _ in range(2):  # the first one allocates
             began = time.perf_counter()
-            self._decode_silence()
+            self._write(USUAL)
         self.cost = time.perf_counter() - began
 
-    async def translate_speech(self, speech: Samples) -> str:
-        """What is said, in English; deterministic."""
+    async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
+        """What is said, in English, from where ``spoken`` ends; deterministic."""
         heard = await self._worker.run(
             lambda: self._model.heard(
-                raised(speech), self._language, self._beam_size, task="translate"
+                raised(speech),
+                self._language,
+                self._beam_size,
+                task="translate",
+                begun=spoken.strip(),
             )
         )
         return heard.text
@@ -78,6 +85,8 @@ class WhisperTranslator:
         self._model.users.discard(self._user)
         await self._worker.aclose()
 
-    def _decode_silence(self) -> None:
-        silence = np.zeros(SPEECH_RATE, np.float32)
-        self._model.decode(silence, SHORTEST_FRAMES, self._language, self._beam_size, "translate")
+    def _write(self, text: str) -> None:
+        """What it takes to hear and write ``text``: each token takes as long, forced or not."""
+        silence = np.zeros(2 * SPEECH_RATE, np.float32)
+        beam = self._beam_size
+        self._model.decode(silence, SHORTEST_FRAMES, self._language, beam, "translate", begun=text)

@@ -143,9 +143,7 @@ class Context:
         first = heard.transcript.text.split(maxsplit=1)[:1]
         opens = bool(first) and first[0].strip(string.punctuation).casefold() in self._opening
         begun.joint = ", " if opens else " "
-        words = heard.transcript.words
-        lower = bool(words) and words[0].text.strip()[:1].islower()
-        return lower or (opens and heard.slot.start - begun.end <= BREATH)
+        return goes_on_in_lower_case(heard) or (opens and heard.slot.start - begun.end <= BREATH)
 
 
 class InContext:
@@ -243,6 +241,12 @@ class InContext:
         # Which mark follows depends on how the sentence goes on.
         begun = spoken.rstrip(_MARKS)
         return await self._model.continuations(self.begun.continued(text), begun, count)
+
+
+def goes_on_in_lower_case(heard: Heard) -> bool:
+    """Whether an utterance does not begin a sentence, as it was recognised with the one before."""
+    words = heard.transcript.words
+    return bool(words) and words[0].text.strip()[:1].islower()
 
 
 def settled(words: Sequence[TargetWord], unsure: int) -> int:

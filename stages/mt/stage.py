@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from stages.base import AlternativeTranslator, Rendering, SpeechTranslator, Translator
 from stages.mt.broken import fault
+from stages.mt.by_sound import by_sound
 from stages.mt.choose import choose, misfit
 from stages.mt.continuation import Context, InContext
 from stages.mt.glossary import Glossary
@@ -50,7 +51,7 @@ def translation(
         A function that raises ``StageFault`` where no translation comes back.
     """
     if isinstance(translator, SpeechTranslator):
-        return by_sound(translator)
+        return by_sound(translator, goes_on=options.context)
     model = Glossary(translator, options.glossary) if options.glossary else translator
     context = Context(language)
     before: int | None = None
@@ -75,20 +76,6 @@ def translation(
         context.add(heard, translated.text, translator)
         before = heard.id
         return translated
-
-    return translate
-
-
-def by_sound(
-    translator: SpeechTranslator,
-) -> Callable[[Heard, asyncio.Timeout], Awaitable[Translated]]:
-    """The translation of what was said, from its sound alone; see ``translation``."""
-
-    async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
-        text = await translator.translate_speech(heard.utterance.audio)
-        if not text.strip():
-            raise StageFault("no translation came back")
-        return Translated(text)
 
     return translate
 

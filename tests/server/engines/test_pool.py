@@ -19,8 +19,8 @@ from tests.helpers.scripted import ScriptedPool
 class _BySound:
     cost = 0.4
 
-    async def translate_speech(self, speech: np.ndarray) -> str:
-        return f"{len(speech)} samples"
+    async def translate_speech(self, speech: np.ndarray, spoken: str = "") -> str:
+        return f"{len(speech)} samples{spoken}"
 
     async def aclose(self) -> None: ...
 
@@ -28,7 +28,9 @@ class _BySound:
 async def test_a_translator_of_speech_stays_one_and_tells_its_cost() -> None:
     lane = await ScriptedPool(translator=_BySound()).lane(load(environment={}), "session")
     assert isinstance(lane.translator, SpeechTranslator) and lane.cost == 0.4
-    assert await lane.translator.translate_speech(np.zeros(7, np.float32)) == "7 samples"
+    speech = np.zeros(7, np.float32)
+    assert await lane.translator.translate_speech(speech) == "7 samples"
+    assert await lane.translator.translate_speech(speech, " and more") == "7 samples and more"
     assert (await ScriptedPool().lane(load(environment={}), "session")).cost == 0
 
 

@@ -91,7 +91,14 @@ def test_doubt_is_settled_by_the_whole_window(
     windows: list[int] = []
 
     def hear(
-        audio: Samples, frames: int, language: str, beam: int, task: str, *, words: bool
+        audio: Samples,
+        frames: int,
+        language: str,
+        beam: int,
+        task: str,
+        *,
+        words: bool,
+        begun: str = "",
     ) -> tuple[Decoding, Transcript]:
         windows.append(frames)
         text = "Once said. " if frames == 3000 else "Once said here. Once said here."

@@ -22,6 +22,8 @@ def test_one_model_recognises_and_translates(speech: Samples, sentence: str) -> 
         again = FasterWhisper("base", "en", threads=1)
         assert again._model is not recogniser._model  # made anew because the first one failed
         said = await translator.translate_speech(speech)
+        begun = " ".join(said.split()[:3])
+        assert f"{begun} {await translator.translate_speech(speech, begun)}" == said
         likely = await recogniser.languages(speech)
         assert max(likely, key=likely.__getitem__) == "en" and set(likely) <= set(recogniser.known)
         for engine in (recogniser, translator, again):
