@@ -138,9 +138,9 @@ def main() -> int:
             begun = _run(name, share, "-m", "tests.fuzz.one", name, str(share), str(FOLDER))
         elif name == "properties":
             chosen = ("-m", "hypothesis", "-p", "no:cacheprovider", *_properties())
-            begun = _run(name, 3 * share, "-m", "pytest", "-x", *chosen)
+            begun = _run(name, 3 * share, "-m", "pytest", "-x", "--timeout=0", *chosen)
         else:
-            command = ("-m", "pytest", "-x", "tests/e2e/test_api_fuzz.py")
+            command = ("-m", "pytest", "-x", "--timeout=0", "tests/e2e/test_api_fuzz.py")
             begun = _run(name, share, *command)
         ok = ok and begun
     return 0 if ok else 1
