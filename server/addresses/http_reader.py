@@ -84,7 +84,7 @@ class HttpReader:
             request = self._client.build_request("GET", url, headers=headers)
             response = self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, AddressError, OSError, ValueError) as error:
-            self.failure = _sentence(error)
+            self.failure = sentence(error)
             return None
         if response.is_success and (not first or response.status_code == 206):
             return response
@@ -93,18 +93,29 @@ class HttpReader:
         return None
 
     def _made(self) -> httpx.Client:
-        checked = checking(self._verify)
-        # A proxy of the environment would decide where a name leads.
-        proxied = self._reach.everywhere and bool(urllib.request.getproxies())
-        return httpx.Client(
-            verify=checked,
-            trust_env=proxied,
-            transport=None if proxied else _transport(checked, self._reach),
-            timeout=self._timeout_s,
-            follow_redirects=True,
-            max_redirects=MOST_REDIRECTS,
-            headers={"User-Agent": "livedub"},
-        )
+        return client(self._reach, self._timeout_s, verify=self._verify)
+
+
+def client(reach: Reach, timeout_s: float, *, verify: bool = True) -> httpx.Client:
+    """What asks servers over HTTP and connects to no others than a session may; it blocks.
+
+    Args:
+        reach: where it may connect to, at every redirect.
+        timeout_s: seconds to wait for a connection, and for each part of an answer.
+        verify: whether certificates are checked.
+    """
+    checked = checking(verify)
+    # A proxy of the environment would decide where a name leads.
+    proxied = reach.everywhere and bool(urllib.request.getproxies())
+    return httpx.Client(
+        verify=checked,
+        trust_env=proxied,
+        transport=None if proxied else _transport(checked, reach),
+        timeout=timeout_s,
+        follow_redirects=True,
+        max_redirects=MOST_REDIRECTS,
+        headers={"User-Agent": "livedub"},
+    )
 
 
 class HttpFile:
@@ -188,7 +199,7 @@ class HttpFile:
             try:
                 piece = next(self._pieces, None)
             except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-                self._reader.failure = _sentence(error)
+                self._reader.failure = sentence(error)
                 piece = None
             if piece is None:
                 break
@@ -301,7 +312,7 @@ class _Lenient(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Why, without addresses, which may hold secrets."""
     if isinstance(error, httpx.TimeoutException):
         return "the server does not answer"

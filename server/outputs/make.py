@@ -10,7 +10,9 @@ from server.hls.output import HlsOutput
 from server.outputs.push import Push
 from server.outputs.recording import Recording
 from server.outputs.tracks import every_track
+from server.outputs.whip_push import WhipPush
 from server.sessions.spec import SessionSpec
+from server.webrtc.whip_client import Endpoint
 from stream.live.feed import ORIGINAL, Feed
 from stream.live.output import Output
 
@@ -31,7 +33,10 @@ def outputs(
         yield HlsOutput(feed, hls)
     first_dub = next(name for name in feed.tracks if name != ORIGINAL)
     for output in spec.outputs:
-        if output.url is not None:
+        if output.whip is not None:
+            endpoint = Endpoint(output.whip, output.token, reach, spec.tls_verify)
+            yield WhipPush(feed, next(iter(output.names), first_dub), endpoint)
+        elif output.url is not None:
             tracks = every_track(feed) if output.tracks == "all" else output.names or (first_dub,)
             yield Push(feed, tracks, output.url, reach, verify=spec.tls_verify)
         else:

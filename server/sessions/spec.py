@@ -79,14 +79,17 @@ def reads_file(source: str) -> bool:
 class OutputSpec(BaseModel):
     """Where else a session goes: pushed to a server, or recorded.
 
-    Exactly one of ``url`` (``rtmp://``, ``rtmps://``, ``udp://`` or ``srt://``) and ``record`` (a
-    file name in the recordings folder, ending in .mp4, .mkv or .ts) is given.
+    Exactly one of ``url`` (``rtmp://``, ``rtmps://``, ``udp://`` or ``srt://``), ``whip``
+    (``https://`` or ``http://``) and ``record`` (a file name in the recordings folder, ending in
+    .mp4, .mkv or .ts) is given.
     """
 
     model_config = STRICT
     url: str | None = Field(
         None, description="Server to push to: `rtmp://`, `rtmps://`, `udp://`, `srt://`."
     )
+    whip: str | None = Field(None, description="Server to publish to by WHIP: `https://`.")
+    token: str | None = Field(None, description="What that server is shown, as a bearer token.")
     record: RecordName | None = Field(None, description="File in the recordings folder.")
     track: str | None = Field(None, description="What is put out; the first dub by default.")
     tracks: Annotated[list[str], at.Len(1, 9)] | Literal["all"] | None = Field(
@@ -102,6 +105,21 @@ class OutputSpec(BaseModel):
             return (self.track,)
         return () if self.tracks is None or self.tracks == "all" else tuple(self.tracks)
 
+    def check_target(self) -> None:
+        """Refuse what nothing can be put out to.
+
+        Raises:
+            SpecError: saying what it should be.
+        """
+        if [self.url, self.whip, self.record].count(None) != 2:
+            raise SpecError("an output has either a url, a whip or a record, and only one of them")
+        if self.url is not None:
+            check_push(self.url)
+        if self.whip is not None:
+            check_whip(self.whip)
+        if self.token is not None and (self.whip is None or not re.fullmatch("[!-~]+", self.token)):
+            raise SpecError("an output's token is for whip, and has no spaces")
+
     def check_tracks(self, known: Sequence[str]) -> None:
         """Refuse what the session does not have, or the protocol does not carry.
 
@@ -116,8 +134,9 @@ class OutputSpec(BaseModel):
         if len(set(self.names)) < len(self.names):
             raise SpecError("an output's tracks name one twice")
         several = self.tracks == "all" or len(self.names) > 1
-        if several and self.url is not None and self.url.startswith("rtmp"):
-            raise SpecError("RTMP carries one track: name one, or push by srt or udp")
+        if several and (self.whip or (self.url or "").startswith("rtmp")):
+            name = "WHIP" if self.whip else "RTMP"
+            raise SpecError(f"{name} carries one track: name one, or push by srt or udp")
 
 
 class SessionSpec(BaseModel):
@@ -189,10 +208,7 @@ class SessionSpec(BaseModel):
             raise SpecError("targets names a language twice")
         tracks = ("original", *(self.targets or [amended.target]))
         for output in self.outputs:
-            if (output.url is None) == (output.record is None):
-                raise SpecError("an output has either a url or a record, and not both")
-            if output.url is not None:
-                check_push(output.url)
+            output.check_target()
             output.check_tracks(tracks)
         return amended
 
@@ -219,6 +235,22 @@ def check_push(url: str) -> None:
             SrtAddress.parsed(url)
         except AddressError as error:
             raise SpecError(str(error)) from None
+
+
+def check_whip(url: str) -> None:
+    """Refuse a URL that nothing can be published to by WHIP.
+
+    Raises:
+        SpecError: saying what it should be.
+    """
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and parts.hostname
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        named = None
+    if not named or re.search(r"[\0-\x20\x7f]", url):
+        raise SpecError("an output's whip is https://HOST/PATH or http://HOST/PATH")
 
 
 def configured_sessions(values: Sequence[Mapping[str, Any]]) -> list[SessionSpec]:

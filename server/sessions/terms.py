@@ -11,7 +11,7 @@ from server.addresses.pinned import pinned
 from server.addresses.reach import AddressError, Public, host_of
 from server.config import Config
 from server.sessions.lendable import check_settings
-from server.sessions.spec import PUBLISH, SessionSpec, SpecError, check_push
+from server.sessions.spec import PUBLISH, SessionSpec, SpecError
 from stream.flow.worker import Worker
 
 NAMES_S = 5.0
@@ -45,9 +45,11 @@ class Terms:
         check_settings(spec.settings, self._config)
         try:
             for output in spec.outputs:
+                output.check_target()
                 if output.url is not None:
-                    check_push(output.url)
                     pinned(output.url, self.reach)
+                if output.whip is not None:
+                    self.reach.addresses(host_of(output.whip)[0])
             return spec.model_copy(update={"source": self._source(spec.source)})
         except AddressError as error:
             raise SpecError(str(error)) from None

@@ -18,6 +18,9 @@ from stream.media.annexb import SPS, split_units, unit_type
 BASELINE = 66
 """The profile that every decoder has."""
 
+BASELINE_ID = "42e01f"
+"""Constrained baseline, which is what a peer of WebRTC has that says nothing of it."""
+
 HIGH = 100
 """The one that most encoders make."""
 
@@ -55,8 +58,7 @@ def offered(codecs: Iterable[RTCRtpCodecParameters]) -> tuple[H264, ...]:
     for codec in codecs:
         if codec.name.upper() != "H264" or codec.payloadType is None:
             continue
-        # Without one it is constrained baseline, by the custom of WebRTC.
-        level_id = str(codec.parameters.get("profile-level-id", "42e01f")).lower()
+        level_id = str(codec.parameters.get("profile-level-id", BASELINE_ID)).lower()
         mode = str(codec.parameters.get("packetization-mode", 0))
         if re.fullmatch("[0-9a-f]{6}", level_id) and mode in ("0", "1"):
             found.append(H264(codec.payloadType, level_id, int(mode)))
@@ -69,6 +71,14 @@ def profile_of(format_: PictureFormat) -> int:
         if unit_type("h264", unit) == SPS and len(unit) > 1:
             return unit[1]
     return BASELINE
+
+
+def level_id_of(format_: PictureFormat) -> str:
+    """The ``profile-level-id`` of coded pictures, baseline where they do not say."""
+    for unit in split_units(format_.extradata):
+        if unit_type("h264", unit) == SPS and len(unit) > 3:
+            return unit[1:4].hex()
+    return BASELINE_ID
 
 
 def covers(profile: int, pictures: int) -> bool:

@@ -206,13 +206,17 @@ class Peer:
 
     Args:
         ice_servers: STUN or TURN servers; none are used unless given.
+        bundle: how what is sent shares transports. Unless they are apart, aiortc leaves a second
+            sound on the transport that the first was taken off when the offer bundles both with a
+            picture that comes before them.
     """
 
-    def __init__(self, ice_servers: Collection[RTCIceServer] = ()) -> None:
-        # Otherwise aiortc leaves a second sound on the transport that the first was taken off
-        # when the offer bundles both with a picture that comes before them.
-        apart = RTCBundlePolicy.MAX_COMPAT
-        configuration = RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=apart)
+    def __init__(
+        self,
+        ice_servers: Collection[RTCIceServer] = (),
+        bundle: RTCBundlePolicy = RTCBundlePolicy.MAX_COMPAT,
+    ) -> None:
+        configuration = RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=bundle)
         self._ice_servers = ice_servers
         self.connection = RTCPeerConnection(configuration)
         self.closed = asyncio.Event()
@@ -247,6 +251,10 @@ class Peer:
             raise OfferError(f"the offer cannot be answered: {error}") from error
         answer = h264.shown_to_peer(self.connection.localDescription.sdp, accepted)
         self.answer = sections.put_together(answer, offer.declined)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Both descriptions are there: from now on it ends by itself."""
         self._life = asyncio.create_task(self._live())
 
     async def aclose(self) -> None:

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
-import uuid
 from collections.abc import Collection, Sequence
 
 from aiortc import RTCIceServer
 
-from server.webrtc.aiortc_private import own_ssrc, set_stream
+from server.webrtc.feed_peer import FeedPeer
 from server.webrtc.h264 import BASELINE, H264, best
-from server.webrtc.peer import Offer, Peer, UnsupportedOfferError, prefer
-from server.webrtc.rtp_reports import ReportingTransport, ntp_now, ntp_ticks
-from server.webrtc.whep_tracks import FeedTrack, PictureTrack, SoundTrack
+from server.webrtc.peer import Offer, UnsupportedOfferError
 from stream.live.feed import Feed
-from stream.timeline import TICK_RATE, ticks
+from stream.timeline import TICK_RATE
 
 MOST_SOUNDS = 2
 """A dub's voice and the original, for a viewer who mixes them."""
 
 
-class WhepPeer(Peer):
+class WhepPeer(FeedPeer):
     """A viewer; made by :func:`watch`."""
 
     def __init__(self, feed: Feed, ice_servers: Collection[RTCIceServer]) -> None:
-        super().__init__(ice_servers)
-        self._feed = feed
-        self._sounds: list[SoundTrack] = []
-        self._picture: PictureTrack | None = None
+        super().__init__(feed, ice_servers)
         self._counted = False
 
     @property
@@ -58,10 +51,7 @@ class WhepPeer(Peer):
         if self._counted:
             self._counted = False
             self._feed.viewers -= 1
-        for sound in self._sounds:
-            await sound.aclose()
-        if self._picture is not None:
-            await self._picture.aclose()
+        await super().released()
 
     async def start(self, offer_sdp: str, sounds: Sequence[str]) -> None:
         """Answer the offer with what the feed has."""
@@ -75,8 +65,7 @@ class WhepPeer(Peer):
             if "OPUS" not in offer.codecs["audio"]:
                 raise UnsupportedOfferError("the sound is Opus, which the offer does not have")
             for _ in range(offer.sounds):
-                self._sounds.append(SoundTrack(self._feed, None, self.end))
-                self._add(self._sounds[-1], "OPUS")
+                self._add_sound(None)
             self.select(sounds)
         accepted: list[H264] = []
         if "video" in offer.codecs and _has_picture(self._feed):
@@ -84,33 +73,13 @@ class WhepPeer(Peer):
             if way is not None:
                 accepted.append(way)
             codec, profile = ("VP8", BASELINE) if way is None else ("H264", way.profile)
-            self._picture = PictureTrack(self._feed, codec, self.end, profile=profile)
-            self._add(self._picture, codec)
+            self._add_picture(codec, profile)
         if not self.connection.getSenders():
             raise UnsupportedOfferError("the offer is for a picture alone, and there is none")
         await self.negotiate(offer, accepted)
         self._report_by_media_time()
         self._feed.viewers += 1
         self._counted = True
-
-    def _add(self, track: FeedTrack, codec: str) -> None:
-        transceiver = self.connection.addTransceiver(track, direction="sendonly")
-        prefer(transceiver, [codec])
-        if track in self._sounds[1:]:
-            # Browsers keep one sound of a stream together with its picture, and not always the
-            # first: any other is a stream of its own.
-            set_stream(transceiver.sender, str(uuid.uuid4()))
-
-    def _report_by_media_time(self) -> None:
-        now = asyncio.get_running_loop().time()
-        zero = ntp_now() + ntp_ticks(ticks(self._feed.due(0) - now))
-        origin = secrets.randbits(32)
-        for sender in self.connection.getSenders():
-            track = sender.track
-            if isinstance(track, FeedTrack):
-                ssrc, rate, sent = own_ssrc(sender), track.rate, track.sent
-                reporting = ReportingTransport(sender.transport, ssrc, rate, sent, zero, origin)
-                reporting.install(sender)
 
 
 async def watch(
