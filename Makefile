@@ -47,7 +47,7 @@ UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --index-strategy unsaf
 
 # What they require, which is much, serves parts that are not used here.
 BARE := --no-deps resemblyzer==0.1.4 silero-vad==6.0.0
-DEV := -e '.[embedded,plot,enhance,serve,eval,convert,xtts,dev]' '$(TORCH)'
+DEV := -e '.[embedded,plot,enhance,serve,eval,convert,cluster,xtts,dev]' '$(TORCH)'
 $(VENV)/.dev: pyproject.toml $(VENV)/versions.txt | $(BIN)/python
 	($(BIN)/python -m pip install --quiet uv && export UV_SYSTEM_CERTS=1 && $(UV) $(DEV) && $(UV) $(BARE)) \
 	  || ($(BIN)/python -m pip install --quiet --no-compile --constraint $(VENV)/versions.txt $(DEV) \

@@ -143,6 +143,12 @@ def _finetune(options: argparse.Namespace) -> int:
     return run_finetune(options, Console(stderr=True))
 
 
+def _cluster(options: argparse.Namespace) -> int:
+    from server.commands.cluster import run_cluster
+
+    return run_cluster(options, Console())
+
+
 def _require_serving() -> None:
     from server.commands.diagnosis import missing_for_serving
 
@@ -163,6 +169,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "voices": _voices,
     "dataset": _dataset,
     "finetune": _finetune,
+    "cluster": _cluster,
 }
 """What runs each command; its modules are imported when it does."""
 

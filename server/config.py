@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ValidationError, create_model
 
+from server.cluster.options import ClusterConfig
 from server.mistakes import kind_of, mistakes
 from server.plain_text import fields_of, parse
 from server.rtmp.ingest import RtmpOptions
@@ -76,6 +77,7 @@ class Config(EngineSections):
     serve: ServeConfig = ServeConfig()
     rtmp: RtmpOptions = RtmpOptions()
     srt: SrtOptions = SrtOptions()
+    cluster: ClusterConfig = ClusterConfig()
 
     @property
     def source(self) -> str:
@@ -89,7 +91,7 @@ class Config(EngineSections):
         return self.languages.target if translates else self.source
 
 
-DAEMON_SECTIONS = ("serve", "rtmp", "srt")
+DAEMON_SECTIONS = ("serve", "rtmp", "srt", "cluster")
 """Sections that no session can have for itself."""
 
 PRESETS = Path(__file__).parent / "presets"

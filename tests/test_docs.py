@@ -35,8 +35,10 @@ SETTINGS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "config.yaml").read
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
     "optional-dependencies"
 ]
-FOREIGN_OPTIONS = frozenset({"--no-deps", "--network", "--read-only", "--cap-drop", "--ff-only"})
-"""Options of pip, Docker and Git that are spoken of by themselves."""
+FOREIGN_OPTIONS = frozenset(
+    {"--no-deps", "--network", "--read-only", "--cap-drop", "--ff-only", "--num-cpus"}
+)
+"""Options of pip, Docker, Git and Ray that are spoken of by themselves."""
 FOREIGN_FILES = frozenset({"hls.js", "stream_laal.py", "set.yaml"})
 """Files of other projects and of readers."""
 

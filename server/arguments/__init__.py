@@ -6,6 +6,7 @@ import argparse
 from importlib import metadata
 from pathlib import Path
 
+from server.arguments.cluster import add_cluster
 from server.arguments.files import add_batch, add_file
 from server.arguments.shared import add_configuration, add_languages
 from server.arguments.weights import add_models, add_training, add_voices
@@ -162,4 +163,5 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_voices(commands)
     add_training(commands)
+    add_cluster(commands)
     return parser

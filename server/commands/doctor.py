@@ -36,12 +36,20 @@ def run_doctor(
         0 if that can run here, else 1.
     """
     found = diagnose(config or Config(), pull)
+    there, cluster = True, None
+    if config is not None and config.cluster.kinds:
+        from server.commands.cluster import examined  # which knows sessions, and is not light
+
+        there, cluster = examined(config.cluster)
     if as_json:
-        record = dataclasses.asdict(found)
+        record = {**dataclasses.asdict(found), "cluster": cluster}
         console.print_json(json.dumps(record))
     else:
         _show(console, found)
-    return 0 if found.ready else 1
+        if cluster is not None:
+            mark = "" if there else " *"
+            console.print(f"Cluster: {cluster}{mark}", highlight=False, markup=False)
+    return 0 if found.ready and there else 1
 
 
 def _show(console: Console, found: Diagnosis) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from server.config import Config, for_proofreader
+from server.engines.elsewhere import Elsewhere
 from server.engines.enhancer import enhancer_for
 from server.engines.options import options_of
 from server.engines.pooled import (
@@ -20,7 +21,7 @@ from server.engines.pooled import (
     pooled_translator,
 )
 from server.engines.settled import settled
-from server.engines.shared import SharedEngine
+from server.engines.shared import Served, SharedEngine
 from server.engines.speaker_encoder import ENCODER, wants_encoder
 from server.engines.translators import Translators
 from server.engines.warm_up import warm_up
@@ -95,20 +96,29 @@ LOAD_S = 1800.0
 """Longest wait for an engine, whose weights may have to be fetched first."""
 
 
+INSTEAD = "instead of one that is elsewhere"
+"""Owner of engines that are kept loaded for when they are needed."""
+
+
 class EnginePool:
     """Loads each engine once, when it is first asked for, and closes it when nobody uses it.
 
     Args:
         on_restart: called with the kind of an engine that was reloaded.
         most: engines that there may be at once.
+        elsewhere: has the models of some kinds, which are not loaded here then.
     """
 
     def __init__(
-        self, on_restart: Callable[[str], None] = lambda kind: None, most: int = 32
+        self,
+        on_restart: Callable[[str], None] = lambda kind: None,
+        most: int = 32,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._on_restart = on_restart
         self._most = most
-        self._engines: dict[tuple[object, ...], SharedEngine] = {}
+        self._elsewhere = elsewhere
+        self._engines: dict[tuple[object, ...], Served] = {}
         self._loading: dict[tuple[object, ...], asyncio.Lock] = {}
         self._loads = 0
         self._closing: set[asyncio.Task[None]] = set()
@@ -143,7 +153,7 @@ class EnginePool:
         config = await self._settled(config)  # once for all kinds
         translator, synthesiser, proofreader = await _all(
             self._translator(config, owner),
-            self._get("tts", config, owner),
+            self.engine("tts", config, owner),
             self._proofreader(config, owner),
         )
         return LaneEngines(
@@ -161,7 +171,7 @@ class EnginePool:
         """Calls that wait for an engine, by kind."""
         counts = {"asr": 0, "mt": 0, "tts": 0, "speakers": 0}
         for shared in self._engines.values():
-            counts[shared.kind] += shared.turns.waiting
+            counts[shared.kind] += shared.waiting
         return counts
 
     def release(self, owner: str) -> None:
@@ -212,13 +222,13 @@ class EnginePool:
     ) -> Recogniser:
         if instead is not None:
             return instead
-        return PooledRecogniser(await self._get("asr", config, owner), owner)
+        return PooledRecogniser(await self.engine("asr", config, owner), owner)
 
     async def _translator(
         self, config: Config, owner: str
     ) -> Translator | SpeechTranslator | Translators:
         async def load(config: Config) -> Translator | SpeechTranslator:
-            return pooled_translator(await self._get("mt", config, owner), owner)
+            return pooled_translator(await self.engine("mt", config, owner), owner)
 
         if config.languages.several is None:
             return await load(config)
@@ -233,40 +243,66 @@ class EnginePool:
     def _own(self, config: Config) -> tuple[SpeechDetector, Enhancer | None]:
         return SileroDetector(), enhancer_for(config)
 
-    async def _encoder(self, config: Config, owner: str) -> SharedEngine | None:
+    async def _encoder(self, config: Config, owner: str) -> Served | None:
         if not await _in_thread("speakers", partial(wants_encoder, config)):
             return None
         try:
-            return await self._get("speakers", config, owner)
+            return await self.engine("speakers", config, owner)
         except EngineError as error:
             if config.speakers.enabled:
                 raise
             log.warning("speakers.engine auto does without %s: %s", ENCODER, error)
             return None
 
-    async def _proofreader(self, config: Config, owner: str) -> SharedEngine | None:
+    async def _proofreader(self, config: Config, owner: str) -> Served | None:
         if config.tts.listener is None:
             return None
         try:
-            return await self._get("asr", for_proofreader(config), owner)
+            return await self.engine("asr", for_proofreader(config), owner)
         except EngineError as error:
             raise EngineError(f"tts.listener cannot be used: {error}") from error
 
-    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
+    async def engine(self, kind: str, config: Config, owner: str) -> Served:
+        """The engine of a kind, which is loaded if it is not.
+
+        Raises:
+            EngineError: if it cannot be.
+        """
+        if self._elsewhere is None or kind not in self._elsewhere.kinds:
+            return await self._here(kind, config, owner)
+        key = ("elsewhere", kind, await self._elsewhere.key(kind, config))
+        return await self._once(key, owner, partial(self._there, kind, config))
+
+    async def _here(self, kind: str, config: Config, owner: str) -> Served:
         name, options = await asyncio.to_thread(options_of, kind, config)
         key = (kind, name, *sorted(options.items()))
+        return await self._once(key, owner, partial(self._load, kind, name, options))
+
+    async def _there(self, kind: str, config: Config) -> Served:
+        assert self._elsewhere is not None
+        instead = None
+        if (local := self._elsewhere.instead(kind, config)) is not None:
+            try:
+                instead = await self._here(kind, local, INSTEAD)
+            except EngineError as error:
+                raise EngineError(f"cluster.fallback cannot be used: {error}") from error
+        return await self._elsewhere.find(kind, config, instead)
+
+    async def _once(
+        self, key: tuple[object, ...], owner: str, load: Callable[[], Awaitable[Served]]
+    ) -> Served:
         # Two sessions that start together load an engine once; different ones load side by side.
         async with self._loading.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
                 await self._make_room()
                 self._loads += 1
                 try:
-                    self._engines[key] = await self._load(kind, name, options)
+                    self._engines[key] = await load()
                 finally:
                     self._loads -= 1
-            shared = self._engines[key]
-            shared.owners.add(owner)
-            return shared
+            served = self._engines[key]
+            served.owners.add(owner)
+            return served
 
     async def _load(self, kind: str, name: str, options: dict[str, Any]) -> SharedEngine:
         try:

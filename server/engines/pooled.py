@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Collection, Mapping
 
-from server.engines.shared import SharedEngine
+from server.engines.shared import Served
 from stages.base import (
     AlternativeTranslator,
     ContinuingTranslator,
@@ -24,7 +24,7 @@ from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript
 class PooledRecogniser:
     """A session's access to a shared recogniser; see ``Recogniser``."""
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
+    def __init__(self, shared: Served, owner: str) -> None:
         self._shared, self._owner = shared, owner
 
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
@@ -60,7 +60,7 @@ class PooledRecogniser:
 class PooledEncoder:
     """A session's access to a shared speaker encoder; see ``SpeakerEncoder``."""
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
+    def __init__(self, shared: Served, owner: str) -> None:
         self._shared, self._owner = shared, owner
 
     async def embed(self, audio: Samples) -> Embedding:
@@ -76,7 +76,7 @@ class PooledEncoder:
 class PooledTranslator:
     """A session's access to a shared translator; see ``Translator``."""
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
+    def __init__(self, shared: Served, owner: str) -> None:
         self._shared, self._owner = shared, owner
 
     async def translate(self, text: str) -> str:
@@ -108,7 +108,7 @@ class PooledTranslator:
 class PooledSpeechTranslator:
     """A session's access to a shared translator of speech; see ``SpeechTranslator``."""
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
+    def __init__(self, shared: Served, owner: str) -> None:
         self._shared, self._owner = shared, owner
         engine: SpeechTranslator = shared.engine
         self.cost = engine.cost
@@ -123,7 +123,7 @@ class PooledSpeechTranslator:
         """The engine stays."""
 
 
-def pooled_translator(shared: SharedEngine, owner: str) -> Translator | SpeechTranslator:
+def pooled_translator(shared: Served, owner: str) -> Translator | SpeechTranslator:
     """A session's access to a translator, of text or of speech."""
     if isinstance(shared.engine, SpeechTranslator):
         return PooledSpeechTranslator(shared, owner)
@@ -133,7 +133,7 @@ def pooled_translator(shared: SharedEngine, owner: str) -> Translator | SpeechTr
 class PooledSynthesiser:
     """A session's access to a shared synthesiser; see ``Synthesiser``."""
 
-    def __init__(self, shared: SharedEngine, owner: str) -> None:
+    def __init__(self, shared: Served, owner: str) -> None:
         self._shared, self._owner = shared, owner
         engine: Synthesiser = shared.engine
         self.sample_rate = engine.sample_rate

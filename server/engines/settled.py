@@ -101,16 +101,16 @@ def choice(config: Config, kinds: Sequence[str] = KINDS) -> str | None:
 
 def parts(config: Config, kinds: Sequence[str] = KINDS) -> list[Candidate]:
     """All that the configuration would load here: what is taken, or else the best there is."""
-    found = []
-    for kind in kinds:
+    found, there = [], config.cluster.kinds
+    for kind in (kind for kind in kinds if kind not in there):
         open_ = _open(kind, config)
         if open_ is None and getattr(config, kind).engine != AUTO:
             found.append(_named(kind, config))
         elif open_ and (one := _taken(kind, open_, config) or _best(kind, open_, config)):
             found.append(one)
-    if config.speakers.enabled:
+    if config.speakers.enabled and "speakers" not in there:
         found.append(Candidate("speakers", config.speakers.engine, config.speakers.model))
-    if config.tts.listener is not None:
+    if config.tts.listener is not None and "asr" not in there:
         found.append(Candidate("asr", "faster-whisper", config.tts.listener))
     return found
 
@@ -143,6 +143,8 @@ def require(
 
 def _check_voice(config: Config) -> None:
     """Refuse an engine that the table knows not to speak the language, before it is fetched."""
+    if "tts" in config.cluster.kinds:
+        return
     tts = config.tts
     known = {one.engine for one in candidates("tts", config.source, config.target)}
     if tts.engine in _SPEAKS_SOME and tts.model == "default" and tts.engine not in known:
@@ -184,7 +186,7 @@ def plan(config: Config, pull: str = "", kinds: Sequence[str] = KINDS) -> str:
 def _absent(found: list[Candidate], config: Config) -> set[str]:
     """Kinds of engines of which nothing is known for the languages."""
     needed = {"tts"} if config.languages.several is not None else {"mt", "tts"}
-    return needed - {one.kind for one in found}
+    return needed - {one.kind for one in found} - set(config.cluster.kinds)
 
 
 def _languages(config: Config) -> str:
@@ -208,7 +210,12 @@ def _unknown(pair: str, config: Config, translation: bool) -> str:
 
 
 def _open(kind: str, config: Config) -> list[Candidate] | None:
-    """What there is to choose from, best first; ``None`` where the configuration names it."""
+    """What there is to choose from, best first; ``None`` where there is nothing to choose here.
+
+    The configuration may name it, or leave the choice to the nodes of a cluster.
+    """
+    if kind in config.cluster.kinds:
+        return None
     section = getattr(config, kind)
     if kind == "asr":
         if section.model != AUTO or is_external(section.engine):

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from server.engines.turns import Turns
 from stages.registry import create
@@ -32,6 +33,39 @@ NEWEST_WEIGHT = 0.25
 """Weight of the newest call in the usual time."""
 
 
+class Served(Protocol):
+    """An engine that sessions share, wherever it is."""
+
+    kind: str
+    """``asr``, ``mt``, ``tts`` or ``speakers``."""
+    name: str
+    """In the registry."""
+    pace: float
+    """Seconds that a synthesiser takes for a second of speech."""
+    owners: set[str]
+    """Sessions that use it."""
+    idle_since: float
+    """Event-loop time at which the last of them left."""
+
+    @property
+    def engine(self) -> Any:
+        """What keeps the kind's contract; it is to be called through ``use`` only."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for it."""
+        ...
+
+    def use(self, owner: str) -> AbstractAsyncContextManager[Any]:
+        """The engine, for one call of ``owner``'s."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free it."""
+        ...
+
+
 class SharedEngine:
     """An engine, the turns at it, and its health.
 
@@ -53,7 +87,7 @@ class SharedEngine:
     ) -> None:
         self.kind = kind
         self.name = name
-        self.engine = engine
+        self.engine: Any = engine
         self.turns = Turns()
         self.pace = 0.0
         """Seconds that a synthesiser takes for a second of speech, when it was loaded."""
@@ -66,6 +100,11 @@ class SharedEngine:
         self._faults = 0
         self._usual = 0.0  # seconds that a call takes
         self._restarting: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self.turns.waiting
 
     @contextlib.asynccontextmanager
     async def use(self, owner: str) -> AsyncIterator[Any]:

@@ -25,4 +25,5 @@ def wants_encoder(config: Config) -> bool:
         return engine != "none"
     if config.tts.voice != MATCH or missing("speakers", ENCODER) or not is_here(ENCODER):
         return False
-    return find("tts", settled(config, "tts").tts.engine).several
+    engine = settled(config, "tts").tts.engine
+    return engine != AUTO and find("tts", engine).several  # a cluster's nodes may choose it

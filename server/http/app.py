@@ -203,9 +203,12 @@ def _operation(daemon: Daemon) -> APIRouter:
 
     @router.get("/readyz", responses={503: {}})
     async def ready() -> dict[str, str]:
-        """The daemon accepts sessions."""
+        """The daemon accepts sessions; degraded, where models are away that should be there."""
         if not daemon.ready:
             raise Problem(503, "the daemon is starting or shutting down")
+        away = [one.kind for one in daemon.standing if one.failure is not None]
+        if away:
+            return {"status": "degraded", "away": ", ".join(away)}
         return {"status": "ready"}
 
     @router.get("/metrics", response_class=Response)

@@ -8,6 +8,7 @@ import logging
 import shutil
 
 from server.addresses.reach import EVERYWHERE, Reach
+from server.cluster.models import ClusterModels, Standing
 from server.config import Config
 from server.engines.cores import usable_cores
 from server.engines.pool import EnginePool
@@ -64,7 +65,9 @@ class Daemon:
         self.metrics = Metrics()
         self.refusals = Refusals()
         self.tokens = Tokens(config.serve.token, config.serve.tokens, config.serve.tokens_file)
-        self.pool = EnginePool(self.metrics.restarted, config.serve.max_engines)
+        self.cluster = ClusterModels(config) if config.cluster.kinds else None
+        """Models that are not here, if any."""
+        self.pool = EnginePool(self.metrics.restarted, config.serve.max_engines, self.cluster)
         self.sessions: dict[str, RunningSession] = {}
         self.ready = False
         """Whether the daemon accepts sessions."""
@@ -82,8 +85,15 @@ class Daemon:
             ) from None
         self.capacity = Capacity(usable_cores())
         self.metrics.watch(
-            lambda: gauges(self.sessions.values(), self.pool.waiting, self.capacity.carried)
+            lambda: gauges(
+                self.sessions.values(), self.pool.waiting, self.capacity.carried, self.standing
+            )
         )
+
+    @property
+    def standing(self) -> list[Standing]:
+        """How the models do that are on a cluster."""
+        return [] if self.cluster is None else self.cluster.standing
 
     async def start(self) -> None:
         """Listen for publishers and start the configured sessions.
@@ -94,6 +104,8 @@ class Daemon:
             SpecError: if a configured session is invalid.
         """
         serve = self.config.serve
+        if self.cluster is not None:
+            self.cluster.start()
         if serve.rtmp_port is not None:
             authorise = publications(APP, self.find, self.admit, serve.reader)
             clients = Clients(serve.proxies)
@@ -141,6 +153,8 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         await self.pool.aclose()
+        if self.cluster is not None:
+            await self.cluster.aclose()
         self._folder.close()
 
     def create(self, spec: SessionSpec, reach: Reach = EVERYWHERE) -> RunningSession:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from server.cluster.models import Standing
 from server.sessions.running import RunningSession
 from stream.live.link import Link
 from stream.live.output import OutputStatus
@@ -56,8 +57,19 @@ OUTPUT_COUNTERS: tuple[tuple[str, str, Callable[[OutputStatus], float]], ...] = 
 """Name between ``livedub_output_`` and ``_total``, meaning, and value."""
 
 
+CLUSTER_GAUGES: tuple[tuple[str, str, Callable[[Standing], float]], ...] = (
+    ("replicas", "Replicas on the cluster that answer.", lambda s: s.replicas),
+    ("queued_seconds", "Work that they have, all together.", lambda s: s.queued),
+    ("refused", "Calls that they could not do in time.", lambda s: s.refused),
+)
+"""Name after ``livedub_cluster_``, meaning, and value."""
+
+
 def gauges(
-    sessions: Iterable[RunningSession], waiting: Mapping[str, int], carried: int | None
+    sessions: Iterable[RunningSession],
+    waiting: Mapping[str, int],
+    carried: int | None,
+    cluster: Sequence[Standing] = (),
 ) -> Iterable[Metric]:
     """One value per session, output or engine of each metric.
 
@@ -65,6 +77,7 @@ def gauges(
         sessions: the daemon's; any other has no series.
         waiting: calls waiting, by kind of engine.
         carried: see ``Capacity``.
+        cluster: how the models do that are there.
     """
     known = list(sessions)
     for name, meaning, value in SESSION_GAUGES:
@@ -92,6 +105,11 @@ def gauges(
     for engine, number in waiting.items():
         family.add_metric([engine], number)
     yield family
+    for name, meaning, told in CLUSTER_GAUGES if cluster else ():
+        gauge = GaugeMetricFamily(f"livedub_cluster_{name}", meaning, labels=["engine"])
+        for standing in cluster:
+            gauge.add_metric([standing.kind], told(standing))
+        yield gauge
 
 
 def _outputs(sessions: Sequence[RunningSession]) -> Iterable[Metric]:

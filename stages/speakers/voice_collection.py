@@ -25,14 +25,15 @@ _LOWEST_SNR_DB = 15.0
 _LOWEST_COSINE = 0.8
 """Cosine to the speaker's mean below which two people may be talking at once."""
 
-_PREFIX = "livedub-voices-"
+PREFIX = "livedub-voices-"
+"""Of folders of clips of which nothing may outlast them."""
 
 log = logging.getLogger(__name__)
 
 
 def is_collected(clip: Path) -> bool:
     """Whether a clip is of a collection: nothing made of it may outlast it on disk."""
-    return clip.parent.name.startswith(_PREFIX)
+    return clip.parent.name.startswith(PREFIX)
 
 
 class VoiceCollection:
@@ -80,7 +81,7 @@ class VoiceCollection:
         if sum(map(len, parts)) < ENOUGH_S * RATE:
             return
         if self._folder is None:
-            self._folder = TemporaryFolder(_PREFIX)
+            self._folder = TemporaryFolder(PREFIX)
         path = self._folder.path / f"{speaker}.wav"
         write_clip(path, np.concatenate(self._parts.pop(speaker))[: round(LONGEST_S * RATE)])
         self._paths[speaker] = path

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stream.clock.due import DUE
 from stream.clock.pacing import Pacing
 from stream.dub.course import Cause
-from stream.dub.job import DubJob, Stage
+from stream.dub.job import DubJob, Stage, TooLate
 from stream.dub.lateness import Lateness
 from stream.errors import message
 from stream.flow.waited import WAITED, Waited
@@ -113,7 +113,8 @@ class Attempts:
             if not timeout.expired():  # an engine's own timeouts are its faults
                 reason = f"{stage}: {message(error)}"
                 log.warning("utterance %d: %s", job.id, reason)
-                job.give_up(Fate.FAILED, reason)
+                late = isinstance(error, TooLate)
+                job.give_up(Fate.DROPPED if late else Fate.FAILED, reason)
         if limit <= 0 or timeout.expired():
             fate = Fate.DROPPED if limit == worth else Fate.FAILED
             job.give_up(fate, f"{stage}: nothing within {max(limit, 0):.1f} s")

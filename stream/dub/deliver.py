@@ -14,7 +14,7 @@ import numpy as np
 from stream.clock.pacing import Pacing
 from stream.dub.admission import Admission
 from stream.dub.fit import FitOptions, OneTempo, Placement, limits, place
-from stream.dub.job import Spoken
+from stream.dub.job import Spoken, TooLate
 from stream.dub.lateness import Lateness
 from stream.dub.mirrored_pauses import (
     DUB_PAUSE,
@@ -35,10 +35,6 @@ from stream.sound.loudness import integrated_loudness
 from stream.timeline import TICK_RATE, Interval, seconds, ticks
 
 log = logging.getLogger(__name__)
-
-
-class TooLate(LivedubError):
-    """A dub would be heard too late to be worth hearing; the message says by how much."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ class StageFault(LivedubError):
     """A stage gave nothing usable for one utterance; the message says what it gave."""
 
 
+class TooLate(StageFault):
+    """What a stage would give comes too late to be worth having; the message says by how much."""
+
+
 class Stage(StrEnum):
     """What every utterance goes through; the values are the names in reports and metrics."""
 

@@ -37,9 +37,9 @@ HEARD, GIVEN_UP = {"on_time", "late"}, ("failed", "dropped")
 class RealVoice(ScriptedPool):
     """What is said is scripted; the voice is made, used and made anew as in production."""
 
-    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
+    async def engine(self, kind: str, config: Config, owner: str) -> SharedEngine:
         pool = EnginePool if kind == "tts" else ScriptedPool
-        return await pool._get(self, kind, config, owner)
+        return await pool.engine(self, kind, config, owner)
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ class ScriptedPool(EnginePool):
     async def _settled(self, config: Config) -> Config:
         return config
 
-    async def _get(self, kind: str, config: Config, owner: str) -> SharedEngine:
+    async def engine(self, kind: str, config: Config, owner: str) -> SharedEngine:
         if kind not in self.shared:
             engine = self.made[kind]
             self.shared[kind] = SharedEngine(kind, "scripted", {}, engine, self._on_restart)
