@@ -6,10 +6,10 @@ IN ?= demo/clip.mp4
 # ones bring 6 GB of CUDA.
 TORCH ?= torch==2.13.0
 
-# Most live tests wait for media to pass: three at a time take less than half as long. Those that
-# measure real time to milliseconds have a core each: even beside others that are niced, what
-# Chromium plays is out of sync now and then.
-PYTEST ?= -n 3
+# Most live tests wait for media to pass: three at a time keep two cores busy for two thirds of the
+# time, four for three quarters. Those that fail on a crowded machine have a core each: even beside
+# others that are niced, what Chromium plays is out of sync now and then.
+PYTEST ?= -n 4
 QUIET ?= -n 2
 FILES := --dist loadfile --no-loadscope-reorder
 # Each process imports all the files it is given, so the second run is given only those it needs.

@@ -34,10 +34,12 @@ TESTS = Path(__file__).parent
 LONGEST = (
     "e2e/test_clients.py",
     "e2e/test_pages.py",
+    "e2e/test_webrtc_chromium.py",
     "stages/training/test_finetune.py",
     "server/commands/test_listen.py",
     "stages/tts/test_synthesisers.py",
     "stages/tts/xtts/test_engine.py",
+    "e2e/test_viewers_mix.py",
     "server/hls/test_output.py",
     "server/sessions/test_file.py",
     "server/outputs/test_recording.py",

@@ -265,7 +265,7 @@ async def test_a_protected_session_of_sound_alone(
         await page.evaluate(HEARD)
         assert TOKEN not in await page.evaluate("location.href")
         assert await page.evaluate("$('mode').querySelector('[value=hls]').disabled")
-    async with opened(f"{daemon.url}?session=locked#token={TOKEN}&by=hls") as page:
+    async with opened(f"{daemon.url}?session=locked#token={TOKEN}&by=hls", browser) as page:
         await page.until("shows('notice-text', 'HLS is off for this session')")
         await page.evaluate(
             "$('mode').value = 'webrtc'; $('mode').dispatchEvent(new Event('change'))"

@@ -2,13 +2,11 @@
 
 import json
 
-import pytest
-
 from tests.helpers.chromium import Page, needs_chromium
 from tests.helpers.tone_session import DUCKED, LOUD, on_air
 from tests.helpers.web_page import opened, press
 
-pytestmark = [needs_chromium, pytest.mark.quiet]
+pytestmark = needs_chromium
 
 LISTEN = """
 const tap = new AudioContext().createAnalyser();

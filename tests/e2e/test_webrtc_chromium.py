@@ -27,7 +27,6 @@ from tests.helpers.received import Received
 from tests.helpers.rtc import flashes, nothing_left, until
 
 pytestmark = [
-    pytest.mark.quiet,
     needs_chromium,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]

@@ -83,7 +83,6 @@ async def test_picture_and_sound_align_by_their_reports(
         await viewer.close()
 
 
-@pytest.mark.quiet
 async def test_changing_the_track_leaves_no_gap(clip: Path) -> None:
     async with file_feed(clip) as feed:
         viewer = Viewer(("audio",))
@@ -222,7 +221,6 @@ async def test_without_a_picture_the_answer_is_sound_alone() -> None:
     await nothing_left()
 
 
-@pytest.mark.quiet  # a busy viewer would read too late
 async def test_big_pictures_arrive_whole(tmp_path: Path) -> None:
     noise = ("-vf", "scale=480:270,noise=alls=60", "-crf", "16", "-bf", "0")
     path = flashes(tmp_path / "big.mkv", length=3, extra=noise)

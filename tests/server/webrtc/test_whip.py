@@ -57,7 +57,6 @@ async def received(
     return got, source, lost
 
 
-@pytest.mark.quiet
 async def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
     got, source, _ = await received(clip, 3.5)
     assert source.concealed == 0
@@ -71,14 +70,12 @@ async def test_sound_and_picture_come_on_one_timeline(clip: Path) -> None:
     assert np.allclose(gaps, 1, atol=0.001)
 
 
-@pytest.mark.quiet
 async def test_reports_correct_a_picture_that_is_always_late(clip: Path) -> None:
     got, _, _ = await received(clip, 4.5, late=0.15)
     print("offsets, ms:", [round(o * 1000, 2) for o in got.offsets()])
     assert max(map(abs, got.offsets()[-2:])) < 0.015
 
 
-@pytest.mark.quiet
 async def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     got, source, lost = await received(clip, 4.5, loss=0.05)
     print("lost", lost, "concealed, ms:", source.concealed / 48, "pictures", len(got.pictures))
@@ -95,7 +92,6 @@ async def test_loss_costs_what_was_lost_and_nothing_else(clip: Path) -> None:
     assert np.diff([p.time for p in got.pictures]).max() < TICK_RATE
 
 
-@pytest.mark.quiet
 async def test_a_process_that_stood_still_gives_up_nothing_that_came(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
