@@ -229,4 +229,8 @@ def _pages(app: FastAPI) -> None:
     async def publisher() -> FileResponse:
         return FileResponse(WEB / "publish.html", headers=PUBLISHING)
 
+    @app.get("/operate", include_in_schema=False)
+    async def operator() -> FileResponse:
+        return FileResponse(WEB / "operate.html", headers=SECURITY)
+
     app.mount("/web", StaticFiles(directory=WEB), name="web")

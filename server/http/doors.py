@@ -13,6 +13,7 @@ from server.hls.audience import Audience
 from server.hls.reload import LivePlaylists
 from server.hls.routes import hls_router
 from server.http.given_tokens import tokens_router
+from server.http.operation import operation_router
 from server.http.viewers import viewers_router
 from server.limits import Clients, Pace, Places
 from server.sessions.daemon import Daemon
@@ -88,6 +89,7 @@ class Doors:
                 self._folder, self._authorise, self._ticket, self._watched, self._playlists, waiting
             ),
             viewers_router(daemon, self._dismiss),
+            operation_router(daemon),
             tokens_router(daemon, self._dismiss),
         ]
 

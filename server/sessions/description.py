@@ -136,6 +136,9 @@ class SessionDescription(BaseModel):
     hls: bool
     protected: bool = Field(description="Whether viewers must show a token.")
     viewers: int = Field(description="Those who watch or listen by WebRTC, WebSocket or HLS.")
+    on_air: dict[str, Literal["dub", "original"]] = Field(
+        default={}, description="By track: whether its dub is heard, or the original instead."
+    )
     outputs: list[OutputDescription] = []
     spoken: dict[str, int] = Field(
         default={}, description="Utterances so far by their language, as it was recognised."

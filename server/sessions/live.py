@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Literal
 
 from server.config import Config
 from server.engines.pool import EnginePool, LaneEngines
@@ -35,6 +36,9 @@ CAPACITY = 10 * TICK_RATE
 """Ticks of source beyond the delay that may wait for playout."""
 
 KEPT_JOBS = 256
+
+OnAir = Literal["dub", "original"]
+"""What is heard on a dub's track."""
 
 
 @dataclass(slots=True)
@@ -95,6 +99,8 @@ class LiveSession:
         tracks = {track: Broadcast[AudioChunk]() for track in (ORIGINAL, *self.targets)}
         voices = {voice_of(target): Broadcast[AudioChunk]() for target in self.targets}
         self.feed = Feed(clock.due, CHANNELS, tracks, config.source, voices)
+        self.on_air: dict[str, OnAir] = dict.fromkeys(self.targets, "dub")
+        """What is heard on each dub's track; change it by ``put_on_air``."""
         self.feed.absence = source.absence
         self.feed.came = clock.arrival
         self.feed.disclosed = config.output.disclose
@@ -137,6 +143,12 @@ class LiveSession:
                 self._pool.release(self.name)
                 self.feed.close()
 
+    def put_on_air(self, track: str, what: OnAir) -> None:
+        """Have the dub heard on its track, or the original at its full level instead."""
+        self.on_air[track] = what
+        for lane in self._pipeline.lanes if self._pipeline is not None else ():
+            lane.fader.on = self.on_air[lane.name] == "dub"
+
     async def _assemble(self, stack: AsyncExitStack) -> Pipeline:
         """Source, recognition and lanes; ``stack`` closes what they own."""
         config, pacing = self._config, Live(self.clock)
@@ -160,6 +172,7 @@ class LiveSession:
             part = casting.part(lane_engines.synthesiser)
             lane = self._lane(for_target(config, target), lane_engines, target, part, pacing)
             stack.push_async_callback(lane.aclose)
+            lane.fader.on = self.on_air[target] == "dub"
             lanes.append(lane)
         self._apart = casting.speakers is not None
         side = source_side(

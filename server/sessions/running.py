@@ -25,6 +25,7 @@ from server.sessions.description import (
 from server.sessions.live import LiveSession
 from server.sessions.logs import SESSION
 from server.sessions.metrics import Metrics
+from server.sessions.monitor import Monitor
 from server.sessions.sources import PublishPoint, Pull
 from server.sessions.spec import PUBLISH, SessionSpec
 from stream.clock.playout_clock import PlayoutClock
@@ -71,6 +72,7 @@ class RunningSession:
         error: why it has failed, in one sentence.
         restart_at: event-loop time at which it starts again, if it does.
         playlists: of its HLS, if it has any.
+        monitor: what an operator sees and hears of it.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class RunningSession:
         )
         made = list(outputs(spec, self.feed, folder, serve.recordings, reach))
         self.playlists = next((one.playlists for one in made if isinstance(one, HlsOutput)), None)
+        self.monitor = Monitor(self.feed)
         self._outputs = [_Guarded(output) for output in made]
 
     def protect(self, play_token: str) -> None:
@@ -170,6 +173,7 @@ class RunningSession:
                 self._failed(error)
             finally:
                 await self.points.aclose()
+                self.monitor.close()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 self.ended.set()
 
@@ -255,6 +259,7 @@ class RunningSession:
             hls=self.spec.hls,
             protected=self.play_token is not None,
             viewers=self.viewers,
+            on_air=live.on_air,
             outputs=[OutputDescription.of(status) for status in self.outputs],
             spoken=live.spoken,
             left={track: counts.left for track, counts in live.counts.items() if counts.left},

@@ -88,6 +88,8 @@ class Lane:
         self.jobs: dict[int, DubJob] = {}
         """Every utterance so far by id, or the newest ones of an endless source."""
         mixdown = Mixdown(options.channels, options.centre, options.mix)
+        self.fader = mixdown.fader
+        """Whether the dub is on air."""
         tone = OpeningTone() if options.tone else None
         self.playout = Playout(
             options.channels, mixdown, pacing, self._played, options.capacity, tone

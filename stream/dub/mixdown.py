@@ -13,6 +13,35 @@ LONGEST_LEAD = ticks(0.05)
 """A dub may begin this long before its slot, with sound too quiet to be noticed."""
 
 
+FADE = ticks(0.05)
+"""How long a dub takes to go off the air, or to come back."""
+
+
+class Fader:
+    """How much of a dub is on air, faded where that changes.
+
+    Attributes:
+        on: whether the dub is on air; where it is not, the original is, at its full level.
+    """
+
+    def __init__(self) -> None:
+        self.on = True
+        self._level = 1.0
+
+    @property
+    def open(self) -> bool:
+        """Whether all of the dub is on air, and stays so."""
+        return self.on and self._level == 1.0
+
+    def gain(self, length: int) -> Samples:
+        """Of the dub for the next ``length`` samples, shape ``(length,)``, 0 to 1."""
+        step = (1 if self.on else -1) / FADE
+        ramp = self._level + step * np.arange(1, length + 1, dtype=np.float32)
+        gain: Samples = np.clip(ramp, 0.0, 1.0)
+        self._level = float(gain[-1])
+        return gain
+
+
 class Mixdown:
     """Mixes frame by frame; the mix is behind by the limiter's latency.
 
@@ -27,6 +56,7 @@ class Mixdown:
         self._centre = centre
         self._ducker = Ducker(options)
         self._lift = Lift(options) if options.bed == "lift" else None
+        self.fader = Fader()
         self._limiter = Limiter(channels, ceiling_db=options.ceiling)
         self._priming = self._limiter.latency
         self.lead = ticks(options.attack) + LONGEST_LEAD
@@ -59,7 +89,14 @@ class Mixdown:
         """Ticks by which the bed's speech is wanted before it is played; ``None`` if it is not."""
         return None if self._lift is None else self._lift.fade
 
-    def mix(self, start: int, bed: Samples, dub: Samples, speech: Samples | None = None) -> Samples:
+    def mix(
+        self,
+        start: int,
+        bed: Samples,
+        dub: Samples,
+        speech: Samples | None = None,
+        gain: Samples | None = None,
+    ) -> Samples:
         """The mix of a frame that starts at ``start`` ticks.
 
         Args:
@@ -68,6 +105,7 @@ class Mixdown:
             dub: shape ``(n,)``.
             speech: the part of the bed that is speech, as far as ``lookahead`` beyond it, where
                 that is known.
+            gain: how much of the dub is on air, shape ``(n,)``; all where it is ``None``.
 
         Returns:
             Shape ``(n, channels)``; the first frames are shorter by the limiter's latency.
@@ -78,6 +116,8 @@ class Mixdown:
             audible = self._lift.under(bed, self._ducker.depth(start, len(bed)), speech)
         if dub.any():
             audible = add_dub(audible, dub, self._centre)
+        if gain is not None:
+            audible = bed + gain[:, None] * (audible - bed)
         out = self._limiter.process(audible)
         priming = min(self._priming, len(bed))
         self._priming -= priming

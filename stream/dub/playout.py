@@ -238,7 +238,10 @@ class Playout:
         dub = self._dubs.pull(length)
         if self._tone is not None:
             dub = self._tone.over(dub)
-        return self._mixdown.mix(start, bed, dub, self._speech_at(start, length)), bed, dub
+        speech, fader = self._speech_at(start, length), self._mixdown.fader
+        gain = None if fader.open else fader.gain(length)
+        mix = self._mixdown.mix(start, bed, dub, speech, gain)
+        return mix, bed, dub if gain is None else dub * gain
 
     def _speech_at(self, start: int, length: int) -> Samples | None:
         """What of the sound is speech, and what follows."""

@@ -99,6 +99,7 @@ class Feed:
         disclosed: whether outputs are to say that its dubs are synthetic.
         came: event-loop time at which a media time came from the source; ``None`` where that is
             when it is seen.
+        keyframe: the newest that was published.
     """
 
     due: Callable[[int], float]
@@ -115,6 +116,7 @@ class Feed:
     picture_format: PictureFormat | None = None
     disclosed: bool = False
     came: Callable[[int], float] | None = None
+    keyframe: PicturePacket | None = None
 
     def arrival(self, time: int) -> float:
         """Event-loop time at which a media time, ticks, came from the source."""

@@ -65,4 +65,6 @@ class LanePublisher:
         while self._packets and self._packets[0].time < self._position:
             packet = self._packets.popleft()
             self._feed.picture_format = packet.format
+            if packet.key:
+                self._feed.keyframe = packet
             self._feed.picture.publish(packet)

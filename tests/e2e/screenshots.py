@@ -18,7 +18,7 @@ async def shoot(clip: Path, out: Path) -> None:
 
     Args:
         clip: with a picture in H.264 and speech.
-        out: folder for ``player.png``, ``waiting.png`` and ``publish.png``.
+        out: folder for ``player.png``, ``waiting.png``, ``operate.png`` and ``publish.png``.
     """
     daemon = DaemonProcess(options=("--key", KEY))
     command = ["ffmpeg", "-v", "error", "-re", "-i", str(clip), "-c:v", "copy", "-c:a", "aac"]
@@ -32,6 +32,10 @@ async def shoot(clip: Path, out: Path) -> None:
             await page.until("$('transcript').children.length >= 3", within=90)
             await _both_lines(page)
             _save(out / "player.png", await page.screenshot())
+        async with opened(f"{daemon.url}operate") as page:
+            seen = "document.querySelector('.thumbnail img').naturalWidth"
+            await page.until(f"{seen} && document.querySelector('meter').value > -50", within=30)
+            _save(out / "operate.png", await page.screenshot())
         async with opened(f"{daemon.url}publish") as page:
             await page.until("$('sessions').options.length > 0")
             await page.evaluate("$('preview').click()")

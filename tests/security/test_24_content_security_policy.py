@@ -5,7 +5,7 @@ import pytest
 from tests.helpers.daemons import served
 
 
-@pytest.mark.parametrize(("page", "films"), [("/", False), ("/publish", True)])
+@pytest.mark.parametrize(("page", "films"), [("/", False), ("/operate", False), ("/publish", True)])
 async def test_pages_can_do_what_they_need_and_nothing_else(page: str, films: bool) -> None:
     async with served() as it:
         headers = (await it.http.get(page)).headers

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dub.mixdown import LONGEST_LEAD, Mixdown
+from stream.dub.mixdown import FADE, LONGEST_LEAD, Mixdown
 from stream.frames import Samples
 from stream.sound.mix import MixOptions
 from stream.timeline import FRAME, TICK_RATE, Interval, ticks
@@ -119,3 +119,21 @@ def test_any_division_gives_the_same_mix(cuts: list[int]) -> None:
         return mixed(mixdown, dub, cuts)
 
     assert np.allclose(mix(cuts), mix(None), atol=1e-6)
+
+
+@given(st.lists(st.integers(1, END - 1), max_size=12), st.integers(0, END - 2 * FADE))
+def test_off_the_air_is_the_original_alone_and_nothing_jumps(cuts: list[int], at: int) -> None:
+    mixdown, voice = Mixdown(1, None, MixOptions(ceiling=-0.1)), np.full(END, 0.3, np.float32)
+    mixdown.make_way(0, Interval(0, END), Interval(0, END), 0)
+    bounds = sorted({0, at, END, *cuts})
+    parts = []
+    for a, b in zip(bounds, bounds[1:], strict=False):
+        mixdown.fader.on = a < at
+        gain = None if mixdown.fader.open else mixdown.fader.gain(b - a)
+        parts.append(mixdown.mix(a, bed()[a:b], voice[a:b], None, gain))
+    sound = np.concatenate([*parts, mixdown.flush()])[:, 0]
+    assert np.allclose(sound[at + FADE :], 0.1, atol=1e-5)
+    later = sound[min(at, ticks(0.1)) :]  # the bed gives way before
+    assert np.abs(np.diff(later)).max() < 2e-3
+    mixdown.fader.on = True
+    assert mixdown.fader.gain(FADE)[-1] == 1 and mixdown.fader.open
