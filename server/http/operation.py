@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import annotated_types as at
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from server.http.guard import find, guarded
 from server.problems import Problem
 from server.sessions.daemon import Daemon
+from server.sessions.live import LiveSession
+
+MOST_TERMS = 500
+
+Term = Annotated[str, at.MinLen(1), at.MaxLen(100)]
+Glossary = Annotated[dict[Term, Term], at.MaxLen(MOST_TERMS)]
 
 
 class Levels(BaseModel):
@@ -56,11 +63,34 @@ def operation_router(daemon: Daemon) -> APIRouter:
         """
         live = find(daemon, id).live
         for track in tracks:
-            if track not in live.on_air:
-                named = ", ".join(live.on_air)
-                raise Problem(409, f"there is no dub '{track[:64]}' here, only {named}")
+            _check_dub(live, track)
         for track, what in tracks.items():
             live.put_on_air(track, what)
         return live.on_air
 
+    @router.get("/{id}/glossary/{track}", responses={404: {}})
+    async def show_glossary(id: str, track: str) -> dict[str, str]:
+        """Translation by term, of one dub."""
+        live = find(daemon, id).live
+        _check_dub(live, track, status=404)
+        return dict(live.glossaries[track])
+
+    @router.put("/{id}/glossary/{track}", responses={404: {}})
+    async def change_glossary(id: str, track: str, terms: Glossary) -> dict[str, str]:
+        """Replace the glossary of one dub, from the next utterance that is translated.
+
+        It lasts until the session ends or starts again; `mt.glossary` is what it begins with.
+        Engines that translate sound and not text keep to none.
+        """
+        live = find(daemon, id).live
+        _check_dub(live, track, status=404)
+        live.glossaries[track] = dict(terms)
+        return terms
+
     return router
+
+
+def _check_dub(live: LiveSession, track: str, status: int = 409) -> None:
+    if track not in live.targets:
+        named = ", ".join(live.targets)
+        raise Problem(status, f"there is no dub '{track[:64]}' here, only {named}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from server.config import Config
 from server.engines.pool import LaneEngines
@@ -19,15 +19,21 @@ from stream.dub.lane import Lane, LaneOptions, Translate
 from stream.dub.playout import Block
 from stream.dub.voice import Voice
 
+Terms = Callable[[], Mapping[str, str]]
+"""The glossary of a track as it is now: translation by term."""
+
 
 def _translation(
-    translator: Translator | SpeechTranslator | Translators, config: Config, lane: Lane
+    translator: Translator | SpeechTranslator | Translators,
+    config: Config,
+    lane: Lane,
+    terms: Terms | None,
 ) -> Translate:
     """The translation stage of a lane; where several languages are spoken, one for each."""
 
     def stage(translator: Translator | SpeechTranslator, language: str) -> Translate:
         return translation(
-            translator, config.mt, language, lane.expected, lane.reword, config.target
+            translator, config.mt, language, lane.expected, lane.reword, config.target, terms
         )
 
     if not isinstance(translator, Translators):
@@ -52,6 +58,7 @@ def make_lane(
     capacity: int,
     keep: int | None = None,
     watch: Watch = lambda notice: None,
+    terms: Terms | None = None,
 ) -> Lane:
     """A lane into ``config.target``.
 
@@ -66,6 +73,7 @@ def make_lane(
         capacity: ticks of source that may wait ahead of the playout position.
         keep: newest jobs kept; all where it is ``None``.
         watch: told what becomes of each utterance.
+        terms: the glossary of the moment; that of ``config`` where it does not change.
     """
     synthesiser = engines.synthesiser
     if engines.proofreader is not None:
@@ -91,7 +99,7 @@ def make_lane(
     )
     return Lane(
         config.target,
-        lambda lane: _translation(engines.translator, config, lane),
+        lambda lane: _translation(engines.translator, config, lane, terms),
         voice,
         options,
         pacing,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal
@@ -101,6 +101,10 @@ class LiveSession:
         self.feed = Feed(clock.due, CHANNELS, tracks, config.source, voices)
         self.on_air: dict[str, OnAir] = dict.fromkeys(self.targets, "dub")
         """What is heard on each dub's track; change it by ``put_on_air``."""
+        self.glossaries: dict[str, Mapping[str, str]] = dict.fromkeys(
+            self.targets, config.mt.glossary
+        )
+        """Translation by term, for each dub; replaced and never changed."""
         self.feed.absence = source.absence
         self.feed.came = clock.arrival
         self.feed.disclosed = config.output.disclose
@@ -221,6 +225,7 @@ class LiveSession:
             capacity=CAPACITY + round(max(config.playout.behind, self._longest) * TICK_RATE),
             keep=KEPT_JOBS,
             watch=self._watch,
+            terms=lambda: self.glossaries[target],
         )
 
     def _watch(self, notice: Notice) -> None:

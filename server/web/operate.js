@@ -78,6 +78,9 @@ class Card {
         const muted = this.#session.on_air[track] === "original";
         this.#air({ [track]: muted ? "dub" : "original" });
       };
+      const glossary = row.querySelector(".glossary");
+      glossary.hidden = button.hidden;
+      if (!glossary.hidden) this.#glossary(track, glossary);
       this.#tracks.set(track, row);
       this.#find(".tracks-of").append(row);
     }
@@ -90,6 +93,27 @@ class Card {
     row.querySelector(".counts").textContent = counts
       ? `${counts.on_time} on time, ${counts.late} late, ${counts.dropped} dropped`
       : this.#session.language;
+  }
+
+  /** One line for a term: what is said, an equals sign, what is to be spoken. */
+  #glossary(track, element) {
+    const path = at(this.id, `/glossary/${encodeURIComponent(track)}`);
+    const text = element.querySelector("textarea");
+    const status = element.querySelector("span");
+    text.setAttribute("aria-label", `Glossary of ${track}`);
+    const show = (terms) => {
+      text.value = Object.entries(terms).map(([said, spoken]) => `${said} = ${spoken}`).join("\n");
+    };
+    element.ontoggle = () => element.open
+      && attempt(async () => show(await (await request(path)).json()));
+    text.oninput = () => (status.textContent = "Not kept yet");
+    element.querySelector(".keep").onclick = () => attempt(async () => {
+      const terms = text.value.split("\n").map((line) => line.split("=").map((part) => part.trim()));
+      const whole = terms.filter(([said, spoken]) => said && spoken);
+      const answer = await request(path, json("PUT", Object.fromEntries(whole)));
+      show(await answer.json());
+      status.textContent = "Kept: from the next sentence on";
+    });
   }
 
   #faults(session) {

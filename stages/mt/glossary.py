@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stages.base import (
     AlternativeTranslator,
@@ -88,6 +88,28 @@ class Glossary:
     async def aclose(self) -> None:
         """Free the model."""
         await self._translator.aclose()
+
+
+def keeping(
+    translator: Translator, terms: Callable[[], Mapping[str, str]]
+) -> Callable[[], Translator]:
+    """The translator as it keeps to the glossary of the moment.
+
+    Args:
+        translator: the model.
+        terms: translation by term, now; another mapping where it has changed.
+    """
+    now: Mapping[str, str] = {}
+    kept = translator
+
+    def current() -> Translator:
+        nonlocal now, kept
+        if (newest := terms()) is not now:
+            now = newest
+            kept = Glossary(translator, newest) if newest else translator
+        return kept
+
+    return current
 
 
 def _as_said(

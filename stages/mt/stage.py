@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from stages.base import AlternativeTranslator, Rendering, SpeechTranslator, Translator
@@ -12,7 +12,7 @@ from stages.mt.broken import fault
 from stages.mt.by_sound import by_sound
 from stages.mt.choose import choose, misfit
 from stages.mt.continuation import Context, InContext
-from stages.mt.glossary import Glossary
+from stages.mt.glossary import keeping
 from stages.options import MtConfig
 from stream.dub.job import Heard, StageFault, Translated
 from stream.errors import message
@@ -34,6 +34,7 @@ def translation(
     expected: Callable[[str], int],
     reword: Reword,
     target: str = "",
+    glossary: Callable[[], Mapping[str, str]] | None = None,
 ) -> Callable[[Heard, asyncio.Timeout], Awaitable[Translated]]:
     """The translation of what was said, if need be in words that fit the slot better.
 
@@ -46,19 +47,20 @@ def translation(
         expected: ticks that the voice takes for a text at its own rate.
         reword: see ``Reword``.
         target: code of the dub's language, if its script is to be checked.
+        glossary: the one of the moment; that of ``options`` where it does not change.
 
     Returns:
         A function that raises ``StageFault`` where no translation comes back.
     """
     if isinstance(translator, SpeechTranslator):
         return by_sound(translator, goes_on=options.context)
-    model = Glossary(translator, options.glossary) if options.glossary else translator
+    current = keeping(translator, glossary or (lambda: options.glossary))
     context = Context(language)
     before: int | None = None
 
     async def translate(heard: Heard, limit: asyncio.Timeout) -> Translated:
         nonlocal before
-        text = heard.transcript.text
+        text, model = heard.transcript.text, current()
         translator = context.translator(model, heard) if options.context else model
         if isinstance(translator, InContext) and before is not None:
             rewording = await translator.rewording(text)

@@ -19,6 +19,13 @@ pytestmark = [
 
 TOKEN = "a-token-for-the-daemon"
 CARD = "document.querySelector('.session')"
+GLOSSARY = """(async () => {
+  const glossary = document.querySelector(".glossary:not([hidden])");
+  glossary.open = true;
+  await new Promise((done) => setTimeout(done, 500));
+  glossary.querySelector("textarea").value = "harbour = porto";
+  glossary.querySelector(".keep").click();
+})()"""
 CREATE = """
 $("new").open = true;
 $("name").value = "quay";
@@ -62,6 +69,8 @@ async def test_an_operator_watches_over_sessions_and_steps_in(
         await page.until("shows('sessions', 'Unmute') && shows('sessions', 'Dubs on air')")
         await page.evaluate(f"{CARD}.querySelector('.original').click()")
         await page.until(f"{MUTE}.textContent === 'Mute'")
+        await page.evaluate(GLOSSARY)
+        await page.until("shows('sessions', 'Kept')")
         # On a phone nothing is wider than the screen.
         await page.call("Emulation.setDeviceMetricsOverride", width=360, height=740,
                         deviceScaleFactor=1, mobile=True)  # fmt: skip

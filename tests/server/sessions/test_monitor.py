@@ -95,6 +95,14 @@ async def test_the_original_is_taken_on_air_and_back() -> None:
         wrong = await client.put("/sessions/a/on-air", json={"pt": "dub", "fr": "dub"})
         assert wrong.status_code == 409 and "only pt, en" in wrong.json()["detail"]
         assert not fades["pt"].on
+        path = "/sessions/a/glossary"
+        assert (await client.get(f"{path}/pt")).json() == {}
+        terms = {"hard disk": "disco"}
+        assert (await client.put(f"{path}/pt", json=terms)).json() == terms
+        assert (await client.get(f"{path}/pt")).json() == terms
+        assert live.glossaries == {"pt": terms, "en": {}}
+        assert (await client.put(f"{path}/pt", json={"": "x"})).status_code == 422
+        assert (await client.put(f"{path}/fr", json={})).status_code == 404
         assert (await client.get("/sessions/a/levels")).json() == {"levels": {}}
         assert (await client.get("/sessions/a/thumbnail")).status_code == 404
     await daemon.aclose()

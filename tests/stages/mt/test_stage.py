@@ -175,3 +175,25 @@ def test_where_all_are_broken_the_first_stays_and_is_told() -> None:
     for others in ([], ["Algo (b)"]):
         found = _translated(Derailed(others), 1.1)
         assert found == Translated("Algo (a) de", broken="stray brackets")
+
+
+async def test_a_glossary_that_changes_holds_from_the_next_utterance_on() -> None:
+    class Echo:
+        cost = 0.0
+
+        async def translate(self, text: str) -> str:
+            return text
+
+        async def aclose(self) -> None: ...
+
+    terms: list[dict[str, str]] = [{}, {"disk": "disco"}, {"disk": "prato"}, {}]
+    options, slot = MtConfig(context=False), Interval(0, TICK_RATE)
+    translate = translation(
+        Echo(), options, "en", lambda text: TICK_RATE, _refuses, glossary=lambda: terms[0]
+    )
+    said = []
+    async with asyncio.timeout(None) as limit:
+        while terms:
+            said.append((await translate(_heard(len(said), "a disk", slot), limit)).text)
+            terms.pop(0)
+    assert said == ["a disk", "a disco", "a prato", "a disk"]
