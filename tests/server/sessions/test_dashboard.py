@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from server.sessions.gauges import gauges
+from server.sessions.gauges import CLUSTER_GAUGES, gauges
 from server.sessions.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +21,7 @@ def exported() -> set[str]:
     """The names under which series can be queried."""
     metrics = Metrics()
     metrics.watch(lambda: gauges((), {"mt": 0}, 4))
-    names = set(OPTIONAL)
+    names = OPTIONAL | {f"livedub_cluster_{name}" for name, _, _ in CLUSTER_GAUGES}
     for family in metrics.registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
         names |= {family.name + suffix for suffix in suffixes.get(family.type, [""])}
