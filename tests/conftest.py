@@ -32,6 +32,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 TESTS = Path(__file__).parent
 
 LONGEST = (
+    "e2e/test_cluster.py",
     "e2e/test_clients.py",
     "e2e/test_pages.py",
     "e2e/test_webrtc_chromium.py",

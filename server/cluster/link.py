@@ -15,12 +15,16 @@ from dataclasses import replace
 from server.cluster.options import ClusterConfig
 from server.cluster.records import Answer, Clips, Failure, Load, Request
 from server.cluster.wire import Ask, Cancel, Forget, State, Told, Wire
+from stream.errors import message
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 """Wait before the link process is started again, doubled each time, up to the latter."""
 
 STEADY_S = 60.0
 """A link process that ran for so long has left earlier failures behind."""
+
+REACH_S = 3.0
+"""Seconds within which a head has to accept a connection."""
 
 _SILENCE = Failure("Ray does not answer", lost=True)
 
@@ -114,7 +118,10 @@ class Link:
         while True:
             began = clock()
             try:
-                await self._once()
+                if await self._answers():
+                    await self._once()
+            except Exception as error:
+                log.error("the link process cannot be had: %s", message(error))
             finally:
                 self._lost()
             if clock() - began > STEADY_S:
@@ -126,6 +133,19 @@ class Link:
     @property
     def _where(self) -> str:
         return self._config.address or ""
+
+    async def _answers(self) -> bool:
+        """Whether somebody listens there at all: a process that finds out is not cheap."""
+        host, _, port = self._where.rpartition(":")
+        if not port.isdecimal():
+            return True  # Ray knows where it is
+        try:
+            async with asyncio.timeout(REACH_S):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
 
     async def _once(self) -> None:
         """One link process, until it ends."""

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from server.cluster.link import REACH_S
 from server.cluster.models import NO_RAY
 from server.cluster.options import KINDS, ClusterConfig, Kind
 from server.cluster.recipe import recipe_of
@@ -19,9 +20,6 @@ from server.config import Config, load
 from server.sessions.live import for_target
 from server.sessions.spec import configured_sessions
 from stream.errors import UserError
-
-REACH_S = 3.0
-"""Seconds within which a head has to accept a connection."""
 
 
 def run_cluster(options: argparse.Namespace, console: Console) -> int:
