@@ -91,7 +91,7 @@ def kill(numbers: list[int]) -> None:
 def configured(*settings: str) -> Config:
     """All kinds on the cluster, by engines that sleep."""
     engines = [f"{kind}.engine={ENGINES}:{name}" for kind, name in KINDS.items()]
-    return load(assignments=[*engines, *settings], environment={})
+    return load(assignments=[*engines, *settings], environment={}, cluster=True)
 
 
 def there(**replicas: int) -> list[str]:

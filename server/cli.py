@@ -90,7 +90,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from server.config import load
 
     assignments = [*options.set, *spoken(options)]
-    config = load(options.config, preset=options.preset, assignments=assignments)
+    config = load(options.config, preset=options.preset, assignments=assignments, cluster=True)
     return run_doctor(Console(), options.json, config, pull_arguments(options))
 
 

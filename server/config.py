@@ -80,6 +80,11 @@ class Config(EngineSections):
     cluster: ClusterConfig = ClusterConfig()
 
     @property
+    def here(self) -> Config:
+        """The same with every model in this process, none on a cluster."""
+        return self.model_copy(update={"cluster": ClusterConfig()})
+
+    @property
     def source(self) -> str:
         """Language that is spoken; ``mul`` where that is told for each utterance."""
         return self.languages.one or SEVERAL
@@ -107,6 +112,7 @@ def load(
     preset: str | None = None,
     assignments: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
+    cluster: bool = False,
 ) -> Config:
     """Read and check the configuration.
 
@@ -115,6 +121,7 @@ def load(
         preset: name of one of ``PRESETS``, with or without a pair of languages.
         assignments: ``section.key=value``, the value in YAML.
         environment: where ``LIVEDUB_SECTION_KEY`` variables are looked up.
+        cluster: whether models may be on a cluster, as the daemon's may; they are here otherwise.
 
     Raises:
         ConfigError: in one sentence.
@@ -132,7 +139,8 @@ def load(
             raise ConfigError(f"--set takes section.key=value, not '{assignment}'")
         section, key = name.split(".")
         _assign(values, (section, key), value)
-    return _checked(values, where)
+    config = _checked(values, where)
+    return config if cluster else config.here
 
 
 def amend(config: Config, changes: Mapping[str, Any]) -> Config:

@@ -82,6 +82,7 @@ def _deployment(config: ClusterConfig, kind: Kind) -> Any:
         ray_actor_options={"num_cpus": asked.num_cpus, "num_gpus": asked.num_gpus},
         max_ongoing_requests=asked.max_ongoing_requests,
         max_queued_requests=asked.max_queued_requests,
+        max_constructor_retry_count=2,
         request_router_config=RequestRouterConfig.model_validate(
             {
                 "request_router_class": "server.cluster.router:QueuedSeconds",

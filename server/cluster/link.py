@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from server.cluster.clips import KEPT
 from server.cluster.options import ClusterConfig
 from server.cluster.records import Answer, Clips, Failure, Load, Request
 from server.cluster.wire import Ask, Cancel, Forget, State, Told, Wire
@@ -43,7 +44,7 @@ class Link:
         self._wire: Wire | None = None
         self._numbers = itertools.count(1)
         self._calls: dict[int, asyncio.Queue[Told]] = {}
-        self._sent: set[str] = set()
+        self._sent: dict[str, None] = {}  # in order
         self._running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._failed = False
@@ -101,17 +102,16 @@ class Link:
             if not last and self._wire is not None:
                 self._wire.send(Cancel(number))
 
-    def forget(self, digest: str) -> None:
-        """Recordings of a voice are not needed any more."""
-        if digest in self._sent and self._wire is not None:
-            self._sent.discard(digest)
-            self._wire.send(Forget(digest))
-
     def _send_once(self, clips: Clips) -> None:
         assert self._wire is not None
-        if clips.digest not in self._sent:
-            self._sent.add(clips.digest)
-            self._wire.send(clips)
+        if clips.digest in self._sent:
+            return
+        if len(self._sent) >= KEPT:
+            oldest = next(iter(self._sent))
+            del self._sent[oldest]
+            self._wire.send(Forget(oldest))
+        self._sent[clips.digest] = None
+        self._wire.send(clips)
 
     async def _run(self) -> None:
         clock, pause = asyncio.get_running_loop().time, FIRST_PAUSE_S

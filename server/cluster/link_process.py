@@ -37,6 +37,9 @@ EVERY_S = 1.0
 SILENT_S = 2.0
 """Seconds within which a replica says what it has to do, unless it is gone."""
 
+KEPT = 64
+"""Engines that replicas started later are to have as well."""
+
 LOAD_S = 1800.0
 """Longest that a replica may take to load an engine."""
 
@@ -116,8 +119,10 @@ class Link:
                 pace.observe(request.units, took, took)
                 replicas_of(kind).forget(request.number)
                 return
-            except BackPressureError:
-                yield Answer(Failure("too many calls wait already", late=True)), True
+            except (BackPressureError, TimeoutError) as error:
+                full = isinstance(error, BackPressureError)
+                reason = "too many calls wait already" if full else "nothing came in time"
+                yield Answer(Failure(reason, late=True)), True
                 return
             except Exception as error:
                 went = replicas_of(kind).forget(request.number)
@@ -142,6 +147,8 @@ class Link:
                 self._prepared.add((answer.replica, request.recipe))
                 digest = request.clips.digest if request.clips else ""
                 self._described[kind, request.recipe, digest] = replace(request, number=0)
+                if len(self._described) > KEPT:
+                    del self._described[next(iter(self._described))]
             yield answer, True
         elif method == "call":
             answer = await _result(handle.remote(request), _finite(request.worth))

@@ -110,13 +110,12 @@ class ClusterModels:
         changes = {"engine": name, "model": model}
         if kind == "tts":
             changes["voice"] = "default"
-        here = self._config.model_copy(update={"address": None})
         section = getattr(config, kind)
         if kind == "speakers":
             section = replace(section, **changes)
         else:
             section = section.model_copy(update=changes)
-        return config.model_copy(update={kind: section, "cluster": here})
+        return config.here.model_copy(update={kind: section})
 
     async def find(self, kind: str, config: Config, instead: Served | None) -> Served:
         """The engine that stands for one that is there; see ``Elsewhere``.

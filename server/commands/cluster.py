@@ -25,7 +25,7 @@ from stream.errors import UserError
 def run_cluster(options: argparse.Namespace, console: Console) -> int:
     """Do what ``livedub cluster ACTION`` asks for."""
     assignments = [*options.set, *spoken(options)]
-    config = load(options.config, preset=options.preset, assignments=assignments)
+    config = load(options.config, preset=options.preset, assignments=assignments, cluster=True)
     if config.cluster.address is None:
         raise UserError(
             "no cluster is configured: set cluster.address to HOST:PORT, or auto for this "

@@ -35,12 +35,14 @@ def run_doctor(
     Returns:
         0 if that can run here, else 1.
     """
-    found = diagnose(config or Config(), pull)
-    there, cluster = True, None
-    if config is not None and config.cluster.kinds:
+    asked = config or Config()
+    there, cluster = False, None
+    if asked.cluster.kinds:
         from server.commands.cluster import examined  # which knows sessions, and is not light
 
-        there, cluster = examined(config.cluster)
+        there, cluster = examined(asked.cluster)
+    # What the cluster has need not be here.
+    found = diagnose(asked if there else asked.here, pull)
     if as_json:
         record = {**dataclasses.asdict(found), "cluster": cluster}
         console.print_json(json.dumps(record))
@@ -49,7 +51,7 @@ def run_doctor(
         if cluster is not None:
             mark = "" if there else " *"
             console.print(f"Cluster: {cluster}{mark}", highlight=False, markup=False)
-    return 0 if found.ready and there else 1
+    return 0 if found.ready and (there or cluster is None) else 1
 
 
 def _show(console: Console, found: Diagnosis) -> None:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 def run_serve(options: argparse.Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C; a second signal stops at once."""
     assignments = [*options.set, *spoken(options)]
-    config = load(options.config, preset=options.preset, assignments=assignments)
+    config = load(options.config, preset=options.preset, assignments=assignments, cluster=True)
     check_exposure(config.serve)
     if not config.serve.sessions:
         session: dict[str, object] = {"id": "live"}

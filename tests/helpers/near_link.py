@@ -21,7 +21,7 @@ SETTINGS = (
 
 
 def cluster_config(*settings: str) -> Config:
-    return load(assignments=[*SETTINGS, *settings], environment={})
+    return load(assignments=[*SETTINGS, *settings], environment={}, cluster=True)
 
 
 class NearLink:
