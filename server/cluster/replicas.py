@@ -19,7 +19,7 @@ class _Replica:
     """What is known of one replica; times are of the monotonic clock."""
 
     queued: float = 0.0
-    heard: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=lambda: time.monotonic())
     sent: dict[str, float] = field(default_factory=dict)
     """Seconds of each call under way that came from here."""
 
