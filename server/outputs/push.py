@@ -24,8 +24,11 @@ from stream.timeline import TICK_RATE
 CONTAINERS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts", "srt": "mpegts"}
 """Container by the URL's scheme."""
 
-CODECS = {"h264", "hevc"}
-"""Video codecs that both containers carry and servers accept."""
+CODECS = {"flv": ("h264", "hevc", "av1", "vp9"), "mpegts": ("h264", "hevc")}
+"""Video codecs that a container carries."""
+
+FOURCC = {"hevc": "hvc1", "av1": "av01", "vp9": "vp09"}
+"""What enhanced RTMP calls those that RTMP had no number for; a server is asked for them."""
 
 PATIENCE = 2 * TICK_RATE
 """Ticks without a picture after which a stream may start with sound alone."""
@@ -174,10 +177,11 @@ class Push:
         ]
 
     def _carried(self, pictures: list[PicturePacket]) -> list[PicturePacket]:
-        for codec in {one.format.codec for one in pictures} - CODECS - self._refused:
+        carried = CODECS[self._container]
+        for codec in {one.format.codec for one in pictures} - {*carried} - self._refused:
             self._refused.add(codec)
             _log.warning("the push to %s has no picture: it is %s", self._target, codec)
-        return [one for one in pictures if one.format.codec in CODECS]
+        return [one for one in pictures if one.format.codec in carried]
 
     async def _send(self, pictures: list[PicturePacket], packets: list[_Sound]) -> None:
         if self._link is None and not await self._open(pictures, packets):
@@ -218,7 +222,9 @@ class Push:
         except AddressError as error:
             self._broken(str(error), link)
             return False
-        url, options = known.url, known.options
+        url, options = known.url, dict(known.options)
+        if self._container == "flv" and self._coded is not None and self._coded.codec in FOURCC:
+            options["rtmp_enhanced_codecs"] = FOURCC[self._coded.codec]
         if known.relayed:
             # Not by that process: while FFmpeg writes there, no other thread of it runs.
             link.relay = relay_to(url, self._reach, verify=self._verify)

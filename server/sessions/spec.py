@@ -95,7 +95,7 @@ class OutputSpec(BaseModel):
     tracks: Annotated[list[str], at.Len(1, 9)] | Literal["all"] | None = Field(
         None,
         description="Several in its place: their names, or `all`, the dubs and then the original. "
-        "By RTMP there is one, in a recording all by default.",
+        "A recording has all by default, WHIP one.",
     )
 
     @property
@@ -133,10 +133,8 @@ class OutputSpec(BaseModel):
                 raise SpecError(f"there is no track '{name}' to put out, only {', '.join(known)}")
         if len(set(self.names)) < len(self.names):
             raise SpecError("an output's tracks name one twice")
-        several = self.tracks == "all" or len(self.names) > 1
-        if several and (self.whip or (self.url or "").startswith("rtmp")):
-            name = "WHIP" if self.whip else "RTMP"
-            raise SpecError(f"{name} carries one track: name one, or push by srt or udp")
+        if self.whip is not None and (self.tracks == "all" or len(self.names) > 1):
+            raise SpecError("WHIP carries one track: name one, or push by srt or udp")
 
 
 class SessionSpec(BaseModel):

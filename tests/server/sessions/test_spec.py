@@ -47,7 +47,6 @@ def test_its_own_settings_are_laid_over_the_daemons() -> None:
         ({"outputs": [{}]}, "either a url, a whip or a record"),
         ({"outputs": [{"whip": "ftp://x/y"}]}, "whip is https://"),
         ({"outputs": [{"whip": "https://x/y", "tracks": "all"}]}, "WHIP carries one track"),
-        ({"outputs": [{"url": "rtmp://x/a/b", "tracks": "all"}]}, "RTMP carries one track"),
         ({"outputs": [{"url": "udp://x:1", "token": "abcdefgh"}]}, "token is for whip"),
         ({"outputs": [{"url": "udp://x:1", "tracks": ["xx"]}]}, "no track 'xx'"),
         ({"outputs": [{"url": "udp://x:1", "tracks": ["pt", "pt"]}]}, "name one twice"),
