@@ -104,21 +104,21 @@ class RegisterDiarizer:
         return self._speakers[index].cosine(voice[2:])
 
     def _sort_voice(self, hz: float, voiced_s: float, voice: Embedding, seconds: float) -> None:
-        likeness = [
-            each.cosine(voice) - self._required(each.distance(hz)) for each in self._speakers
-        ]
-        nearest = int(np.argmax(likeness)) if likeness else -1
-        near = nearest >= 0 and likeness[nearest] >= 0
+        cosines = [speaker.cosine(voice) for speaker in self._speakers]
+        required = [self._required(speaker.distance(hz)) for speaker in self._speakers]
+        near = [i for i, cosine in enumerate(cosines) if cosine >= required[i]]
         if seconds < SHORTEST_S:
             if near:
-                self.last = f"S{nearest + 1}"
+                self.last = f"S{max(near, key=cosines.__getitem__) + 1}"
             elif hz > 0:
                 self._follow(self._distances(hz), APART_ST)
             return
-        if not near and len(self._speakers) < self._options.max:
+        if near:
+            nearest = max(near, key=cosines.__getitem__)
+        elif len(self._speakers) < self._options.max:
             nearest = self._found(len(voice))
-        elif not near:
-            nearest = max(range(len(self._speakers)), key=lambda i: self._speakers[i].cosine(voice))
+        else:
+            nearest = int(np.argmax(cosines))
         speaker = self._speakers[nearest]
         if near or not speaker.voice.any():
             speaker.voice = speaker.voice + seconds * voice

@@ -105,6 +105,14 @@ def test_the_nearer_the_register_the_less_alike_voices_need_be() -> None:
     assert second(WOMAN, 0.75) == "S2" and second(WOMAN, 0.85) == "S1"
 
 
+def test_of_two_who_are_near_enough_the_voice_decides() -> None:
+    """An octave error over music: the pitch is nearer to the woman's, the voice is the man's."""
+    diarizer = RegisterDiarizer(SpeakerOptions(threshold=0.7))
+    diarizer.assign(as_embedding(Register(2 * MAN, 2), at(1.0)), 3)
+    diarizer.assign(as_embedding(Register(MAN, 2), at(0.6)), 3)
+    assert diarizer.assign(as_embedding(Register(2 * MAN, 2), at(0.65)), 3) == "S2"
+
+
 def test_a_short_utterance_goes_to_whom_its_register_is_near() -> None:
     diarizer = RegisterDiarizer(SpeakerOptions())
     for who, hz in enumerate((MAN, WOMAN)):
