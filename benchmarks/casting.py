@@ -1,8 +1,8 @@
 """Who is told from whom, and which voice they get: ``python -m benchmarks.casting SET [SET ...]``.
 
 ``SET`` is the manifest of a set. Each stretch of speech is sorted by voice and register where the
-weights of ge2e are installed (``--alone``: by register alone), and gets a voice of ``--engine`` as in
-a dub; nothing is recognised, translated or spoken: a minute of speech takes seconds.
+weights of ge2e are installed (``--alone``: by register alone), and gets a voice of ``--engine``.
+Nothing is recognised, translated or spoken: a minute of speech takes seconds.
 ``--plot`` draws the pitch of every stretch and of the voice that it would be dubbed in.
 """
 
