@@ -3,6 +3,8 @@
 import asyncio
 import re
 import shutil
+import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from server.hls.output import HlsOutput
 from stream.timeline import TICK_RATE
+from tests.helpers.bare_feed import bare_feed, play
 from tests.helpers.feeds import file_feed
 from tests.helpers.hls_folder import entries, wait_for, written
 from tests.helpers.streams import (
@@ -84,6 +87,39 @@ def test_dates_follow_the_media(presentation: Path) -> None:
     steps = np.diff(seconds) % 60
     durations = [duration for duration, _ in entries(presentation / "audio-pt.m3u8")]
     assert steps == pytest.approx(durations[:-1], abs=0.002)
+
+
+@pytest.mark.virtual_time
+async def test_dates_are_the_sources_and_tracks_say_what_they_are(tmp_path: Path) -> None:
+    loop, began = asyncio.get_running_loop(), time.time()
+    async with bare_feed() as feed:
+        feed.came = lambda time: feed.due(time) - 40
+        feed.disclosed = True
+        output = HlsOutput(feed, tmp_path, segment=1.0)
+        running, zero = asyncio.create_task(output.run()), loop.time()
+        await asyncio.sleep(0)
+        await play(feed, [], 0, 3)
+        feed.close()
+        await running
+    date = re.search(r"DATE-TIME:(.+)", (tmp_path / "audio-pt.m3u8").read_text())
+    elapsed = loop.time() - zero + time.time() - began
+    assert date is not None
+    assert datetime.fromisoformat(date[1]).timestamp() == pytest.approx(began - 40, abs=elapsed)
+    kinds = {}
+    for line in (tmp_path / "master.m3u8").read_text().splitlines():
+        if line.startswith("#EXT-X-MEDIA:"):
+            kind, language = re.findall(r'TYPE=(\w+)|LANGUAGE="(\w+)"', line)
+            characteristics = re.search(r'CHARACTERISTICS="(.*?)"', line)
+            said = set(characteristics[1].split(",")) if characteristics else set()
+            kinds[kind[0], language[1]] = said
+            assert ("FORCED=NO" in line) == (kind[0] == "SUBTITLES")
+    spoken, made = "public.accessibility.transcribes-spoken-dialog", "public.machine-generated"
+    assert kinds == {
+        ("AUDIO", "en"): set(),
+        ("AUDIO", "pt"): {made},
+        ("SUBTITLES", "en"): {made, spoken},
+        ("SUBTITLES", "pt"): {made},
+    }
 
 
 def test_cues_show_at_media_time(presentation: Path) -> None:
