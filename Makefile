@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What pip and apt install comes at the same time.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo eval screenshots test system lint lock audit fuzz clean
+.PHONY: demo eval screenshots readme test system lint lock audit fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -84,6 +84,10 @@ system:
 # The pages as docs/images shows them, in a real Chromium.
 screenshots: $(VENV)/.dev system demo/clip.mp4
 	$(BIN)/python -m tests.e2e.screenshots demo/clip.mp4 docs/images
+
+# README's commands in a clone and an environment of their own, with nothing that developers have.
+readme: $(VENV)/.dev system
+	$(BIN)/python -m tests.e2e.readme
 
 # Models that share cores with other processes' models would spend half of their time spinning.
 test: export OMP_NUM_THREADS = 1

@@ -79,6 +79,9 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _eval(options: argparse.Namespace) -> int:
+    needed = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
+    if absent := [name for name in needed if importlib.util.find_spec(name) is None]:
+        raise UserError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
     from server.evaluation.command import run_eval
 
     return run_eval(options, Console())

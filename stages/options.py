@@ -44,6 +44,7 @@ class AsrConfig(BaseModel):
     model_config = STRICT
     engine: str = "faster-whisper"
     model: str = "auto"
+    second_model: str = "none"
     compute_type: str = "int8"
     beam_size: Beam = 1
     threads: Threads = 1

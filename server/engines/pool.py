@@ -56,12 +56,14 @@ class SourceEngines:
         recogniser: speech to text.
         encoder: speaker embeddings, where speakers are told apart.
         enhancer: parts speech from its surroundings, where one is used; the session's own.
+        second: hears utterances once more, where there is time for it.
     """
 
     detector: SpeechDetector
     recogniser: Recogniser
     encoder: SpeakerEncoder | None = None
     enhancer: Enhancer | None = None
+    second: Recogniser | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +222,7 @@ class EnginePool:
     async def _recogniser(
         self, config: Config, owner: str, instead: Recogniser | None
     ) -> Recogniser:
-        if instead is not None:
-            return instead
-        return PooledRecogniser(await self.engine("asr", config, owner), owner)
+        return instead or PooledRecogniser(await self.engine("asr", config, owner), owner)
 
     async def _translator(
         self, config: Config, owner: str

@@ -110,6 +110,9 @@ def parts(config: Config, kinds: Sequence[str] = KINDS) -> list[Candidate]:
             found.append(one)
     if config.speakers.enabled and "speakers" not in there:
         found.append(Candidate("speakers", config.speakers.engine, config.speakers.model))
+    second = config.asr.second_model
+    if second not in (AUTO, "none") and "asr" in kinds and "asr" not in there:
+        found.append(Candidate("asr", config.asr.engine, second))
     if config.tts.listener is not None and "asr" not in there:
         found.append(Candidate("asr", "faster-whisper", config.tts.listener))
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import signal
@@ -36,12 +35,9 @@ MOST_COLUMNS = 4
 
 HEADLINES = ("bleu", "wer", "first_dub", "on_time", "lost", "isochrony", "onset_error", "cpu")
 
-_NEEDED = ("sacrebleu", "rapidfuzz", "whisper_normalizer", "matplotlib")
-
 
 def run_eval(options: argparse.Namespace, console: Console) -> int:
     """Evaluate, or compare two reports; exit status 0."""
-    require_evaluation()
     # Either signal also ends the dubbing process under way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.manifest[0] == Path("compare"):
@@ -69,16 +65,6 @@ def run_eval(options: argparse.Namespace, console: Console) -> int:
             listener.close()
     _write(evaluation, options.out, console)
     return 0
-
-
-def require_evaluation() -> None:
-    """Check that the packages of the evaluation are installed.
-
-    Raises:
-        UserError: if one is missing, with what to install.
-    """
-    if absent := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(f"eval needs {', '.join(absent)}: pip install 'livedub[eval]'")
 
 
 def evaluate(

@@ -102,12 +102,12 @@ def source_side(
     limit = LIVE_S if pacing.running else asr.deadline
     incremental = increments(config, cutting, live=live, pace=pace)
     choose = config.input.channel == AUTO
-    words_limit = limit if incremental is None else min(asr.deadline, DRAFT_S)
+    words_limit = limit if incremental is None else draft_deadline(config, live=live)
     activity = VoiceActivity(detector.probabilities, detector.window, limit)
     case = SentenceCase()
 
     def stage(recogniser: Recogniser) -> StreamRecogniser:
-        words, whole = with_words(recogniser), transcription(recogniser, case)
+        words, whole = with_words(recogniser), transcription(recogniser, case, engines.second)
         if script is not None:
             whole = script.of_utterance
         return StreamRecogniser(words, words_limit, whole, asr.deadline)
@@ -175,6 +175,14 @@ def enhancement(
 def lateness(config: Config) -> Lateness:
     """How late a dub may be, as configured."""
     return Lateness(max_late=config.playout.max_late)
+
+
+def draft_deadline(config: Config, *, live: bool) -> float:
+    """Seconds for the recognition of speech under way.
+
+    Where nobody waits it has time, so that a busy machine hears the same words.
+    """
+    return min(config.asr.deadline, DRAFT_S) if live else config.asr.deadline
 
 
 def reaction(config: Config) -> float:

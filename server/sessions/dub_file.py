@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from server.config import Config
 from server.engines.pool import EnginePool, LaneEngines, SourceEngines
+from server.engines.second import second_recogniser
 from server.engines.settled import KINDS, choice, require, settled
 from server.evaluation.plot import draw_sync
 from server.sessions.delay import in_seconds
@@ -91,6 +92,8 @@ async def dub_file(job: FileJob, config: Config, pool: EnginePool, onlooker: Onl
             config = settled(config, *(("tts",) if script.translated else kinds))
         with onlooker.loading():
             engines = await pool.source(config, OWNER, script)
+            if script is None and not job.realtime:
+                engines = replace(engines, second=await second_recogniser(config, pool, OWNER))
             lane_engines = await pool.lane(spoken, OWNER)
         if job.realtime:
             config, said = in_seconds(config, [lane_engines])

@@ -22,6 +22,7 @@ import numpy as np
 from server.config import Config, for_proofreader
 from server.engines.options import options_of
 from server.engines.pool import LaneEngines, SourceEngines
+from server.engines.second import second_hearing
 from server.engines.translators import Translators
 from stages.base import (
     AlternativeTranslator,
@@ -78,7 +79,9 @@ class Journal:
         if encoder is not None:
             encoder = _Encoder(encoder, self, _fingerprint("speakers", config))
         recogniser = _Recogniser(engines.recogniser, self, _fingerprint("asr", config))
-        return replace(engines, recogniser=recogniser, encoder=encoder)
+        if (second := engines.second) and (own := second_hearing(config)):
+            second = _Recogniser(second, self, _fingerprint("asr", own))
+        return replace(engines, recogniser=recogniser, encoder=encoder, second=second)
 
     def lane(self, engines: LaneEngines, config: Config) -> LaneEngines:
         """The engines of a target language, with a memory."""

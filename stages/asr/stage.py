@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from stages.asr.denoised import DenoisedRecogniser
+from stages.asr.second_hearing import surer
 from stages.asr.sentence_case import SentenceCase
 from stages.base import Recogniser
 from stages.options import AsrConfig
@@ -26,7 +27,7 @@ def behind_denoiser(recogniser: Recogniser, config: AsrConfig) -> Recogniser:
 
 
 def transcription(
-    recogniser: Recogniser, case: SentenceCase | None = None
+    recogniser: Recogniser, case: SentenceCase | None = None, second: Recogniser | None = None
 ) -> Callable[[Utterance, Transcript | None], Awaitable[Transcript]]:
     """The words of an utterance, unless they are known already.
 
@@ -35,6 +36,7 @@ def transcription(
     Args:
         recogniser: the engine.
         case: shared with that of the source's other languages.
+        second: hears each utterance once more, where there is time for it.
     """
     case = case or SentenceCase()
 
@@ -42,6 +44,8 @@ def transcription(
         if known is None or not (known.text.strip() or known.rejected):
             # While it was under way no word was found in it: as a whole it may be understood.
             known = await of_utterance(utterance, with_words(recogniser))
+        if second is not None and known.text.strip():
+            known = surer(known, await with_words(second)(utterance.audio))
         return replace(known, text=case.of(known.text, utterance.slot))
 
     return transcribe

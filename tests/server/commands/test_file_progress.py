@@ -1,13 +1,16 @@
-"""What is said of a job where there is no terminal."""
+"""What is said of a job where there is no terminal, and at its end."""
 
 from __future__ import annotations
 
+import io
 import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from server.commands.file_progress import ESTIMATED_S, LINE_S, Lines, clock
+from server.commands.file_progress import ESTIMATED_S, LINE_S, Lines, clock, print_summary
+from server.evaluation.report import Percentiles, Report, Summary
 
 
 def said(total: float | None, positions: dict[int, float]) -> dict[int, str]:
@@ -48,3 +51,41 @@ def test_a_slow_beginning_is_soon_forgotten() -> None:
 def test_a_stream_without_an_end_has_no_time_left() -> None:
     found = said(None, {second: 2.0 * second for second in range(1, 61)})
     assert found and not any("left" in line or " of " in line for line in found.values())
+
+
+UNKNOWN = (
+    "isochrony",
+    "tempo_share_above_1_25",
+    "first_dub_latency_s",
+    "lufs_original",
+    "lufs_dub",
+)
+
+
+def told(**counts: int) -> str:
+    """The summary of a report with these counts."""
+    summary = Summary.model_construct(
+        **dict.fromkeys(Summary.model_fields, 0)
+        | dict.fromkeys(UNKNOWN)
+        | {"onset_error_ms": Percentiles(median=None, p95=None)}
+        | counts
+    )
+    report = Report.model_construct(
+        output="talk.pt.mp4", source_language="en", target_language="pt", notes=[], summary=summary
+    )
+    output = io.StringIO()
+    print_summary(report, Console(file=output, width=100))
+    return output.getvalue()
+
+
+def test_the_summary_counts_in_words() -> None:
+    said = told(utterances=16, empty=1, on_time=14, late=1, media_s=61, wall_s=20)
+    assert "14 of 15 (93%)" in said
+    assert said.splitlines()[-1] == (
+        "talk.pt.mp4: 1:01 made in 0:20, 14 of 15 utterances dubbed on time."
+    )
+
+
+def test_where_nothing_was_dubbed_there_are_no_figures() -> None:
+    said = told()
+    assert "None" not in said and "- / - ms" in said and "no speech" in said

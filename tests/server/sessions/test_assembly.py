@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from server.config import Config
-from server.sessions.assembly import increments, segmenter
+from server.sessions.assembly import draft_deadline, increments, segmenter
 from stream.frames import SPEECH_RATE, Transcript
 
 
@@ -25,3 +25,10 @@ def test_speech_is_recognised_less_often_where_the_voice_needs_the_processor(
             heard.append(draft.voiced)
     assert np.diff(heard) / SPEECH_RATE == pytest.approx(step, abs=window / SPEECH_RATE)
     assert len(heard) >= 3
+
+
+def test_of_a_file_a_busy_machine_hears_the_same_words() -> None:
+    """Nobody waits: speech under way has as long as speech that has ended."""
+    config = Config()
+    assert draft_deadline(config, live=False) == config.asr.deadline == 30.0
+    assert draft_deadline(config, live=True) == 5.0
