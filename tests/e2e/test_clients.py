@@ -79,7 +79,12 @@ RECORD = """(async (seconds) => {
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
     """Records what it shows; its engines are loaded."""
-    session = {"id": "live", "key": KEY, "outputs": [{"record": "live.mp4", "track": "pt"}]}
+    session = {
+        "id": "live",
+        "key": KEY,
+        "hls": False,
+        "outputs": [{"record": "live.mp4", "track": "pt"}],
+    }
     running = DaemonProcess(
         "playout.delay=6",
         f"serve.recordings={tmp_path}",

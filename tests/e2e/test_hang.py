@@ -107,7 +107,7 @@ async def test_a_voice_that_hangs_in_its_own_thread_costs_what_it_was_to_speak_a
 
     async def run() -> tuple[Heard, Heard, dict[str, float]]:
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
-            spec = {"id": "live", "source": str(speech)}
+            spec = {"id": "live", "source": str(speech), "hls": False}
             assert (await client.post("/sessions", json=spec)).status_code == 201
             url = server.url.replace("http", "ws")
             async with _hearing(url, "pt") as dubbed, _hearing(url, "original") as original:

@@ -28,7 +28,7 @@ def test_published_and_listened_to_with_a_voice_of_ones_own(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(EXAMPLES), str(EXAMPLES.parent))))
     daemon = DaemonProcess(
         "tts.engine=engine:Flite",
-        'serve.sessions=[{"id": "live", "key": "publishers-key", "targets": ["en"]}]',
+        'serve.sessions=[{"id": "live", "key": "publishers-key", "targets": ["en"], "hls": false}]',
     )
     socket = daemon.url.replace("http", "ws") + "sessions/live"
     out = tmp_path / "dub.wav"
