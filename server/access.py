@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from server.problems import Problem
 from server.tokens import Keyed, Right, Tokens
 from stream.live.connection import Connection
+from stream.media.options import ANY, InputOptions
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -36,6 +37,15 @@ Admit = Callable[[str, Connection], Awaitable[None]]
 Raises ``Problem`` with the reason if it takes none now, and ``KeyError`` if there is no such
 session.
 """
+
+
+Choose = Callable[[str], tuple[InputOptions, str | None]]
+"""Which sound of a publisher the session of that name dubs, and its language, if that is known."""
+
+
+def whichever(session: str) -> tuple[InputOptions, str | None]:
+    """A choice that is left to the container."""
+    return ANY, None
 
 
 SUBPROTOCOL = "bearer."

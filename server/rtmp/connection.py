@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.access import Admit, Denied
+from server.access import Admit, Choose, Denied, whichever
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
 from stream.live.connection import ConnectionStatus
@@ -12,6 +12,7 @@ from stream.live.source import LAYOUT, MediaConnection
 from stream.media.confined.reader import opened
 from stream.media.live_input import LiveInput, Reader
 from stream.media.opening import NETWORK_CODECS
+from stream.media.options import ANY, InputOptions
 
 SOURCE_OPTIONS = {
     "analyzeduration": "1000000",
@@ -22,7 +23,11 @@ SOURCE_OPTIONS = {
 
 
 def publications(
-    app: str, find: Callable[[str], str | None], admit: Admit, reader: Reader = "thread"
+    app: str,
+    find: Callable[[str], str | None],
+    admit: Admit,
+    reader: Reader = "thread",
+    choose: Choose = whichever,
 ) -> Authorise:
     """Lets publishers into the session whose key they show; for ``RtmpIngest``.
 
@@ -31,13 +36,14 @@ def publications(
         find: the session's name by its key, ``None`` if it is nobody's.
         admit: lets a publisher in.
         reader: where their media is read.
+        choose: which of several sounds is dubbed.
     """
 
     async def authorise(given: str, key: str) -> BytePipe:
         session = find(key)
         if session is None or given != app:
             raise Denied(403, "there is no such stream, or the key is wrong")
-        connection = FlvConnection(f"RTMP to session {session}", reader)
+        connection = FlvConnection(f"RTMP to session {session}", reader, *choose(session))
         try:
             await admit(session, connection)
         except BaseException:
@@ -54,11 +60,27 @@ class FlvConnection(MediaConnection):
     Args:
         name: of the source, in messages.
         reader: where it is read.
+        choice: which of its sounds is dubbed.
+        language: that is spoken, if it is known.
     """
 
-    def __init__(self, name: str, reader: Reader = "thread") -> None:
+    def __init__(
+        self,
+        name: str,
+        reader: Reader = "thread",
+        choice: InputOptions = ANY,
+        language: str | None = None,
+    ) -> None:
         self.pipe = BytePipe()
-        given = LiveInput(name, LAYOUT, options=SOURCE_OPTIONS, format="flv", file=self.pipe)
+        given = LiveInput(
+            name,
+            LAYOUT,
+            choice=choice,
+            language=language,
+            options=SOURCE_OPTIONS,
+            format="flv",
+            file=self.pipe,
+        )
         super().__init__(lambda: opened(given, reader))
 
     async def aclose(self) -> None:

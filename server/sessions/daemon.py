@@ -27,6 +27,7 @@ from server.tokens import Tokens, same
 from stages.temporary import TemporaryFolder, remove_leftovers
 from stream.errors import UserError, cause
 from stream.live.connection import Connection
+from stream.media.options import InputOptions
 
 APP = "live"
 """The first part of the path that publishers use: ``rtmp://host/live/KEY``."""
@@ -107,7 +108,7 @@ class Daemon:
         if self.cluster is not None:
             self.cluster.start()
         if serve.rtmp_port is not None:
-            authorise = publications(APP, self.find, self.admit, serve.reader)
+            authorise = publications(APP, self.find, self.admit, serve.reader, self.choice)
             clients = Clients(serve.proxies)
             self.rtmp = RtmpIngest(
                 serve.host, serve.rtmp_port, authorise, self.config.rtmp, self.refusals, clients
@@ -122,6 +123,7 @@ class Daemon:
                 self.config.srt,
                 self.refusals,
                 serve.reader,
+                self.choice,
             )
             await self.srt.start()
         for spec in configured_sessions(serve.sessions):
@@ -273,6 +275,10 @@ class Daemon:
             if same(key, session.key):
                 found = session.id
         return found
+
+    def choice(self, name: str) -> tuple[InputOptions, str | None]:
+        """Which sound of its publishers a session dubs, and its language; see ``Choose``."""
+        return self.sessions[name].choice
 
     async def admit(self, name: str, connection: Connection) -> None:
         """Let a publisher in, if the session waits for one.

@@ -94,6 +94,8 @@ class RunningSession:
         self.play_token = spec.play_token
         self.folder = folder
         self.targets = tuple(spec.targets) or (config.target,)
+        self.choice = (config.input, config.languages.one)
+        """Which sound of its source is dubbed, and its language, where that is known."""
         self.error: str | None = None
         self.restart_at: float | None = None
         self.restarts = restarts

@@ -17,6 +17,7 @@ from stream.live.source import LAYOUT, MediaConnection
 from stream.media.confined.reader import opened
 from stream.media.live_input import LiveInput, Reader
 from stream.media.opening import NETWORK_CODECS
+from stream.media.options import ANY, InputOptions
 
 SOURCE_OPTIONS = {
     "probesize": "2000000",
@@ -41,13 +42,30 @@ class SrtConnection(MediaConnection):
         name: of the source, in messages.
         connection: that the process fills.
         reader: where it is read.
+        choice: which of its sounds is dubbed.
+        language: that is spoken, if it is known.
     """
 
-    def __init__(self, name: str, connection: socket.socket, reader: Reader = "thread") -> None:
+    def __init__(
+        self,
+        name: str,
+        connection: socket.socket,
+        reader: Reader = "thread",
+        choice: InputOptions = ANY,
+        language: str | None = None,
+    ) -> None:
         self._carried = Carried(connection)
         self.link: Link | None = None
         """How the network does, as far as it is known."""
-        given = LiveInput(name, LAYOUT, options=SOURCE_OPTIONS, format="mpegts", file=self._carried)
+        given = LiveInput(
+            name,
+            LAYOUT,
+            choice=choice,
+            language=language,
+            options=SOURCE_OPTIONS,
+            format="mpegts",
+            file=self._carried,
+        )
         super().__init__(lambda: opened(given, reader))
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from server.access import Admit
+from server.access import Admit, Choose, whichever
 from server.addresses.srt_address import SrtAddress
 from server.problems import Problem
 from server.refusals import Refusals
@@ -42,6 +42,7 @@ class SrtIngest:
         options: see ``SrtOptions``.
         refusals: told of who is turned away.
         reader: where their media is read.
+        choose: which of several sounds is dubbed.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class SrtIngest:
         options: SrtOptions | None = None,
         refusals: Refusals | None = None,
         reader: Reader = "thread",
+        choose: Choose = whichever,
     ) -> None:
         options = options or SrtOptions()
         self._address = SrtAddress(
@@ -62,6 +64,7 @@ class SrtIngest:
         """The port listened on."""
         self._find, self._admit, self._options = find, admit, options
         self._refusals, self._reader = refusals or Refusals(), reader
+        self._choose = choose
         self._carrier: Carrier | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._callers: dict[int, tuple[str, str]] = {}
@@ -189,7 +192,8 @@ class SrtIngest:
         if session is None or host is None:
             connection.close()
             return
-        publisher = SrtConnection(f"SRT to session {session}", connection, self._reader)
+        name = f"SRT to session {session}"
+        publisher = SrtConnection(name, connection, self._reader, *self._choose(session))
         self._connections[handle] = publisher
         task = asyncio.create_task(self._let_in(session, host, publisher))
         self._letting.add(task)

@@ -41,7 +41,7 @@ def ffmpeg_at(*arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def publishing(clip: Path, url: str) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     """A publisher that sends a clip once, at its own pace."""
-    return ffmpeg_at("-re", "-i", clip, "-c", "copy", "-f", "mpegts", url)
+    return ffmpeg_at("-re", "-i", clip, "-map", "0", "-c", "copy", "-f", "mpegts", url)
 
 
 def receiving(url: str, out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 import server.srt.ingest
+from server.access import Choose, whichever
 from server.problems import Problem
 from server.srt.connection import SrtConnection
 from server.srt.ingest import SrtIngest
@@ -21,8 +22,9 @@ from server.srt.options import SrtOptions
 from stream.frames import AudioChunk, PicturePacket
 from stream.live.connection import Connection
 from stream.live.link import Link
+from stream.media.options import ANY
 from tests.helpers.srt_peer import losing, needs_srt, publishing
-from tests.helpers.streams import small_source
+from tests.helpers.streams import ffmpeg, small_source
 
 pytestmark = needs_srt
 
@@ -76,10 +78,10 @@ class Studio:
 
 @contextlib.asynccontextmanager
 async def serving(
-    options: SrtOptions | None = None,
+    options: SrtOptions | None = None, choose: Choose = whichever
 ) -> AsyncIterator[tuple[SrtIngest, Studio]]:
     studio = Studio()
-    ingest = SrtIngest("127.0.0.1", 0, studio.find, studio.admit, options)
+    ingest = SrtIngest("127.0.0.1", 0, studio.find, studio.admit, options, choose=choose)
     await ingest.start()
     try:
         yield ingest, studio
@@ -161,6 +163,21 @@ async def test_a_process_that_falls_is_started_again(
             assert await asyncio.to_thread(publisher.wait, 20) == 0
         await studio.over(2)
     assert "the process for SRT has ended" in caplog.text
+
+
+async def test_the_sound_of_the_sessions_language_is_dubbed(clip: Path, tmp_path: Path) -> None:
+    several = tmp_path / "several.ts"
+    ffmpeg(
+        "-i", clip, "-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo", "-map", "0:v", "-map", "1:a",
+        "-map", "0:a", "-c:v", "copy", "-c:a", "aac", "-metadata:s:a:0", "language=por",
+        "-metadata:s:a:1", "language=eng", "-t", "2", several,
+    )  # fmt: skip
+    async with serving(choose=lambda session: (ANY, "en")) as (ingest, studio):
+        with publishing(several, f"srt://127.0.0.1:{ingest.port}?streamid={KEY}") as publisher:
+            assert await asyncio.to_thread(publisher.wait, 20) == 0
+        await studio.over(1)
+    loudest = max(float(abs(block.samples).max()) for block in studio.sound)
+    assert loudest > 0.2, "the other one is silent"
 
 
 async def test_the_command_line_tells_nothing(clip: Path) -> None:
