@@ -21,6 +21,7 @@ from recognition import Ear, Unit, in_context, play
 from server.config import Config, load
 from server.engines.options import options_of
 from server.engines.settled import settled
+from server.evaluation.fragments import are_fragments
 from server.evaluation.manifest import Clip, read_manifest
 from server.evaluation.metrics import METRICS, pooled, shown
 from server.evaluation.performance import Spoken
@@ -70,7 +71,7 @@ async def measure(options: argparse.Namespace, mt: Translator | SpeechTranslator
     ear = Ear(whisper, options.decode, options.memory)
     ours, references = [], []
     dubbed: list[Dubbed] = []
-    lengths, first = [], []
+    lengths, first, torn = [], [], []
     media = cpu = 0.0
     for clip in manifest.clips:
         length, units, translations = await _dub(clip.media, config, ear, mt, options)
@@ -88,6 +89,7 @@ async def measure(options: argparse.Namespace, mt: Translator | SpeechTranslator
         references.append(" ".join(segment.translation for segment in clip.segments))
         media, cpu = media + length, cpu + ear.cpu
         lengths += [unit.end - unit.start for unit in units]
+        torn += are_fragments([unit.text for unit in units], manifest.source)
         first += [
             u.known + options.translate + REST + options.pace * (u.end - u.start) - u.start
             for u in units
@@ -99,6 +101,7 @@ async def measure(options: argparse.Namespace, mt: Translator | SpeechTranslator
         f"BLEU {sacrebleu.corpus_bleu(ours, [references]).score:.1f}, "
         f"chrF {sacrebleu.corpus_chrf(ours, [references]).score:.1f}, "
         f"{len(lengths)} units of {statistics.median(lengths):.2f} s, "
+        f"{sum(torn) / max(len(torn), 1):.3f} of them fragments, "
         f"recognition takes {cpu / media:.3f} CPU s a second"
     )
     if options.delay is not None:

@@ -174,6 +174,11 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "Utterances with words that were not dubbed: too late, or a stage failed",
             "livedub", Pool.RATIO,
         ),
+        "fragments": Metric(
+            "fragments", "timing", "", "lower",
+            "Utterances that are a piece of a phrase: up to four words of a sentence, or the last "
+            "one leans on the next", "livedub", Pool.RATIO,
+        ),
         "isochrony": Metric(
             "isochrony", "timing", "", "higher",
             "Time when source and dub both speak over time when either does, voice activity on "

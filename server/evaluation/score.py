@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from server.evaluation.fragments import are_fragments
 from server.evaluation.isochrony import offset_errors, onset_errors
 from server.evaluation.lag import segment_lags, stream_lags
 from server.evaluation.listener import Listener
@@ -80,6 +81,10 @@ def score_clip(
     }
     utterances = sorted(performance.utterances, key=lambda u: u.slot)
     _score_fates(rows, utterances, windows)
+    fragments = are_fragments([u.text for u in utterances], languages[0])
+    for utterance, is_one in zip(utterances, fragments, strict=True):
+        if utterance.text.strip():
+            _add(rows["fragments"], _unit_of(utterance, windows), (float(is_one), 1.0))
     _score_timing(rows, clip, pair, windows)
     _score_cost(rows, pair, performance)
     if listener is not None:
