@@ -32,7 +32,7 @@ $("name").value = "quay";
 $("targets").value = "pt, en";
 $("create").requestSubmit();
 """
-MUTE = f"{CARD}.querySelectorAll('.track button')[1]"
+MUTE = f"{CARD}.querySelectorAll('.track > button')[1]"
 
 
 @pytest.fixture
