@@ -56,7 +56,9 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         each = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 << 20}
-        self.cluster = Cluster(initialize_head=True, head_node_args={**each, "port": PORT})
+        self.cluster = Cluster(
+            initialize_head=True, head_node_args={**each, "gcs_server_port": PORT}
+        )
         self.node = self.cluster.add_node(**each)
 
     def add(self) -> None:
@@ -306,8 +308,8 @@ async def _kills(nodes: Nodes, config: Config, seconds: float) -> None:
 
     async with pooled(config) as (pool, models):
         assert models is not None
-        await call(pool, config, "mt")
-        await asyncio.sleep(2)
+        await pool.engine("mt", config, "one")  # it waits until the replicas are heard of
+        await asyncio.sleep(5)
         for act in (replica, controller, node, head):
             made, lost, longest, back = await _while_killing(pool, models, config, act)
             shown = f"{back:.1f}" if back else "not within 150"

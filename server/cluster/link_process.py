@@ -34,6 +34,9 @@ from stream.errors import message
 EVERY_S = 1.0
 """Seconds between two looks at what replicas have to do."""
 
+LOOKS = 3
+"""Looks in a row at which nobody has answered, after which nobody is taken to be there."""
+
 SILENT_S = 2.0
 """Seconds within which a replica says what it has to do, unless it is gone."""
 
@@ -167,14 +170,17 @@ class Link:
 
     async def _watch(self, kind: str) -> None:
         """Ask every replica again and again what it has to do; a daemon believes what it hears."""
+        silent = LOOKS  # until the first is heard, there is none
         while True:
             began = time.monotonic()
             try:
-                loads = await self._loads(kind)
-                failure = None if loads else Failure("there is no replica", lost=True)
+                loads, why = await self._loads(kind), "no replica answers"
             except Exception as error:
-                loads, failure = (), Failure(message(error).splitlines()[0], lost=True)
-            self._wire.send(State(kind, loads, failure))
+                loads, why = (), message(error).splitlines()[0]
+            silent = 0 if loads else silent + 1
+            failure = None if loads else Failure(why, lost=True)
+            if loads or silent >= LOOKS or not replicas_of(kind).ids:
+                self._wire.send(State(kind, loads, failure))
             await asyncio.sleep(max(EVERY_S - (time.monotonic() - began), 0.1))
 
     async def _loads(self, kind: str) -> tuple[Load, ...]:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from stages.speakers.voice_collection import PREFIX
 from stages.temporary import remove_leftovers
 from stream.errors import message
 from stream.frames import Manner
+
+if TYPE_CHECKING:
+    from server.cluster.exported import Exported
 
 IDLE_S = 600.0
 """Seconds after its last call at which an engine that nobody preloaded may make way for others."""
@@ -65,6 +68,7 @@ class Replica:
         remove_leftovers(PREFIX)
         self._kind = kind
         self._name = name or _own_name()
+        self._exported = None if name else _exported(kind)
         self._pool = EnginePool()
         self._turns = EarliestFirst()
         self._loaded: dict[tuple[str, str], _Loaded] = {}
@@ -83,30 +87,33 @@ class Replica:
 
     async def call(self, request: Request) -> Answer:
         """The result of a method."""
+        arrived = _now()
         try:
             served, pace = await self._ready(request)
             kind = _ABLE.get(request.method)
             if kind is not None and not isinstance(served.engine, kind):
                 return self._answer([])
-            async with self._turns.turn(_asked(request, pace)):
+            async with self._turns.turn(_asked(request, arrived, pace)):
                 began = _now()
                 async with served.use(request.owner) as engine:
                     method = getattr(engine, request.method)
                     value = await method(*map(_own, request.arguments), **request.named)
                 took = _now() - began
                 pace.observe(request.units, took, took)
+                self._took(took)
         except Exception as error:
             return self._answer(_failure(error))
         return self._answer(value)
 
     async def speak(self, request: Request) -> AsyncGenerator[Answer, None]:
         """The speech of a text, in pieces as they are made."""
+        arrived = _now()
         try:
             served, pace = await self._ready(request)
             text, manner = request.arguments
-            async with self._turns.turn(_asked(request, pace)):
+            async with self._turns.turn(_asked(request, arrived, pace)):
                 began, first = _now(), None
-                manner = await self._manner(request, manner)
+                manner = await self._manner(request, arrived, manner)
                 async with (
                     served.use(request.owner) as engine,
                     contextlib.aclosing(engine.synthesise(text, manner)) as pieces,
@@ -116,6 +123,7 @@ class Replica:
                         yield replace(self._answer(piece), rate=engine.sample_rate)
                 took = _now() - began
                 pace.observe(request.units, first or took, took)
+                self._took(took)
         except Exception as error:
             yield self._answer(_failure(error))
 
@@ -123,6 +131,8 @@ class Replica:
         """What there is to do."""
         engines = [one.loading.result().name for one in self._loaded.values() if _is_there(one)]
         names = tuple(sorted(set(engines)))
+        if self._exported is not None:
+            self._exported.tell(self._turns.queued, self._turns.refused)
         return Load(self._name, self._turns.queued, self._turns.refused, names)
 
     async def _ready(self, request: Request) -> tuple[Served, Pace]:
@@ -131,8 +141,8 @@ class Replica:
         paces = self._loaded[_key(request.recipe, request.clips)].paces
         return served, paces.setdefault(request.method, Pace())
 
-    async def _manner(self, request: Request, manner: Manner) -> Manner:
-        left = request.left
+    async def _manner(self, request: Request, arrived: float, manner: Manner) -> Manner:
+        left = request.left - (_now() - arrived)
         deadline = None if math.isinf(left) else time.monotonic() + left
         voice = manner.voice
         if request.voice is not None:
@@ -165,6 +175,10 @@ class Replica:
                 del self._loaded[key]
                 self._pool.release(" ".join(key))
 
+    def _took(self, seconds: float) -> None:
+        if self._exported is not None:
+            self._exported.called(seconds)
+
     def _answer(self, value: Any) -> Answer:
         return Answer(value, self._name, self._turns.queued)
 
@@ -173,8 +187,7 @@ def _key(recipe: str, clips: Clips | None) -> tuple[str, str]:
     return recipe, "" if clips is None else clips.digest
 
 
-def _asked(request: Request, pace: Pace) -> Asked:
-    now = _now()
+def _asked(request: Request, now: float, pace: Pace) -> Asked:
     whole, first = pace.whole * request.units, pace.first * request.units
     return Asked(request.owner, now + request.left, now + request.worth, whole, first)
 
@@ -198,6 +211,12 @@ def _failed(task: asyncio.Task[Served]) -> bool:
 
 def _is_there(one: _Loaded) -> bool:
     return one.loading.done() and not _failed(one.loading)
+
+
+def _exported(kind: str) -> Exported:
+    from server.cluster.exported import Exported  # which needs Ray
+
+    return Exported(kind)
 
 
 def _own_name() -> str:
