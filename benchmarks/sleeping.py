@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
-from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples, Transcript
+from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples, Transcript, Word
 
 VARIABLE = "SLEEPING"
 
@@ -46,7 +46,10 @@ class Recogniser(_Sleeping):
         await asyncio.sleep(service_s("asr") * length)
         digest = hashlib.sha256(audio.tobytes()).digest()
         heard = [WORDS[byte % len(WORDS)] for byte in digest[: max(1, min(32, round(3 * length)))]]
-        return Transcript(" ".join(heard).capitalize() + ".", "en")
+        heard = f"{' '.join(heard).capitalize()}.".split()
+        each = length / len(heard)
+        timed = [Word(word, n * each, (n + 1) * each, 1.0) for n, word in enumerate(heard)]
+        return Transcript(" ".join(heard), "en", words=tuple(timed) if words else ())
 
 
 class Translator(_Sleeping):

@@ -7,21 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
+from server.batch.crew import Crew, TaskFailed
+from server.batch.parted import Parting, first_task, in_pieces
 from server.batch.results import FileResult, Results, fingerprint
-from server.batch.tasks import Done, DubFile, Progress, Task, Tell
-from server.batch.workers import TaskFailed
+from server.batch.tasks import Dubbed, DubFile, Parted, Progress, Task
 from server.config import Config
 from server.sessions.file_job import FileJob
-
-
-class Crew(Protocol):
-    """Whoever does tasks; see `server.batch.workers.Workers`."""
-
-    async def do(self, task: Callable[[], Task], rank: int, tell: Tell) -> Done:
-        """Have a task done when its turn comes; raises ``TaskFailed``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +25,14 @@ class Wanted:
         subtitles: in both languages, beside the dub.
         report: beside the dub.
         resume: whether to skip what is finished and go on with what was begun.
+        parting: which films are dubbed in pieces.
     """
 
     config: Config
     subtitles: bool = False
     report: bool = False
     resume: bool = False
+    parting: Parting = Parting()
 
 
 @dataclass(slots=True)
@@ -107,20 +101,23 @@ class Batch:
             self._results.write()
 
     async def _dub(self, item: Item, rank: int, told: Callable[[Item], None]) -> None:
-        result, began = item.result, 0.0
+        result, whole, began = item.result, self._task(item), 0.0
 
-        def begin() -> Task:
+        async def begin() -> Task:
             nonlocal began
             began, result.state = time.monotonic(), "dubbing"
             told(item)
             self._results.changed()
-            return self._task(item)
+            return await first_task(whole, self._wanted.parting, self._crew.spare)
 
         def tell(progress: Progress) -> None:
             item.progress = progress
 
         try:
             done = await self._crew.do(begin, rank, tell)
+            if isinstance(done, Parted):
+                done = await in_pieces(self._crew, rank, whole, done, tell)
+            assert isinstance(done, Dubbed)
         except TaskFailed as error:
             result.state, result.error = "failed", str(error)
         else:
@@ -129,7 +126,7 @@ class Batch:
         told(item)
         self._results.changed()
 
-    def _task(self, item: Item) -> Task:
+    def _task(self, item: Item) -> DubFile:
         wanted, output = self._wanted, self._results.folder / item.result.output
         job = FileJob(item.path, output, resume=wanted.resume)
         if wanted.subtitles:

@@ -64,17 +64,18 @@ def find(named: Sequence[Path], out: Path) -> list[Input]:
     for name in named:
         if not name.exists():
             raise UserError(f"{name} does not exist")
-        path = name.resolve()
+        path = name.absolute()
         if not path.is_dir():
-            found.setdefault(path, Input(path, Path(path.name)))
+            found.setdefault(path.resolve(), Input(path, Path(path.name)))
             continue
+        path = path.resolve()
         if path == out:
             raise UserError(f"{name} would be mixed with its dubs: name another folder for --out")
         inside = [Input(one, one.relative_to(path)) for one in _media(path, out)]
         if not inside:
             raise UserError(f"{name} holds no media: name a folder with films or sound, or files")
         for one in inside:
-            found.setdefault(one.path, one)
+            found.setdefault(one.path.resolve(), one)
     return list(found.values())
 
 
@@ -134,7 +135,7 @@ def _media(folder: Path, out: Path) -> Iterator[Path]:
         if hidden or out in path.parents or path.suffix[1:].lower() not in MEDIA:
             continue
         if path.is_file():
-            yield path.resolve()
+            yield path
 
 
 def _natural(path: Path) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from server.config import Config
+from server.config import DAEMON_SECTIONS, Config
 from stream.errors import UserError
 
 NAME = "batch.json"
@@ -23,7 +23,7 @@ CALM = 50
 
 State = Literal["waiting", "dubbing", "finished", "failed"]
 
-_ELSEWHERE = ("serve", "rtmp", "cluster")
+_ELSEWHERE = {*DAEMON_SECTIONS, "cluster"}
 """Sections that change no dub."""
 
 
@@ -123,7 +123,7 @@ def fingerprint(path: Path, config: Config, **wanted: object) -> str:
         wanted: beside the dub.
     """
     stat = path.stat()
-    settings = config.model_dump(mode="json", exclude=set(_ELSEWHERE))
+    settings = config.model_dump(mode="json", exclude=_ELSEWHERE)
     for section in settings.values():
         section.pop("threads", None)
     parts = (stat.st_size, stat.st_mtime_ns, settings, sorted(wanted.items()))

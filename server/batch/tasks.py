@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -19,14 +20,55 @@ class DubFile:
     Attributes:
         job: what is wanted.
         config: checked, and settled for this machine.
+        pieces: folder with what its pieces made known, if it was cut; it is removed afterwards.
     """
 
     job: FileJob
     config: Config
+    pieces: Path | None = None
     kind: Literal["file"] = "file"
 
 
-Task = DubFile
+@dataclass(frozen=True, slots=True)
+class CutFilm:
+    """Find the speech in a film, and where the film may be parted.
+
+    Attributes:
+        job: its dub.
+        config: as above.
+        pieces: folder for what is found; what an earlier run left there is used if the job is
+            resumed.
+        length: seconds of a piece.
+    """
+
+    job: FileJob
+    config: Config
+    pieces: Path
+    length: float
+    kind: Literal["cut"] = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class DubPiece:
+    """Recognise, translate and speak a piece of a film that was parted.
+
+    Attributes:
+        config: as above.
+        pieces: the film's folder.
+        first: VAD window at which it begins.
+        last: at which the next one does; ``None`` for the last one.
+        voice: characters a second of the voice, as pieces before have shown; 0 if none has.
+    """
+
+    config: Config
+    pieces: Path
+    first: int
+    last: int | None
+    voice: float = 0.0
+    kind: Literal["piece"] = "piece"
+
+
+Task = DubFile | CutFilm | DubPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +82,47 @@ class Progress:
 
     done: float
     of: float | None = None
+    kind: Literal["progress"] = "progress"
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A task was done.
+class Dubbed:
+    """A file was dubbed.
 
     Attributes:
         summary: of the report.
-        notes: of the report.
+        notes: of the report, and what came of cutting the file.
     """
 
     summary: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    kind: Literal["dubbed"] = "dubbed"
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A film was parted.
+
+    Attributes:
+        begins: VAD windows at which its pieces begin.
+        duration: seconds of the film.
+    """
+
+    begins: list[int]
+    duration: float
+    kind: Literal["parted"] = "parted"
+
+
+@dataclass(frozen=True, slots=True)
+class PieceDubbed:
+    """A piece was dubbed.
+
+    Attributes:
+        voice: characters a second of the voice, as was learnt.
+    """
+
+    voice: float
+    kind: Literal["spoken"] = "spoken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +134,10 @@ class Failed:
     """
 
     reason: str
+    kind: Literal["failed"] = "failed"
 
+
+Done = Dubbed | Parted | PieceDubbed
 
 Tell = Callable[[Progress], None]
 """Takes progress."""

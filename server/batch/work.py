@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 
-from server.batch.tasks import Done, DubFile, Progress, Task, Tell
+from server.batch.film import EVERY_S, JOURNALS, cut_film, dub_piece
+from server.batch.tasks import CutFilm, Done, Dubbed, DubFile, DubPiece, Progress, Task, Tell
 from server.engines.pool import EnginePool
 from server.sessions.dub_file import dub_file
 from server.sessions.file import FileSession
 from stream.timeline import seconds
-
-EVERY_S = 0.5
-"""Between two words about progress."""
 
 
 async def perform(task: Task, pool: EnginePool, tell: Tell) -> Done:
@@ -26,15 +25,27 @@ async def perform(task: Task, pool: EnginePool, tell: Tell) -> Done:
     Raises:
         UserError: if what it is about cannot be used.
     """
+    if isinstance(task, CutFilm):
+        return await cut_film(task, tell)
+    if isinstance(task, DubPiece):
+        return await dub_piece(task, pool, tell)
     return await _dub(task, pool, tell)
 
 
-async def _dub(task: DubFile, pool: EnginePool, tell: Tell) -> Done:
-    job = task.job
+async def _dub(task: DubFile, pool: EnginePool, tell: Tell) -> Dubbed:
+    job, pieces = task.job, task.pieces
     await asyncio.to_thread(job.output.parent.mkdir, parents=True, exist_ok=True)
-    dubbed = await dub_file(job, task.config, pool, _Teller(tell))
+    journals = sorted(pieces.glob(JOURNALS)) if pieces is not None else []
+    dubbed = await dub_file(job, task.config, pool, _Teller(tell), known=journals)
     report = dubbed.outcome.report
-    return Done(report.summary.model_dump(mode="json"), report.notes)
+    notes = list(report.notes)
+    if pieces is not None:
+        await asyncio.to_thread(shutil.rmtree, pieces, ignore_errors=True)
+        notes.append(
+            f"of {dubbed.asked} answers of the models {dubbed.found} were known from "
+            f"{len(journals)} pieces"
+        )
+    return Dubbed(report.summary.model_dump(mode="json"), notes)
 
 
 class _Teller:

@@ -8,11 +8,11 @@ import heapq
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count
 
+from server.batch.crew import TaskFailed
 from server.batch.tasks import ANSWERS, TASKS, Done, Failed, Progress, Task, Tell
-from stream.errors import LivedubError
 
 ANSWER_BYTES = 16 << 20
 """Of one answer, at most."""
@@ -22,10 +22,6 @@ GRACE_S = 5.0
 
 LAST_LINES = 5
 """Kept of what a worker writes to its standard error, as the reason if it dies."""
-
-
-class TaskFailed(LivedubError):
-    """A task failed; the message is the reason."""
 
 
 class Workers:
@@ -57,21 +53,12 @@ class Workers:
         """Tasks whose turn has not come."""
         return sum(not turn.done() for _, _, turn in self._turns)
 
-    async def do(self, task: Callable[[], Task], rank: int, tell: Tell) -> Done:
-        """Have a task done when its turn comes.
-
-        Args:
-            task: asked for when its turn has come.
-            rank: lower is sooner; among equals, who came first.
-            tell: is told of progress.
-
-        Raises:
-            TaskFailed: if it failed, or its process died.
-        """
+    async def do(self, task: Callable[[], Awaitable[Task]], rank: int, tell: Tell) -> Done:
+        """See ``Crew``."""
         async with self._turn(rank):
             process = self._idle.pop() if self._idle else _Process(self._verbose)
             try:
-                answer = await process.do(task(), tell)
+                answer = await process.do(await task(), tell)
             except BaseException:
                 await process.end(at_once=True)
                 raise

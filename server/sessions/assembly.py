@@ -13,7 +13,13 @@ from stages.asr.multilingual import InLanguage, detector
 from stages.asr.sentence_case import SentenceCase
 from stages.asr.stage import transcription, with_words
 from stages.asr.units import Units
-from stages.base import EngineError, Enhancer, MultilingualRecogniser, Recogniser
+from stages.base import (
+    EngineError,
+    Enhancer,
+    MultilingualRecogniser,
+    Recogniser,
+    SpeechDetector,
+)
 from stages.text.function_words import conjunctions, leaning
 from stream.clock.pacing import Pacing
 from stream.dub.attempt import Attempts, Watch
@@ -101,9 +107,7 @@ def source_side(
     )
     limit = LIVE_S if pacing.running else asr.deadline
     incremental = increments(config, cutting, live=live, pace=pace)
-    choose = config.input.channel == AUTO
     words_limit = limit if incremental is None else draft_deadline(config, live=live)
-    activity = VoiceActivity(detector.probabilities, detector.window, limit)
     case = SentenceCase()
 
     def stage(recogniser: Recogniser) -> StreamRecogniser:
@@ -116,7 +120,7 @@ def source_side(
     if script is not None:
         hearing = Prompted(cutting, incremental, script, inline=not live)
     return SourceSide(
-        Detection(activity, SpeechChannels(centre, choose=choose), live=pacing.running),
+        detection(config, detector, centre, limit, live=pacing.running),
         Recognition(
             hearing,
             stage(recogniser),
@@ -127,6 +131,23 @@ def source_side(
         cutting.options,
         enhancement(config, engines.enhancer, centre, live=live),
     )
+
+
+def detection(
+    config: Config, detector: SpeechDetector, centre: int | None, deadline: float, *, live: bool
+) -> Detection:
+    """Detection of the speech in a source.
+
+    Args:
+        config: checked.
+        detector: of this source alone.
+        centre: index of the source's centre channel, if it has one.
+        deadline: wall seconds for one call.
+        live: whether media keeps coming while the detector hangs.
+    """
+    channels = SpeechChannels(centre, choose=config.input.channel == AUTO)
+    activity = VoiceActivity(detector.probabilities, detector.window, deadline)
+    return Detection(activity, channels, live=live)
 
 
 def several(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from server.config import Config
@@ -38,11 +40,15 @@ class Dubbed:
         outcome: of its session.
         stopped: whether it ends early, as somebody wanted.
         duration: of the source, ticks, where it is known.
+        asked: how often the models were asked.
+        found: how often the answer was known from an earlier run.
     """
 
     outcome: Outcome
     stopped: bool
     duration: int | None
+    asked: int = 0
+    found: int = 0
 
 
 class Onlooker(Protocol):
@@ -61,7 +67,14 @@ class Onlooker(Protocol):
         ...
 
 
-async def dub_file(job: FileJob, config: Config, pool: EnginePool, onlooker: Onlooker) -> Dubbed:
+async def dub_file(
+    job: FileJob,
+    config: Config,
+    pool: EnginePool,
+    onlooker: Onlooker,
+    *,
+    known: Sequence[Path] = (),
+) -> Dubbed:
     """Dub a file and write what goes with it.
 
     Args:
@@ -69,6 +82,7 @@ async def dub_file(job: FileJob, config: Config, pool: EnginePool, onlooker: Onl
         config: checked.
         pool: gives the engines, and keeps them.
         onlooker: is told.
+        known: journals of what the models have said of it elsewhere.
 
     Raises:
         UserError: if the source, the configuration or the output cannot be used.
@@ -101,6 +115,7 @@ async def dub_file(job: FileJob, config: Config, pool: EnginePool, onlooker: Onl
                 onlooker.say(f"{said[0].upper()}{said[1:]}.")
         if job.keeps_journal:
             journal = _journal(job, onlooker)
+            await journal.absorb(known)
             if script is None:
                 engines = journal.source(engines, config)
             lane_engines = journal.lane(lane_engines, spoken)
@@ -115,7 +130,8 @@ async def dub_file(job: FileJob, config: Config, pool: EnginePool, onlooker: Onl
         if journal is not None:
             await journal.aclose(forget=not (stopped or part_of(job.output).exists()))
     _write_companions(job, session, spoken, outcome)
-    return Dubbed(outcome, stopped, source.info.duration)
+    counts = (journal.asked, journal.found) if journal is not None else (0, 0)
+    return Dubbed(outcome, stopped, source.info.duration, *counts)
 
 
 def subtitles_of(job: FileJob, config: Config) -> SubtitleFiles | None:

@@ -117,6 +117,7 @@ class FileSession:
             centre=info.centre,
             capacity=LOOKAHEAD + 2 * round(side.options.max_length * TICK_RATE),
         )
+        self._detection = side.detection
         self._pipeline = Pipeline(
             batches(source, TICK_RATE // 25 if realtime else TICK_RATE // 2),
             side.detection,
@@ -192,7 +193,7 @@ class FileSession:
         await self._monitor.push(block.dub)
 
     def _outcome(self, wall: float, cpu: float, dub_speech: list[Interval]) -> Outcome:
-        probabilities = self._pipeline.detection.probabilities
+        probabilities = self._detection.probabilities
         source_speech = speech_intervals(
             np.concatenate(probabilities) if probabilities else np.zeros(0, np.float32),
             self._engines.detector.window,
@@ -211,7 +212,7 @@ class FileSession:
             delay=config.playout.behind if self._pacing.live else 0.0,
             repaired=self._source.repaired,
             corrupt=self._source.corrupt,
-            deaf=self._pipeline.detection.skipped,
+            deaf=self._detection.skipped,
         )
         report = Report(
             source=str(self._source.info.url),
@@ -221,7 +222,7 @@ class FileSession:
             engines={kind: getattr(config, kind).engine for kind in ("asr", "mt", "tts")},
             notes=[
                 *self._source.notes,
-                *self._pipeline.detection.notes,
+                *self._detection.notes,
                 *self._sink.notes,
                 *strangeness(self.jobs, config.languages.written),
             ],

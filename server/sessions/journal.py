@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, replace
@@ -24,6 +22,7 @@ from server.engines.options import options_of
 from server.engines.pool import LaneEngines, SourceEngines
 from server.engines.second import second_hearing
 from server.engines.translators import Translators
+from server.sessions.answers import Answers, question
 from stages.base import (
     AlternativeTranslator,
     ContinuingTranslator,
@@ -37,10 +36,8 @@ from stages.base import (
     TargetWord,
     Translator,
 )
-from stream.flow.worker import Worker
+from stages.registry import is_external
 from stream.frames import PLAIN, Embedding, Manner, Samples, Transcript, Word
-
-log = logging.getLogger(__name__)
 
 
 def journal_of(output: Path) -> Path:
@@ -48,30 +45,8 @@ def journal_of(output: Path) -> Path:
     return output.with_name(f".{output.stem}.part.journal")
 
 
-class Journal:
-    """Answers by their questions, in a file that survives the process being killed.
-
-    Args:
-        path: see `journal_of`.
-        resume: whether to use what is there already; otherwise it is removed.
-    """
-
-    def __init__(self, path: Path, *, resume: bool) -> None:
-        self.path = path
-        if not resume:
-            path.unlink(missing_ok=True)
-        self._worker = Worker("journal")
-        self._broken = False
-        self.found = 0
-        """Answers that were known already."""
-        try:
-            self._store = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._store.execute("PRAGMA synchronous = OFF")  # against a killed process, not a crash
-            self._store.execute(
-                "CREATE TABLE IF NOT EXISTS answers (question BLOB PRIMARY KEY, answer BLOB)"
-            )
-        except sqlite3.Error as error:
-            self._give_up(error)
+class Journal(Answers):
+    """Engines with a memory; see `journal_of` and ``Answers``."""
 
     def source(self, engines: SourceEngines, config: Config) -> SourceEngines:
         """The engines of the source, with a memory."""
@@ -92,7 +67,13 @@ class Journal:
         return replace(
             engines,
             translator=self._translators(engines.translator, config),
-            synthesiser=_Synthesiser(engines.synthesiser, self, _fingerprint("tts", config)),
+            synthesiser=_Synthesiser(
+                engines.synthesiser,
+                self,
+                _fingerprint("tts", config),
+                # Ours go by the voice alone, and labels are given anew in every part of a film.
+                labels=is_external(config.tts.engine),
+            ),
             proofreader=proofreader,
         )
 
@@ -111,47 +92,6 @@ class Journal:
             return _SpeechTranslator(engine, self, fingerprint)
         return _Translator(engine, self, fingerprint)
 
-    async def get(self, question: bytes) -> bytes | None:
-        """The answer, if it is known."""
-        if self._broken:
-            return None
-        answer = await self._worker.run(lambda: self._get(question))
-        self.found += answer is not None
-        return answer
-
-    async def put(self, question: bytes, answer: bytes) -> None:
-        """Remember an answer; a disk that is full costs the memory and not the dub."""
-        if not self._broken:
-            await self._worker.run(lambda: self._put(question, answer))
-
-    async def aclose(self, *, forget: bool) -> None:
-        """Close the file; ``forget`` removes it."""
-        await self._worker.aclose()
-        if not self._broken:
-            self._store.close()
-        if forget:
-            self.path.unlink(missing_ok=True)
-
-    def _get(self, question: bytes) -> bytes | None:
-        try:
-            row = self._store.execute(
-                "SELECT answer FROM answers WHERE question = ?", (question,)
-            ).fetchone()
-        except sqlite3.Error as error:
-            self._give_up(error)
-            return None
-        return None if row is None else bytes(row[0])
-
-    def _put(self, question: bytes, answer: bytes) -> None:
-        try:
-            self._store.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (question, answer))
-        except sqlite3.Error as error:
-            self._give_up(error)
-
-    def _give_up(self, error: sqlite3.Error) -> None:
-        self._broken = True
-        log.warning("the job cannot be resumed if it fails: %s: %s", self.path, error)
-
 
 class _Recogniser:
     def __init__(self, engine: Recogniser, journal: Journal, fingerprint: bytes) -> None:
@@ -162,37 +102,33 @@ class _Recogniser:
         return self._engine.known if isinstance(self._engine, MultilingualRecogniser) else ()
 
     async def recognise(self, audio: Samples, *, words: bool = False) -> Transcript:
-        question = _question(self._fingerprint, words, audio.tobytes())
-        return await self._answer(question, lambda: self._engine.recognise(audio, words=words))
+        asked = question(self._fingerprint, words, audio.tobytes())
+        return await self._answer(asked, lambda: self._engine.recognise(audio, words=words))
 
     async def recognise_in(
         self, audio: Samples, language: str, *, words: bool = False
     ) -> Transcript:
         engine = self._engine
         assert isinstance(engine, MultilingualRecogniser)
-        question = _question(self._fingerprint, words, language, audio.tobytes())
-        return await self._answer(
-            question, lambda: engine.recognise_in(audio, language, words=words)
-        )
+        asked = question(self._fingerprint, words, language, audio.tobytes())
+        return await self._answer(asked, lambda: engine.recognise_in(audio, language, words=words))
 
     async def languages(self, audio: Samples) -> dict[str, float]:
-        question = _question(self._fingerprint, audio.tobytes())
-        if (known := await self._journal.get(question)) is not None:
+        asked = question(self._fingerprint, audio.tobytes())
+        if (known := await self._journal.get(asked)) is not None:
             return dict(json.loads(known))
         assert isinstance(self._engine, MultilingualRecogniser)
         likely = await self._engine.languages(audio)
-        await self._journal.put(question, json.dumps(likely).encode())
+        await self._journal.put(asked, json.dumps(likely).encode())
         return likely
 
-    async def _answer(
-        self, question: bytes, ask: Callable[[], Awaitable[Transcript]]
-    ) -> Transcript:
-        if (known := await self._journal.get(question)) is not None:
+    async def _answer(self, asked: bytes, ask: Callable[[], Awaitable[Transcript]]) -> Transcript:
+        if (known := await self._journal.get(asked)) is not None:
             values = json.loads(known)
             spoken = tuple(Word(**word) for word in values.pop("words"))
             return Transcript(words=spoken, **values)
         transcript = await ask()
-        await self._journal.put(question, json.dumps(asdict(transcript), default=float).encode())
+        await self._journal.put(asked, json.dumps(asdict(transcript), default=float).encode())
         return transcript
 
     async def aclose(self) -> None:
@@ -204,11 +140,11 @@ class _Encoder:
         self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
 
     async def embed(self, audio: Samples) -> Embedding:
-        question = _question(self._fingerprint, audio.tobytes())
-        if (known := await self._journal.get(question)) is not None:
+        asked = question(self._fingerprint, audio.tobytes())
+        if (known := await self._journal.get(asked)) is not None:
             return np.frombuffer(known, np.float32)
         voice = await self._engine.embed(audio)
-        await self._journal.put(question, voice.astype(np.float32).tobytes())
+        await self._journal.put(asked, voice.astype(np.float32).tobytes())
         return voice
 
     async def aclose(self) -> None:
@@ -220,35 +156,35 @@ class _Translator:
         self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
 
     async def translate(self, text: str) -> str:
-        question = _question(self._fingerprint, text)
-        if (known := await self._journal.get(question)) is not None:
+        asked = question(self._fingerprint, text)
+        if (known := await self._journal.get(asked)) is not None:
             return known.decode()
         translation = await self._engine.translate(text)
-        await self._journal.put(question, translation.encode())
+        await self._journal.put(asked, translation.encode())
         return translation
 
     async def alternatives(self, text: str, count: int) -> list[Rendering]:
         if not isinstance(self._engine, AlternativeTranslator):
             return []
-        question = _question(self._fingerprint, text, count)
+        asked = question(self._fingerprint, text, count)
         engine = self._engine
-        return await self._renderings(question, lambda: engine.alternatives(text, count))
+        return await self._renderings(asked, lambda: engine.alternatives(text, count))
 
     async def continuations(self, text: str, spoken: str, count: int) -> list[Rendering]:
         if not isinstance(self._engine, ContinuingTranslator):
             return []
-        question = _question(self._fingerprint, text, spoken, count)
+        asked = question(self._fingerprint, text, spoken, count)
         engine = self._engine
-        return await self._renderings(question, lambda: engine.continuations(text, spoken, count))
+        return await self._renderings(asked, lambda: engine.continuations(text, spoken, count))
 
     async def _renderings(
-        self, question: bytes, ask: Callable[[], Awaitable[list[Rendering]]]
+        self, asked: bytes, ask: Callable[[], Awaitable[list[Rendering]]]
     ) -> list[Rendering]:
-        if (known := await self._journal.get(question)) is not None:
+        if (known := await self._journal.get(asked)) is not None:
             return [_rendering(**values) for values in json.loads(known)]
         renderings = await ask()
         values = [asdict(rendering) for rendering in renderings]
-        await self._journal.put(question, json.dumps(values, default=float).encode())
+        await self._journal.put(asked, json.dumps(values, default=float).encode())
         return renderings
 
     async def aclose(self) -> None:
@@ -261,11 +197,11 @@ class _SpeechTranslator:
         self.cost = engine.cost
 
     async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
-        question = _question(self._fingerprint, speech.tobytes(), spoken)
-        if (known := await self._journal.get(question)) is not None:
+        asked = question(self._fingerprint, speech.tobytes(), spoken)
+        if (known := await self._journal.get(asked)) is not None:
             return known.decode()
         translation = await self._engine.translate_speech(speech, spoken)
-        await self._journal.put(question, translation.encode())
+        await self._journal.put(asked, translation.encode())
         return translation
 
     async def aclose(self) -> None:
@@ -273,8 +209,11 @@ class _SpeechTranslator:
 
 
 class _Synthesiser:
-    def __init__(self, engine: Synthesiser, journal: Journal, fingerprint: bytes) -> None:
+    def __init__(
+        self, engine: Synthesiser, journal: Journal, fingerprint: bytes, *, labels: bool
+    ) -> None:
         self._engine, self._journal, self._fingerprint = engine, journal, fingerprint
+        self._labels = labels
         self.sample_rate = engine.sample_rate
         self.rate_range = engine.rate_range
         self.characters_per_second = engine.characters_per_second
@@ -291,9 +230,10 @@ class _Synthesiser:
         self._engine.check_voice(name)
 
     async def synthesise(self, text: str, manner: Manner = PLAIN) -> AsyncGenerator[Samples, None]:
-        how = (manner.rate, manner.speaker, manner.room, manner.take)
-        question = _question(self._fingerprint, text, *how, _voice(manner.voice))
-        if (known := await self._journal.get(question)) is not None:
+        speaker = manner.speaker if self._labels else ""
+        how = (manner.rate, speaker, manner.room, manner.take)
+        asked = question(self._fingerprint, text, *how, _voice(manner.voice))
+        if (known := await self._journal.get(asked)) is not None:
             for piece in _pieces(known):
                 yield piece
             return
@@ -302,7 +242,7 @@ class _Synthesiser:
             async for piece in speech:
                 pieces.append(piece)
                 yield piece
-        await self._journal.put(question, _joined(pieces))
+        await self._journal.put(asked, _joined(pieces))
 
     async def aclose(self) -> None:
         await self._engine.aclose()
@@ -340,11 +280,3 @@ def _fingerprint(kind: str, config: Config) -> bytes:
         settings.pop("threads", None)
     parts = (kind, name, sorted(options.items()), languages, section)
     return repr(parts).encode()
-
-
-def _question(fingerprint: bytes, *parts: object) -> bytes:
-    digest = hashlib.sha256(fingerprint)
-    for part in parts:
-        written = part if isinstance(part, bytes) else repr(part).encode()
-        digest.update(len(written).to_bytes(8, "big") + written)
-    return digest.digest()

@@ -6,19 +6,17 @@ import asyncio
 from pathlib import Path
 
 from server.config import Config
-from server.sessions.assembly import segmenter
+from server.sessions.assembly import detection, segmenter
 from stages.vad import SileroDetector
 from stream.errors import UserError
 from stream.frames import AudioChunk
 from stream.intervals import merge
 from stream.languages import language_name, language_tag, same_language
 from stream.media.cue_file import read_cues
-from stream.media.options import AUTO
 from stream.media.reading import batches
 from stream.media.source import MediaSource
 from stream.media.webvtt import timestamp
-from stream.sound.channels import SpeechChannels
-from stream.speech.detection import Detection, VoiceActivity, Windows
+from stream.speech.detection import Windows
 from stream.speech.script import Script
 from stream.timeline import TICK_RATE, Interval
 
@@ -112,9 +110,7 @@ async def _speech_of(media: Path, config: Config) -> list[Interval]:
     """The stretches of speech that the segmenter will find in a file, ticks."""
     source = MediaSource(media, choice=config.input, language=config.languages.one)
     detector = SileroDetector()
-    activity = VoiceActivity(detector.probabilities, detector.window, config.asr.deadline)
-    choose = config.input.channel == AUTO
-    detection = Detection(activity, SpeechChannels(source.info.centre, choose=choose), live=False)
+    detecting = detection(config, detector, source.info.centre, config.asr.deadline, live=False)
     cutting = segmenter(config, detector.window, delay=None, pace=0.0)
     found: list[Interval] = []
 
@@ -125,8 +121,8 @@ async def _speech_of(media: Path, config: Config) -> list[Interval]:
     try:
         async for batch in batches(source, TICK_RATE // 2):
             if chunks := [item for item in batch if isinstance(item, AudioChunk)]:
-                add(await detection.push(chunks))
-        add(await detection.flush())
+                add(await detecting.push(chunks))
+        add(await detecting.flush())
     finally:
         source.close()
         await detector.aclose()

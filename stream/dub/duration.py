@@ -24,6 +24,11 @@ class DurationModel:
         self._seconds_per_unit = 1 / characters_per_second
         self._memory = memory
 
+    @property
+    def characters_per_second(self) -> float:
+        """Speed of the voice at rate 1, as far as is known."""
+        return 1 / self._seconds_per_unit
+
     def expected(self, text: str) -> int:
         """Ticks that ``text`` takes at rate 1."""
         return round(_units(text) * self._seconds_per_unit * TICK_RATE)

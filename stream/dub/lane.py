@@ -107,6 +107,11 @@ class Lane:
         self._heard: Channel[DubJob] | None = None
         self._translated: Channel[DubJob | Reword] | None = None
 
+    @property
+    def characters_per_second(self) -> float:
+        """Speed of the voice, as what was spoken by now has shown."""
+        return self._delivery.reader.durations.characters_per_second
+
     def expected(self, text: str) -> int:
         """Ticks that the voice will take for ``text`` at its own rate."""
         return self._durations.expected(text)

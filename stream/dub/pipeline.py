@@ -10,7 +10,7 @@ from stream.dub.lane import Lane
 from stream.dub.recognition import Answer, Pending, Recognition
 from stream.flow.channel import Channel
 from stream.frames import AudioChunk, Batch, Utterance
-from stream.speech.detection import Detection, Windows
+from stream.speech.detection import Detects, Windows
 from stream.speech.enhancement import Enhanced, Enhancement
 from stream.timeline import END_OF_TIME
 
@@ -45,14 +45,14 @@ class Pipeline:
     def __init__(
         self,
         media: AsyncGenerator[Batch, None],
-        detection: Detection,
+        detection: Detects,
         recognition: Recognition,
         lanes: Sequence[Lane],
         pacing: Pacing,
         enhancement: Enhancement | None = None,
     ) -> None:
         self.lanes = lanes
-        self.detection = detection
+        self._detection = detection
         self.enhancement = enhancement
         self._media = media
         self._recognition = recognition
@@ -118,8 +118,8 @@ class Pipeline:
                 if sound:
                     if self.enhancement is not None:
                         await heard.send(sound)
-                    await self._send(await self.detection.push(sound), outbox)
-            await self._send(await self.detection.flush(), outbox)
+                    await self._send(await self._detection.push(sound), outbox)
+            await self._send(await self._detection.flush(), outbox)
         finally:
             await self._media.aclose()
         outbox.close()

@@ -19,6 +19,10 @@ from stream.frames import Manner, Samples
 from stream.sound.resample import Resampler
 from stream.timeline import TICK_RATE, Interval, seconds
 
+RATE_STEP = 0.02
+"""Between speaking rates that are asked for: finer ones are not heard, and a sentence that is asked
+for again is asked for in the same way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -87,7 +91,8 @@ class Reader:
         """A reading of ``text`` at the rate that fits the slot, within the natural range."""
         slowest, fastest = self._voice.rate_range
         expected = self.expected(text)
-        rate = min(max(speaking_rate(expected, slot, self._options), slowest), fastest)
+        rate = RATE_STEP * round(speaking_rate(expected, slot, self._options) / RATE_STEP)
+        rate = round(min(max(rate, slowest), fastest), 4)
         voice = self._voice.cast(speaker, slot.start)
         return Reading(text, slot, speaker, rate, round(expected / rate), voice)
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -53,6 +54,18 @@ class Windows:
         """One by one."""
         parts = np.split(self.audio, len(self.probabilities))
         return [Windows(part, self.probabilities[i : i + 1]) for i, part in enumerate(parts)]
+
+
+class Detects(Protocol):
+    """Finds the speech in a source."""
+
+    async def push(self, chunks: Sequence[AudioChunk]) -> Windows:
+        """Of what comes next."""
+        ...
+
+    async def flush(self) -> Windows:
+        """Of the rest."""
+        ...
 
 
 class Detection:

@@ -26,5 +26,9 @@ class History:
     def forget(self, keep: int) -> None:
         """Drop what lies before ``keep``, a second at a time."""
         if keep - self.start > SPEECH_RATE:
-            self._audio = self._audio[keep - self.start :]
-            self.start = keep
+            self.drop(keep)
+
+    def drop(self, before: int) -> None:
+        """Drop what lies before a sample that is kept, at once."""
+        self._audio = self._audio[before - self.start :]
+        self.start = before

@@ -227,6 +227,9 @@ class Segmenter:
         if self._onset is None:
             if probability >= self._options.onset:
                 self._onset = begin
+                if self._context is None:
+                    # What is heard again later begins with speech, not with silence before it.
+                    self._history.drop(self._first())
                 self._voice_goes_on(begin)
             elif self._position - self._previous_end >= self._lengths.near:
                 self._context = None

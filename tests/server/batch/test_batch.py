@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from server.batch.batch import Batch, Wanted
+from server.batch.crew import TaskFailed
 from server.batch.results import NAME, Results
-from server.batch.tasks import Done, DubFile, Progress, Task, Tell
-from server.batch.workers import TaskFailed
+from server.batch.tasks import Dubbed, DubFile, Progress, Task, Tell
 from server.config import Config, load
 from stream.errors import UserError
 
@@ -20,12 +20,14 @@ CONFIG = load(environment={})
 class Crew:
     """Writes the dub after a second; or fails, by the name of the file."""
 
+    spare = 0
+
     def __init__(self, *failing: str) -> None:
         self.failing = failing
         self.asked: list[DubFile] = []
 
-    async def do(self, task: Callable[[], Task], rank: int, tell: Tell) -> Done:
-        asked = task()
+    async def do(self, task: Callable[[], Awaitable[Task]], rank: int, tell: Tell) -> Dubbed:
+        asked = await task()
         assert isinstance(asked, DubFile)
         self.asked.append(asked)
         tell(Progress(1.0, 2.0))
@@ -33,7 +35,7 @@ class Crew:
         if asked.job.input.name in self.failing:
             raise TaskFailed("it is no film")
         asked.job.output.touch()
-        return Done({"media_s": 2.0, "on_time": 1}, ["a note"])
+        return Dubbed({"media_s": 2.0, "on_time": 1}, ["a note"])
 
 
 def films(tmp_path: Path, *names: str) -> list[tuple[Path, Path]]:

@@ -29,9 +29,10 @@ def test_a_folder_gives_its_media_with_all_below_it(tmp_path: Path) -> None:
         "dubs/2.pt.mp4",
     )  # fmt: skip
     alone = made(tmp_path, "other.xyz") / "other.xyz"
+    (films / "a" / "link.ts").symlink_to(alone)
     found = find([films, alone, films / "2.mp4"], films / "dubs")
-    assert [str(one.place) for one in found] == ["2.mp4", "10.mkv", "a/b.MOV", "other.xyz"]
-    assert names(found) == ["2.pt.mp4", "10.pt.mkv", "a/b.pt.MOV", "other.pt.xyz"]
+    assert [str(one.place) for one in found] == ["2.mp4", "10.mkv", "a/b.MOV", "a/link.ts"]
+    assert names(found) == ["2.pt.mp4", "10.pt.mkv", "a/b.pt.MOV", "a/link.pt.ts"]
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:

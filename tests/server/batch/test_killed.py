@@ -18,13 +18,11 @@ from benchmarks.demo_clip import Clip
 from benchmarks.sleeping import Synthesiser
 from server.batch.batch import Batch, Wanted
 from server.batch.results import NAME, Results
-from server.batch.tasks import Done, Task, Tell
-from server.batch.work import perform
 from server.config import load
-from server.engines.pool import EnginePool
 from server.engines.warm_up import PHRASE
 from server.sessions.journal import journal_of
 from stream.frames import Manner
+from tests.helpers.crew import Here
 
 ENGINES = [
     "asr.engine=benchmarks.sleeping:Recogniser",
@@ -34,20 +32,6 @@ ENGINES = [
     "tts.engine=tests.helpers.stuck:Stuck",
     "sound.enhance=none",
 ]
-
-
-class Here:
-    """Does tasks in this process."""
-
-    def __init__(self) -> None:
-        self.pool = EnginePool()
-
-    async def do(self, task: Callable[[], Task], rank: int, tell: Tell) -> Done:
-        return await perform(task(), self.pool, tell)
-
-    async def run(self, batch: Batch) -> None:
-        await batch.run()
-        await self.pool.aclose()
 
 
 def wait(until: Callable[[], bool]) -> None:
