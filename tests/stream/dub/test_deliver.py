@@ -57,7 +57,7 @@ async def test_the_engine_is_told_how_it_shall_speak() -> None:
         asked.append(manner)
         yield tone(1.0, 24_000)
 
-    voice = Voice(synthesise, 24_000, (0.9, 1.1), 10.0, lambda speaker: f"voice of {speaker}")
+    voice = Voice(synthesise, 24_000, (0.9, 1.1), 10.0, lambda speaker, time: f"voice of {speaker}")
     booth = Booth(voice, Offline())
     await booth.run(Said(2, 3, "x" * 20), Said(4, 5, "x" * 4), Said(6, 7, "x" * 10))
     assert [m.rate for m in asked] == pytest.approx([1.1, 0.9, 1.0], abs=0.15)
