@@ -79,7 +79,9 @@ def _clause(
 
 def _wanted(detail: Detail) -> str:
     said: str = re.sub(r"^\w+ should ", "", detail["msg"].replace("'", ""))
-    return said.removeprefix("be ").replace(", unable to parse string as a number", "")
+    said = said.removeprefix("be ").replace(", unable to parse string as a number", "")
+    said = said.replace("greater than or equal to", "at least")
+    return said.replace("less than or equal to", "at most")
 
 
 def _inside(kind: Any, place: Iterable[Any]) -> Any:

@@ -203,7 +203,7 @@ def _verdict(name: str, there: dict[str, Fetched]) -> tuple[Verdict, str]:
         remedy = f": {KNOWN[name].reinstall}"
         return worst, remedy if worst is Verdict.CORRUPTED else ""
     if name not in there:
-        return Verdict.ABSENT, ""
+        return Verdict.ABSENT, " (livedub models list shows what is here)"
     if bad := damaged(there[name]):
         return Verdict.CORRUPTED, f" ({', '.join(bad)}): delete {there[name].path} and pull again"
     return Verdict.OK, ""

@@ -87,8 +87,9 @@ def load(name: str) -> StoredVoice:
         EngineError: if there is none of that name, or its folder is damaged.
     """
     if not is_stored(name):
-        known = ", ".join(voice.name for voice in stored()) or "none yet"
-        raise EngineError(f"There is no voice '{name}' in {voices_dir()}, only: {known}.")
+        known = ", ".join(voice.name for voice in stored())
+        others = f"only: {known}" if known else "where there are none yet: livedub voices add NAME"
+        raise EngineError(f"There is no voice '{name}' in {voices_dir()}, {others}.")
     folder = voices_dir() / name
     try:
         record = json.loads((folder / "voice.json").read_text(encoding="utf-8"))

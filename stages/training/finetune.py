@@ -118,6 +118,8 @@ def language_of(dataset: Path) -> str:
     Raises:
         EngineError: if the set does not say.
     """
+    if not dataset.is_dir():
+        raise EngineError(f"{dataset} is no folder: make a set with livedub dataset build.")
     try:
         return str(json.loads((dataset / DESCRIPTION).read_text(encoding="utf-8"))["language"])
     except (OSError, ValueError, TypeError, KeyError) as error:

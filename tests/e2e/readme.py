@@ -48,7 +48,8 @@ def prepared(line: str) -> str:
         case ["livedub", "measure", *_]:
             return "livedub measure talk.mp4 talk.pt.mp4"
         case ["livedub", "serve", *_]:
-            return f"{line}\nserver=$!\nuntil {_SESSION} | grep waiting; do sleep 1; done"
+            until = f"until {_SESSION} | grep waiting; do sleep 1; kill -0 $server; done"
+            return f"{line}\nserver=$!\n{until}"
         case ["ffmpeg", *_]:
             return f"{line}\n{_SESSION} | grep '\"connections\":1'\nkill $server\nwait $server"
     return line

@@ -117,6 +117,8 @@ def test_the_shipped_configuration_is_the_default() -> None:
         ("asr: {modle: x}", "unknown key 'asr.modle'; known are engine, model"),
         ("tts: {engine: festival}", "tts.engine is 'festival', but must be one of auto, kokoro"),
         ("playout: {delay: soon}", "playout.delay is 'soon', but should be a valid number or auto"),
+        ("playout: {delay: 0.2}", "playout.delay is 0.2, but should be at least 1 or auto"),
+        ("serve: {port: 70000}", "serve.port is 70000, but should be at most 65535"),
         ("playout: {bed: loud}", "playout.bed is 'loud', but should be duck, lift, mute or keep"),
         ("asr: tiny", "asr must be a section with keys, not a text"),
         ("- a", "must hold sections"),

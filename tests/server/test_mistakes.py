@@ -37,7 +37,7 @@ def test_all_mistakes_of_all_sessions_are_told_by_their_names() -> None:
         "did you mean 'targets'?",
         "serve.sessions[port].delay is 'soon', but should be a valid number or auto",
         "unknown key 'serve.sessions[port].outputs[0].recrd'",
-        "known are url, record, track",
+        "known are url, whip, token, record, track, tracks",
         "did you mean 'record'?",
     ]
 

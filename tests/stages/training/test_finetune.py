@@ -172,6 +172,9 @@ def test_what_is_missing_is_said(
     arguments[1] = str(tmp_path)
     assert main(arguments) == 2
     assert "does not say what language is spoken" in capsys.readouterr().err
+    arguments[1] = str(tmp_path / "nowhere")
+    assert main(arguments) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
 
 
 def test_an_interrupted_record_of_losses_is_no_obstacle(tmp_path: Path) -> None:
