@@ -21,7 +21,7 @@ NEAR_ST, APART_ST = 5.0, 7.0
 people's: most men and women are nine apart, and of thirteen recordings of people one person's
 sentences kept within six of their mean, but for one who changed languages."""
 
-EASE, RIGOUR = 0.08, 0.1
+EASE, RIGOUR = 0.05, 0.1
 """By how much less, or more, like a speaker's a voice must be where the register is near, or apart;
 parts of the cosine."""
 
