@@ -247,8 +247,8 @@ def deadlines(seconds: float) -> None:
 
 async def _while_killing(
     pool: EnginePool, models: ClusterModels, config: Config, act: Callable[[], Awaitable[None]]
-) -> tuple[int, int, float, float]:
-    """Calls, those that were lost, the longest (s), and until all is as before (s)."""
+) -> tuple[int, int, float, float | None]:
+    """Calls, those that were lost, the longest (s), and until all replicas are there again (s)."""
     whole = {one.kind: one.replicas for one in models.standing}
     made = lost = 0
     longest = 0.0
@@ -269,8 +269,9 @@ async def _while_killing(
 
     acting: asyncio.Future[None] | None = None
     began = killed = time.perf_counter()
-    back = 0.0
-    while time.perf_counter() - began < 150 and not back:
+    back: float | None = None
+    fewer = False
+    while time.perf_counter() - began < 150 and back is None:
         tasks.append(asyncio.create_task(once()))
         await asyncio.sleep(0.05)
         if acting is None and time.perf_counter() - began > 2:
@@ -278,15 +279,16 @@ async def _while_killing(
             acting = asyncio.ensure_future(act())
         now = {one.kind: one.replicas for one in models.standing}
         quiet = time.perf_counter() - killed
-        if acting is not None and acting.done() and quiet > 4 and now == whole:
-            back = quiet
+        fewer |= now != whole
+        if acting is not None and acting.done() and now == whole and (fewer or quiet > 10):
+            back = quiet if fewer else 0.0
     for task in tasks:
         made, lost = made + 1, lost + (not await task)
     return made, lost, longest, back
 
 
 async def _kills(nodes: Nodes, config: Config, seconds: float) -> None:
-    table = Table("killed", "calls", "lost", "longest, s", "as before after, s")
+    table = Table("killed", "calls", "lost", "longest, s", "all replicas again after, s")
 
     async def replica() -> None:
         heard = [pid for node in (nodes.cluster.head_node, nodes.node) for pid in pids(node, "mt")]
@@ -312,7 +314,7 @@ async def _kills(nodes: Nodes, config: Config, seconds: float) -> None:
         await asyncio.sleep(5)
         for act in (replica, controller, node, head):
             made, lost, longest, back = await _while_killing(pool, models, config, act)
-            shown = f"{back:.1f}" if back else "not within 150"
+            shown = "not within 150" if back is None else f"{back:.1f}"
             table.add_row(act.__name__, str(made), str(lost), f"{longest:.2f}", shown)
             console.print(table)
 
