@@ -56,9 +56,9 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         each = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 << 20}
-        self.cluster = Cluster(
-            initialize_head=True, head_node_args={**each, "gcs_server_port": PORT}
-        )
+        # Ray's own end at exit wants the main thread, which a head that starts again does not have.
+        self.cluster = Cluster(shutdown_at_exit=False)
+        self.cluster.add_node(**each, gcs_server_port=PORT)
         self.node = self.cluster.add_node(**each)
 
     def add(self) -> None:
