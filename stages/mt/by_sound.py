@@ -25,6 +25,8 @@ LONGEST = ticks(8.0)
 SUBSTANCE = 0.5
 """Words of a translation for each that was recognised: with fewer, some was taken for spoken."""
 
+_MARKS = " ,.;:!?…"
+
 Spoken = tuple[Heard, str]
 """An utterance with its words, and its translation."""
 
@@ -47,6 +49,7 @@ def by_sound(
         if before:
             sound = joined([*(one.utterance for one, _ in before), utterance])
             text = await translator.translate_speech(sound, begun([said for _, said in before]))
+            text = text.lstrip(_MARKS)  # that of what comes before
             if len(text.split()) < SUBSTANCE * len(heard.transcript.text.split()):
                 before, text = [], ""
         text = (text or await translator.translate_speech(utterance.audio)).strip()
@@ -92,4 +95,4 @@ def joined(utterances: Sequence[Utterance]) -> Samples:
 
 def begun(said: Sequence[str]) -> str:
     """How a translation begins, by its parts; which mark follows depends on how it goes on."""
-    return " ".join(said).rstrip(" ,.;:!?…")
+    return " ".join(said).rstrip(_MARKS)

@@ -88,6 +88,15 @@ async def test_what_cannot_go_on_is_translated_by_itself_and_begins_anew() -> No
     assert [spoken for _, spoken in model.asked] == ["", "We", "", "cross", ""]
 
 
+async def test_the_mark_of_what_was_spoken_is_not_spoken_again() -> None:
+    class Punctual(Model):
+        async def translate_speech(self, speech: Samples, spoken: str = "") -> str:
+            said = await super().translate_speech(speech, spoken)
+            return f", {said}" if spoken else said
+
+    assert await _said(Punctual(), _heard(1, 0), _heard(2, 1)) == ["We", "cross"]
+
+
 async def test_nothing_understood_is_a_fault() -> None:
     with pytest.raises(StageFault, match="no translation came back"):
         await _said(Model(), _heard(0, 0))
