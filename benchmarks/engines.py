@@ -1,6 +1,8 @@
-"""Speed of each engine alone: ``python benchmarks/engines.py [--runs N]``.
+"""Speed of each engine alone: ``python benchmarks/engines.py [--runs N] [--json FILE]``.
 
-Prints, for every engine of the embedded profile that can run here, wall and CPU seconds per
+``--json`` writes how long each call took instead, of one engine of each kind with one thread, for
+``benchmarks/cluster_plan.py``: CPU seconds for a second of speech, and for a character. Otherwise
+it prints, for every engine of the embedded profile that can run here, wall and CPU seconds per
 second of sound (translation: milliseconds per sentence), as medians over the runs.
 """
 
@@ -8,9 +10,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
+import platform
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 from demo_clip import SCRIPT, soundtrack
@@ -104,6 +110,51 @@ async def measure(runs: int) -> Table:
     return table
 
 
+async def service_times(voice: str, runs: int) -> dict[str, dict[str, object]]:
+    """Of every call, by kind: the engine, the unit, and CPU seconds that a unit took.
+
+    With one thread these are what it takes on a core of its own, whatever else the machine does.
+    """
+    sound, sentences = soundtrack()
+    speech = resample(sound.reshape(len(sound), -1)[:, 0].copy(), TICK_RATE, SPEECH_RATE)
+    pieces = [speech[round(s.start * SPEECH_RATE) : round(s.end * SPEECH_RATE)] for s in sentences]
+    recogniser = create("asr", "faster-whisper", model="tiny.en", language="en", threads=1)
+    translator = create("mt", "bergamot", source="en", target="pt", threads=1)
+    synthesiser = create("tts", voice, language="pt", threads=1)
+
+    async def recognise(number: int) -> float:
+        await recogniser.recognise(pieces[number % len(pieces)])
+        return len(pieces[number % len(pieces)]) / SPEECH_RATE
+
+    async def translate(number: int) -> float:
+        text = f"{ENGLISH[number % len(ENGLISH)]} {number}"
+        await translator.translate(text)
+        return len(text)
+
+    async def speak(number: int) -> float:
+        spoken = 0
+        async for piece in synthesiser.synthesise(PORTUGUESE[number % len(PORTUGUESE)]):
+            spoken += len(piece)
+        return float(spoken / synthesiser.sample_rate)
+
+    found: dict[str, dict[str, object]] = {}
+    for kind, name, unit, work in (
+        ("asr", "faster-whisper tiny.en", "speech", recognise),
+        ("mt", "bergamot en -> pt", "text", translate),
+        ("tts", voice, "speech", speak),
+    ):
+        await work(-1)
+        samples = []
+        for number in range(runs * len(PORTUGUESE)):
+            began = time.process_time()
+            units = await work(number)
+            samples.append(round((time.process_time() - began) / units, 6))
+        found[kind] = {"engine": name, "unit": unit, "seconds_per_unit": sorted(samples)}
+    for engine in (recogniser, translator, synthesiser):
+        await engine.aclose()
+    return found
+
+
 def add(table: Table, engine: str, unit: str, figures: tuple[float, float]) -> None:
     """A row of the table."""
     table.add_row(engine, unit, *(f"{figure:.3f}" for figure in figures))
@@ -113,7 +164,15 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    Console().print(asyncio.run(measure(parser.parse_args().runs)))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the times of calls")
+    parser.add_argument("--voice", default="kokoro", help="whose calls are timed, with --json")
+    options = parser.parse_args()
+    if options.json is None:
+        Console().print(asyncio.run(measure(options.runs)))
+        return
+    services = asyncio.run(service_times(options.voice, options.runs))
+    written = {"cores": os.cpu_count(), "machine": platform.processor(), "services": services}
+    options.json.write_text(json.dumps(written, indent=1) + "\n")
 
 
 if __name__ == "__main__":

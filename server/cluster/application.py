@@ -59,6 +59,14 @@ def deploy(config: ClusterConfig, recipes: dict[Kind, list[str]]) -> None:
     """
     # No proxy: whoever reached one could have our models work for him.
     serve.start(proxy_location="Disabled")
+    try:
+        serve.run(bound(config, recipes), name=config.app, route_prefix=None)
+    except Exception as error:
+        raise ClusterError(failure(config.app) or str(error)) from None
+
+
+def bound(config: ClusterConfig, recipes: dict[Kind, list[str]]) -> Any:
+    """The application with a deployment of each kind, for Serve to run; see ``deploy``."""
     application: Any = None
     for kind in KINDS:
         if kind not in config.kinds:
@@ -66,10 +74,7 @@ def deploy(config: ClusterConfig, recipes: dict[Kind, list[str]]) -> None:
         others = () if application is None else (application,)
         deployment = _deployment(config, kind)
         application = deployment.bind(kind, recipes.get(kind, []), "", *others)
-    try:
-        serve.run(application, name=config.app, route_prefix=None)
-    except Exception as error:
-        raise ClusterError(failure(config.app) or str(error)) from None
+    return application
 
 
 def _deployment(config: ClusterConfig, kind: Kind) -> Any:

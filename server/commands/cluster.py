@@ -81,6 +81,19 @@ def recipes(config: Config) -> dict[Kind, list[str]]:
     return found
 
 
+def application(settings: dict[str, str]) -> Any:
+    """The application of models, as ``serve deploy`` and KubeRay run it: packaging/rayservice.yaml.
+
+    Args:
+        settings: ``section.key`` to a value, as ``--set`` takes it.
+    """
+    from server.cluster.application import bound
+
+    assignments = [f"{key}={value}" for key, value in settings.items()]
+    config = load(assignments=assignments, cluster=True)
+    return bound(config.cluster, recipes(config))
+
+
 def _up(options: argparse.Namespace, config: Config, console: Console) -> int:
     from server.cluster.application import deploy
 
