@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -19,6 +20,9 @@ from stream.frames import Embedding, Samples, Utterance
 from stream.sound.pitch import Register, register_of
 from stream.speech.diarize import Diarizer
 from stream.speech.registers import RegisterDiarizer, as_embedding
+
+PATIENCE = 0.75
+"""Share of the deadline after which a voice is not waited for where the register is known."""
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +92,8 @@ class Casting:
         voice = None
         if self._encoder is not None:
             try:
-                voice = await self._encoder.embed(audio)
+                async with asyncio.timeout(PATIENCE * self._options.deadline):
+                    voice = await self._encoder.embed(audio)
             except Exception as error:
                 log.warning("a speaker is told by register alone: %s", message(error))
         return as_embedding(register, voice)

@@ -147,9 +147,9 @@ async def cast(casting: Casting, variants: Sequence[str]) -> list[tuple[str, str
     return found
 
 
-@pytest.mark.parametrize("encoder", [None, Encoder(RuntimeError("no"))])
+@pytest.mark.parametrize("encoder", [None, Encoder(RuntimeError("no")), Encoder(30.0)])
 async def test_registers_tell_speakers_where_no_encoder_does(encoder: Encoder | None) -> None:
-    casting = Casting(load(environment={}), encoder)
+    casting = Casting(load(assignments=["speakers.deadline=0.1"], environment={}), encoder)
     turns = await cast(casting, [variant for variant, _ in TURNS])
     assert turns == [("S1", "otto"), ("S2", "anna"), ("S2", "anna"), ("S1", "otto")]
 
