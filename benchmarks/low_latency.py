@@ -41,7 +41,7 @@ PLAYER = """(async () => {
   await video.play();
 })()"""
 
-LOOK = "JSON.stringify([(Date.now() - hls.playingDate) / 1000, stalls])"
+LOOK = "JSON.stringify([(Date.now() - hls.playingDate) / 1000, hls.latency, stalls])"
 
 
 async def measure(engine: str, clip: Path, delay: float, seconds: float) -> None:
@@ -55,17 +55,21 @@ async def measure(engine: str, clip: Path, delay: float, seconds: float) -> None
         await page.evaluate(PLAYER, within=90)
         await asyncio.sleep(SETTLED_S)
         behind: list[float] = []
-        _, before = json.loads(await page.evaluate(LOOK))
+        player: list[float] = []
+        *_, before = json.loads(await page.evaluate(LOOK))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             await asyncio.sleep(0.5)
-            behind.append(json.loads(await page.evaluate(LOOK))[0])
-        _, after = json.loads(await page.evaluate(LOOK))
+            whole, from_end, _ = json.loads(await page.evaluate(LOOK))
+            behind.append(whole)
+            player.append(from_end)
+        *_, after = json.loads(await page.evaluate(LOOK))
     behind.sort()
     console.print(
         f"delay {delay:g} s, {seconds:.0f} s of LL-HLS: behind the source by "
         f"{statistics.median(behind):.2f} s (95 %: {behind[int(0.95 * len(behind))]:.2f}, "
-        f"at most {behind[-1]:.2f}), {after - before} stalls"
+        f"at most {behind[-1]:.2f}), of which {statistics.median(player):.2f} from the playlist's "
+        f"end; {after - before} stalls"
     )
 
 
