@@ -229,7 +229,7 @@ async def test_a_cancelled_recording_has_its_name_too(source: Path, tmp_path: Pa
 
 async def test_unknown_containers_and_tracks_are_refused(tmp_path: Path) -> None:
     async with bare_feed() as feed:
-        with pytest.raises(ValueError, match=r"use \.mp4 or \.mkv"):
+        with pytest.raises(ValueError, match=r"use \.mp4, \.mkv or \.ts"):
             Recording(feed, tmp_path / "show.avi")
         with pytest.raises(KeyError):
             Recording(feed, tmp_path / "show.mp4", ("xx",))

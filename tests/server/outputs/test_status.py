@@ -104,7 +104,13 @@ def test_outputs_that_fail_are_seen_and_end_nothing_else(
         target = f"rtmp://127.0.0.1:{nginx.port}"
         operator.until(lambda: operator.output(2)["state"] == "failed")
         operator.until(lambda: operator.shown()["position_s"] > 2)
-        well = {"failure": None, "reconnects": 0, "missed_s": 0.0, "missed_pictures": 0}
+        well = {
+            "failure": None,
+            "reconnects": 0,
+            "missed_s": 0.0,
+            "missed_pictures": 0,
+            "link": None,
+        }
         assert operator.shown()["outputs"] == [
             {"kind": "hls", "target": "master.m3u8", "state": "running", **well},
             {"kind": "push", "target": target, "state": "running", **well},
