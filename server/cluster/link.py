@@ -27,6 +27,10 @@ STEADY_S = 60.0
 REACH_S = 3.0
 """Seconds within which a head has to accept a connection."""
 
+RENEW_S, LONG_S = 20.0, 300.0
+"""Seconds without any replica after which the link process is started anew, if it has met some and
+if it has not: one that was there before the head came again does not find what is there now."""
+
 _SILENCE = Failure("Ray does not answer", lost=True)
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,8 @@ class Link:
         self._running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._failed = False
+        self._met = False
+        self._well = 0.0
         self.states: dict[str, State] = {}
 
     def start(self) -> None:
@@ -170,7 +176,7 @@ class Link:
         try:
             self._wire = await Wire.over(ours)
             with contextlib.suppress(EOFError):
-                while True:
+                while not self._stale():
                     self._take(await self._wire.receive())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2.0):
@@ -180,6 +186,13 @@ class Link:
                 process.kill()
             await process.wait()
             await reading
+
+    def _stale(self) -> bool:
+        """Whether the process may know a head that is another by now."""
+        now = asyncio.get_running_loop().time()
+        if not self.states or any(one.failure is None for one in self.states.values()):
+            self._well, self._met = now, self._met or bool(self.states)
+        return now - self._well > (RENEW_S if self._met else LONG_S)
 
     def _take(self, told: object) -> None:
         match told:
@@ -205,7 +218,7 @@ class Link:
 
     def _lost(self) -> None:
         """Nobody will answer any more."""
-        self._failed = True
+        self._failed, self._met = True, False
         if self._wire is not None:
             self._wire.close()
         self._wire = None
