@@ -7,20 +7,19 @@ import base64
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
 from benchmarks.demo_clip import Clip
 from server.websocket.frames import Encoding, decode_frame
 from stream.timeline import TICK_RATE
 from tests.helpers import clock_clip
-from tests.helpers.chromium import Browser, needs_chromium
+from tests.helpers.chromium import chromium, needs_chromium
 from tests.helpers.daemon_process import DaemonProcess
 from tests.helpers.feeds import file_feed
 from tests.helpers.rtc import Publisher, lossy_network
@@ -31,9 +30,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
 ]
 
-SESSIONS = ("rtmp", "whip", "lossy")
-"""Each is published to by the protocol of its name; ``lossy`` by WHIP that loses packets."""
-
+KEY = "end-to-end-key"
 EARLY_S, LATE_S = 0.040, 0.060
 """How much sound may lead and lag the picture (EBU R37).
 
@@ -41,7 +38,7 @@ libwebrtc, which Chromium plays with, leaves up to 30 ms uncorrected, and a pict
 40 ms. What the daemon itself sends is held to less by the recording here and in test_whep.
 """
 
-RECORD = """(async (session, seconds) => {
+RECORD = """(async (seconds) => {
   const pc = new RTCPeerConnection();
   pc.addTransceiver("video", {direction: "recvonly"});
   pc.addTransceiver("audio", {direction: "recvonly"});
@@ -55,7 +52,7 @@ RECORD = """(async (session, seconds) => {
     await new Promise((done) => pc.onicegatheringstatechange = () =>
       pc.iceGatheringState === "complete" && done());
   }
-  const answer = await fetch(`/sessions/${session}/whep?track=pt`, {
+  const answer = await fetch("/sessions/live/whep?track=pt", {
     method: "POST", body: pc.localDescription.sdp, headers: {"Content-Type": "application/sdp"}});
   if (answer.status !== 201) throw new Error(await answer.text());
   await pc.setRemoteDescription({type: "answer", sdp: await answer.text()});
@@ -79,110 +76,30 @@ RECORD = """(async (session, seconds) => {
 })"""
 
 
-Sound = np.ndarray[tuple[int], np.dtype[np.float32]]
-
-
-@dataclass
-class Arrived:
-    """What came of one session.
-
-    Attributes:
-        beeps: seconds at which the source beeps.
-        recorded: the daemon's own recording of the dub.
-        heard: the dubbed track by WebSocket, mono, and the media time of its first sample.
-        shown: the session in the API after it was played out.
-        browser: what Chromium recorded of its player.
-    """
-
-    beeps: list[float]
-    recorded: Path
-    heard: tuple[Sound, int]
-    shown: dict[str, object]
-    browser: Path | None
-
-    def heard_beeps(self) -> NDArray[np.float64]:
-        """Media seconds at which the dubbed track beeps."""
-        sound, first = self.heard
-        return clock_clip.onsets(sound) + first / TICK_RATE
-
-
-@pytest.fixture(scope="module")
-def arrived(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arrived]:
-    """By session: all at once in one daemon, since media takes its time."""
-    folder = tmp_path_factory.mktemp("clients")
-    sessions = [
-        {
-            "id": id_,
-            "key": _key(id_),
-            "hls": False,
-            "outputs": [{"record": f"{id_}.mp4", "track": "pt"}],
-        }
-        for id_ in SESSIONS
-    ]
-    daemon = DaemonProcess(
-        "playout.delay=6",
-        f"serve.recordings={folder}",
-        f"serve.sessions={json.dumps(sessions)}",
-    )
-    browser = Browser()
-    try:
-        source = folder / "clock.mkv"
-        beeps = clock_clip.make(clip.path, source)
-        assert np.allclose(clock_clip.offsets(source, beeps), 0, atol=0.002)
-        for id_ in SESSIONS:
-            daemon.loaded(id_)
-        return asyncio.run(_arrivals(daemon, browser, source, beeps))
-    finally:
-        browser.close()
-        daemon.end()
-
-
-async def _arrivals(
-    daemon: DaemonProcess, browser: Browser, source: Path, beeps: list[float]
-) -> dict[str, Arrived]:
-    looks = {id_: source.with_name(f"{id_}.webm") for id_ in ("rtmp", "whip")}
-    async with asyncio.TaskGroup() as tasks:
-        listening = {id_: tasks.create_task(_listen(daemon, id_)) for id_ in SESSIONS}
-        async with asyncio.TaskGroup() as playing:
-            playing.create_task(_publish_by_rtmp(daemon, "rtmp", source))
-            playing.create_task(_publish_by_whip(daemon, "whip", source))
-            playing.create_task(_publish_by_whip(daemon, "lossy", source, loss=0.05))
-            for id_, out in looks.items():
-                playing.create_task(_look(daemon, id_, browser, beeps[0] + 1, out))
-        await asyncio.sleep(7)  # until it is played out
-        shown = {id_: await asyncio.to_thread(daemon.shown, id_) for id_ in SESSIONS}
-        assert await asyncio.to_thread(daemon.end) == 0
-    return {
-        id_: Arrived(
-            beeps,
-            source.with_name(f"{id_}.mp4"),
-            listening[id_].result(),
-            shown[id_],
-            looks.get(id_),
-        )
-        for id_ in SESSIONS
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    """Records what it shows; its engines are loaded."""
+    session = {
+        "id": "live",
+        "key": KEY,
+        "hls": False,
+        "outputs": [{"record": "live.mp4", "track": "pt"}],
     }
+    running = DaemonProcess(
+        "playout.delay=6",
+        f"serve.recordings={tmp_path}",
+        f"serve.sessions=[{json.dumps(session)}]",
+    )
+    try:
+        running.loaded("live")
+        yield running
+    finally:
+        running.end()
 
 
-def _key(session: str) -> str:
-    return f"end-to-end-{session}"
-
-
-async def _look(
-    daemon: DaemonProcess, session: str, browser: Browser, after: float, out: Path
-) -> None:
-    """Record a player that comes in the middle, when the beeps are near."""
-    async with browser.page() as page:
-        await asyncio.sleep(after)
-        await page.open(f"{daemon.url}sessions")
-        recorded = await page.evaluate(f"{RECORD}({session!r}, 13)", within=90)
-    out.write_bytes(base64.b64decode(recorded))
-
-
-async def _publish_by_rtmp(daemon: DaemonProcess, session: str, clip: Path) -> None:
+async def _publish_by_rtmp(daemon: DaemonProcess, clip: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-re", "-i", str(clip), "-c:v", "copy", "-c:a", "aac"]
-    address = f"{daemon.rtmp}/{_key(session)}"
-    process = await asyncio.create_subprocess_exec(*command, "-f", "flv", address)
+    process = await asyncio.create_subprocess_exec(*command, "-f", "flv", f"{daemon.rtmp}/{KEY}")
     try:
         assert await process.wait() == 0
     finally:
@@ -190,19 +107,15 @@ async def _publish_by_rtmp(daemon: DaemonProcess, session: str, clip: Path) -> N
             process.kill()
 
 
-async def _publish_by_whip(
-    daemon: DaemonProcess, session: str, clip: Path, loss: float = 0.0
-) -> None:
+async def _publish_by_whip(daemon: DaemonProcess, clip: Path, loss: float = 0.0) -> None:
     async with file_feed(clip, tracks=()) as feed, httpx.AsyncClient(timeout=20) as client:
         while feed.picture_format is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         publisher = Publisher(feed)
         ended = feed.tracks["original"].subscribe(10)
-        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {_key(session)}"}
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {KEY}"}
         answer = await client.post(
-            f"{daemon.url}sessions/{session}/whip",
-            content=await publisher.offer(),
-            headers=headers,
+            f"{daemon.url}sessions/live/whip", content=await publisher.offer(), headers=headers
         )
         assert answer.status_code == 201, answer.text
         await publisher.accept(answer.text)
@@ -215,9 +128,11 @@ async def _publish_by_whip(
         await publisher.close()
 
 
-async def _listen(daemon: DaemonProcess, session: str) -> tuple[Sound, int]:
+async def _listen(
+    daemon: DaemonProcess,
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
     """All of the dubbed track by WebSocket, mono, and the media time of its first sample."""
-    url = f"{daemon.url.replace('http', 'ws')}sessions/{session}/listen?channels=1&events=false"
+    url = f"{daemon.url.replace('http', 'ws')}sessions/live/listen?channels=1&events=false"
     pieces, start = [], 0
     async with connect(url) as socket:
         hello = json.loads(await socket.recv())
@@ -230,40 +145,79 @@ async def _listen(daemon: DaemonProcess, session: str) -> tuple[Sound, int]:
     return np.concatenate(pieces), start
 
 
-@pytest.mark.parametrize("session", ["rtmp", "whip"])
-def test_what_clients_receive_is_in_sync(session: str, arrived: dict[str, Arrived]) -> None:
-    got = arrived[session]
-    beeps = got.beeps
+@pytest.mark.parametrize("publish", [_publish_by_rtmp, _publish_by_whip])
+async def test_what_clients_receive_is_in_sync(
+    publish: object, daemon: DaemonProcess, clip: Clip, tmp_path: Path
+) -> None:
+    source = tmp_path / "clock.mkv"
+    beeps = clock_clip.make(clip.path, source)
+    assert np.allclose(clock_clip.offsets(source, beeps), 0, atol=0.002)
+    webm = tmp_path / "browser.webm"
 
-    recorded = clock_clip.offsets(got.recorded, beeps)
+    async def run() -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+        async def published() -> None:
+            await publish(daemon, source)  # type: ignore[operator]
+            await asyncio.sleep(7)  # until it is played out
+
+        listening = asyncio.create_task(_listen(daemon))
+        publishing = asyncio.create_task(published())
+        async with chromium() as page:
+            # The browser comes in the middle, when the beeps are near.
+            await asyncio.sleep(beeps[0] + 1)
+            await page.open(f"{daemon.url}docs")
+            recorded = await page.evaluate(f"{RECORD}(13)", within=90)
+        webm.write_bytes(base64.b64decode(recorded))
+        await publishing
+        ending = asyncio.create_task(asyncio.to_thread(daemon.end))
+        heard = await listening
+        assert await ending == 0
+        return heard
+
+    heard, first = await run()
+
+    recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
     assert len(recorded) == len(beeps)
     assert np.abs(recorded).max() <= 0.021, (
         "a recording is exact but for AAC and a late first frame"
     )
-    assert got.browser is not None
-    browser = clock_clip.offsets(got.browser, beeps)
+    browser = clock_clip.offsets(webm, beeps)
     assert len(browser) >= 5
     print("recorded", recorded, "browser", browser)
     assert -EARLY_S <= np.median(browser) <= LATE_S
-    times = got.heard_beeps()
+    times = clock_clip.onsets(heard) + first / TICK_RATE
     assert len(times) == len(beeps)
     assert np.allclose(np.diff(times), np.diff(beeps), atol=0.003)
 
 
-def test_a_publisher_who_loses_packets_is_dubbed_in_sync(arrived: dict[str, Arrived]) -> None:
+async def test_a_publisher_who_loses_packets_is_dubbed_in_sync(
+    daemon: DaemonProcess, clip: Clip, tmp_path: Path
+) -> None:
     """5 % of what goes either way: sound, picture, reports and what is asked for again."""
-    got = arrived["lossy"]
-    assert got.shown["state"] in ("live", "waiting")
-    assert got.shown["connections"] == 1
-    fates = got.shown["dubs"]["pt"]  # type: ignore[index]
-    print(fates)
-    assert sum(number for fate, number in fates.items() if fate != "on_time_rate") > 0
+    source = tmp_path / "clock.mkv"
+    beeps = clock_clip.make(clip.path, source)
+
+    async def run() -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+        listening = asyncio.create_task(_listen(daemon))
+        await _publish_by_whip(daemon, source, loss=0.05)
+        await asyncio.sleep(7)
+        shown = await asyncio.to_thread(daemon.shown, "live")
+        assert shown["state"] in ("live", "waiting")
+        assert shown["connections"] == 1
+        fates = shown["dubs"]["pt"]  # type: ignore[index]
+        print(fates)
+        assert sum(number for fate, number in fates.items() if fate != "on_time_rate") > 0
+        ending = asyncio.create_task(asyncio.to_thread(daemon.end))
+        heard = await listening
+        assert await ending == 0
+        return heard
+
+    heard, first = await run()
     # A beep whose beginning was lost is found late or not at all.
-    recorded = clock_clip.offsets(got.recorded, got.beeps)
+    recorded = clock_clip.offsets(tmp_path / "live.mp4", beeps)
     print("recorded", recorded)
-    assert len(recorded) >= len(got.beeps) // 2
+    assert len(recorded) >= len(beeps) // 2
     assert np.abs(recorded).max() <= EARLY_S
-    times = got.heard_beeps()
-    assert len(times) >= len(got.beeps) // 2
+    times = clock_clip.onsets(heard) + first / TICK_RATE
+    assert len(times) >= len(beeps) // 2
     apart = np.diff(times)
     assert np.abs(apart - np.round(apart)).max() <= EARLY_S
