@@ -46,7 +46,10 @@ async def test_everything_that_the_pages_load_is_there(tmp_path: Path) -> None:
         server.close()
 
 
-BELOW_A_SESSION = {"/hls-tickets", "/listen", "/hls/master.m3u8", "/whep", "/whip"}
+BELOW_A_SESSION = {
+    "/hls-tickets", "/listen", "/hls/master.m3u8", "/whep", "/whip",
+    "/levels", "/on-air", "/thumbnail",
+}  # fmt: skip
 """What ``at`` puts behind a session's own address."""
 
 

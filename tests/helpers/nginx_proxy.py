@@ -31,7 +31,7 @@ def proxied(folder: Path, daemon: str) -> Iterator[tuple[str, str]]:
     """Addresses of the root of a host and of a path that both lead to ``daemon``."""
     ports = free_port(), free_port()
     server, location = (one.replace("http://127.0.0.1:8080", daemon) for one in recommended())
-    server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{ports[0]};")
+    server = server.replace("listen 443 ssl http2;", f"listen 127.0.0.1:{ports[0]};")
     server = server.replace("/var/log/nginx", str(folder))
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind};"

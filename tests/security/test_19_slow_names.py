@@ -54,7 +54,7 @@ async def test_models(stuck: threading.Event, monkeypatch: pytest.MonkeyPatch) -
     def create(kind: str, name: str, **options: Any) -> Any:
         if options.get("beam_size") == 2:
             stuck.wait(20)
-        return SimpleNamespace(aclose=nothing, recognise=nothing)
+        return SimpleNamespace(aclose=nothing, recognise=nothing, embed=nothing)
 
     monkeypatch.setattr(server.engines.pool, "create", create)
     monkeypatch.setattr(server.engines.pool, "SileroDetector", SimpleNamespace)
