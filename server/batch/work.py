@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 
 from server.batch.film import EVERY_S, JOURNALS, cut_film, dub_piece
-from server.batch.tasks import CutFilm, Done, Dubbed, DubFile, DubPiece, Progress, Task, Tell
+from server.batch.tasks import (
+    TASKS,
+    CutFilm,
+    Done,
+    Dubbed,
+    DubFile,
+    DubPiece,
+    Failed,
+    Progress,
+    Task,
+    Tell,
+)
 from server.engines.pool import EnginePool
 from server.sessions.dub_file import dub_file
 from server.sessions.file import FileSession
+from stream.errors import LivedubError, cause, root
 from stream.timeline import seconds
+
+log = logging.getLogger(__name__)
+
+
+async def answer(task: bytes, pool: EnginePool, tell: Tell) -> Done | Failed:
+    """Do a task that was written as JSON; whatever goes wrong with it is an answer too."""
+    try:
+        return await perform(TASKS.validate_json(task), pool, tell)
+    except Exception as error:
+        if not isinstance(root(error), LivedubError):
+            log.warning("a task failed", exc_info=error)
+        return Failed(cause(error))
 
 
 async def perform(task: Task, pool: EnginePool, tell: Tell) -> Done:

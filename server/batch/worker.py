@@ -14,10 +14,9 @@ import sys
 import threading
 from typing import BinaryIO
 
-from server.batch.tasks import ANSWERS, TASKS, Done, Failed, Progress, Tell
-from server.batch.work import perform
+from server.batch.tasks import ANSWERS, Done, Failed, Progress
+from server.batch.work import answer
 from server.engines.pool import EnginePool
-from stream.errors import LivedubError, cause, root
 
 ORPHANED = 3
 """Exit status of a process whose standard input ended in the middle of a task."""
@@ -43,19 +42,10 @@ async def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     try:
         while line := await waiting.get():
             working.set()
-            say(await _answer(line, pool, say))
+            say(await answer(line, pool, say))
             working.clear()
     finally:
         await pool.aclose()
-
-
-async def _answer(line: bytes, pool: EnginePool, say: Tell) -> Done | Failed:
-    try:
-        return await perform(TASKS.validate_json(line), pool, say)
-    except Exception as error:  # of one file, whatever it is
-        if not isinstance(root(error), LivedubError):
-            logging.getLogger(__name__).warning("a task failed", exc_info=error)
-        return Failed(cause(error))
 
 
 def _main() -> None:

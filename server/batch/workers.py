@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from itertools import count
+from collections.abc import Awaitable, Callable
 
 from server.batch.crew import TaskFailed
 from server.batch.tasks import ANSWERS, TASKS, Done, Failed, Progress, Task, Tell
+from server.batch.turns import RankedTurns
 
 ANSWER_BYTES = 16 << 20
 """Of one answer, at most."""
@@ -36,26 +35,18 @@ class Workers:
     """
 
     def __init__(self, most: int, *, verbose: bool = False) -> None:
-        self.most = most
         self._verbose = verbose
         self._idle: list[_Process] = []
-        self._busy = 0
-        self._order = count()
-        self._turns: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._turns = RankedTurns(most)
 
     @property
     def spare(self) -> int:
-        """Processes that nothing waits for."""
-        return max(0, self.most - self._busy - self.waiting)
-
-    @property
-    def waiting(self) -> int:
-        """Tasks whose turn has not come."""
-        return sum(not turn.done() for _, _, turn in self._turns)
+        """See ``Crew``."""
+        return self._turns.spare
 
     async def do(self, task: Callable[[], Awaitable[Task]], rank: int, tell: Tell) -> Done:
         """See ``Crew``."""
-        async with self._turn(rank):
+        async with self._turns.turn(rank):
             process = self._idle.pop() if self._idle else _Process(self._verbose)
             try:
                 answer = await process.do(await task(), tell)
@@ -71,33 +62,6 @@ class Workers:
         """End the processes."""
         idle, self._idle = self._idle, []
         await asyncio.gather(*(process.end() for process in idle))
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, rank: int) -> AsyncGenerator[None, None]:
-        if self._busy >= self.most:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._turns, (rank, next(self._order), turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on()
-                raise
-        else:
-            self._busy += 1
-        try:
-            yield
-        finally:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        """Whoever is next takes the place of one that is through."""
-        while self._turns:
-            _, _, turn = heapq.heappop(self._turns)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._busy -= 1
 
 
 class _Process:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncGenerator, Generator
@@ -10,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.demo_clip import Clip
+from server.batch.results import NAME
+from server.batch.workers import Workers
 from server.cli import main
 from server.cluster.models import ClusterModels
 from server.config import Config
@@ -30,6 +34,15 @@ DEPLOYED = (
     "cluster.asr={replicas: 2, num_cpus: 0.6}",
     "cluster.tts={num_cpus: 0.4}",
     "cluster.mt=null",
+)
+
+SLEEPING = (
+    "asr.engine=benchmarks.sleeping:Recogniser",
+    "asr.model=none",
+    "asr.mode=utterance",
+    "mt.engine=benchmarks.sleeping:Translator",
+    "tts.engine=benchmarks.sleeping:Synthesiser",
+    "sound.enhance=none",
 )
 
 
@@ -124,3 +137,19 @@ def test_down_takes_them_away(ray: RayCluster, capsys: pytest.CaptureFixture[str
     assert not ray.run("status", *_settings(ray))["running"]
     assert main(["cluster", "status"]) == 2
     assert "no cluster is configured: set cluster.address" in capsys.readouterr().err
+
+
+def test_files_of_a_batch_are_tasks_of_the_cluster(
+    ray: RayCluster, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
+    monkeypatch.delattr(Workers, "do")  # nobody here dubs
+    settings = [f"cluster.address={ray.address}", *SLEEPING]
+    given = [word for setting in settings for word in ("--set", setting)]
+    assert main(["batch", str(clip.path), str(broken), "--out", str(tmp_path), *given]) == 1
+    told = {Path(one["input"]): one for one in json.loads((tmp_path / NAME).read_text())["files"]}
+    assert told[clip.path]["state"] == "finished"
+    assert told[clip.path]["summary"]["utterances"] == len(clip.sentences)
+    assert (tmp_path / told[clip.path]["output"]).stat().st_size > 10_000
+    assert told[broken]["state"] == "failed" and "broken.mp4" in told[broken]["error"]
