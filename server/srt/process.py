@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import os
 import queue
 import resource
 import socket
@@ -174,4 +175,7 @@ def main() -> None:
         with contextlib.suppress(OSError):
             control.send(json.dumps({"failed": str(error)}).encode())
     except OSError:
-        return  # nobody listens any more
+        pass  # nobody listens any more
+    finally:
+        # libsrt, told that the process ends, would wait for the threads that wait for it.
+        os._exit(0)
