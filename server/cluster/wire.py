@@ -14,6 +14,9 @@ from server.cluster.records import Answer, Clips, Failure, Load, Request
 _LENGTH = struct.Struct(">Q")
 _LARGEST = 1 << 30
 
+_BUFFER = 4 << 20
+"""Bytes that are read at a go: half a minute of sound, which would else come in many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -68,7 +71,7 @@ class Wire:
     @staticmethod
     async def over(end: socket.socket) -> Wire:
         """The wire over one end."""
-        return Wire(*await asyncio.open_connection(sock=end))
+        return Wire(*await asyncio.open_connection(sock=end, limit=_BUFFER))
 
     def send(self, message: Message) -> None:
         """Send, in order; what the other end does not take is kept."""
