@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.demo_clip import Line, make_clip
-from benchmarks.sleeping import VARIABLE
+from benchmarks.sleeping import SETTINGS, VARIABLE
 
 SCRIPT = (
     Line("Good morning, and welcome to the river ferry.", 0.9),
@@ -30,14 +30,6 @@ SCRIPT = (
     Line("Thank you for travelling with us.", 1.0),
 )
 SLEEPING = "asr=0.5 mt=0.5 tts=1.0"
-SLEEPERS = (
-    "asr.engine=benchmarks.sleeping:Recogniser",
-    "asr.model=none",
-    "asr.mode=utterance",
-    "mt.engine=benchmarks.sleeping:Translator",
-    "tts.engine=benchmarks.sleeping:Synthesiser",
-    "sound.enhance=none",
-)
 
 
 def dubbed(films: Path, jobs: int, settings: tuple[str, ...]) -> tuple[float, float]:
@@ -71,7 +63,7 @@ def main() -> None:
     parser.add_argument("--engine", default="espeak", help="voice of the real models")
     parser.add_argument("--sleeping-only", action="store_true")
     options = parser.parse_args()
-    kinds = [("sleeping", SLEEPERS)]
+    kinds = [("sleeping", SETTINGS)]
     if not options.sleeping_only:
         kinds.append((options.engine, (f"tts.engine={options.engine}",)))
     table = Table(title=f"{options.files} clips")

@@ -21,6 +21,16 @@ from stream.frames import PLAIN, SPEECH_RATE, Manner, Samples, Transcript, Word
 
 VARIABLE = "SLEEPING"
 
+SETTINGS = (
+    "asr.engine=benchmarks.sleeping:Recogniser",
+    "asr.model=none",
+    "asr.mode=utterance",
+    "mt.engine=benchmarks.sleeping:Translator",
+    "tts.engine=benchmarks.sleeping:Synthesiser",
+    "sound.enhance=none",
+)
+"""Of livedub, with which these engines are taken."""
+
 WORDS = ("the", "boat", "goes", "over", "a", "wide", "river", "and", "back", "to", "its", "harbour")
 
 

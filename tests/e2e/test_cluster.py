@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import sleeping
 from benchmarks.demo_clip import Clip
 from server.batch.results import NAME
 from server.batch.workers import Workers
@@ -34,15 +35,6 @@ DEPLOYED = (
     "cluster.asr={replicas: 2, num_cpus: 0.6}",
     "cluster.tts={num_cpus: 0.4}",
     "cluster.mt=null",
-)
-
-SLEEPING = (
-    "asr.engine=benchmarks.sleeping:Recogniser",
-    "asr.model=none",
-    "asr.mode=utterance",
-    "mt.engine=benchmarks.sleeping:Translator",
-    "tts.engine=benchmarks.sleeping:Synthesiser",
-    "sound.enhance=none",
 )
 
 
@@ -147,7 +139,7 @@ def test_files_of_a_batch_are_tasks_of_the_cluster(
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no film")
     monkeypatch.delattr(Workers, "do")  # nobody here dubs
-    settings = [f"cluster.address={ray.address}", *SLEEPING]
+    settings = [f"cluster.address={ray.address}", *sleeping.SETTINGS]
     given = [word for setting in settings for word in ("--set", setting)]
     assert main(["batch", str(clip.path), str(broken), "--out", str(tmp_path), *given]) == 1
     told = {Path(one["input"]): one for one in json.loads((tmp_path / NAME).read_text())["files"]}
