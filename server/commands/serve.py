@@ -32,7 +32,7 @@ from server.sessions.live import for_target
 from server.sessions.spec import PUBLISH, configured_sessions
 from server.websocket.transport import LiveWebSocketProtocol
 from stream.errors import UserError
-from stream.media.confined.limits import hide_memory
+from stream.flow.bare_process import hide_memory
 
 log = logging.getLogger(__name__)
 

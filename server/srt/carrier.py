@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from server.addresses.srt_address import SrtAddress
 from server.srt.library import SrtError
 from server.srt.process import LONGEST_NOTE
+from stream.flow import bare_process
 from stream.live.link import Link
 
 _START = "import sys; sys.path[:0] = sys.argv[1:]; from server.srt.process import main; main()"
@@ -38,26 +37,9 @@ class Carrier:
 
     def __init__(self, address: SrtAddress, *, idle: float, most: int = 1) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        kept = {name: value for name in _INHERITED if (value := os.environ.get(name)) is not None}
         with theirs:
             try:
-                self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-I",
-                        "-S",
-                        "-X",
-                        "utf8",
-                        "-c",
-                        _START,
-                        *filter(None, sys.path),
-                    ],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env=kept,
-                    start_new_session=True,  # Ctrl-C is for us
-                )
+                self._process = bare_process.start(_START, theirs, _INHERITED)
             except OSError as error:
                 self.control.close()
                 raise SrtError(f"no process can be started for SRT: {error.strerror}") from error

@@ -26,6 +26,7 @@ from server.srt.library import (
     SrtError,
     SrtSocket,
 )
+from stream.flow.bare_process import give_up
 
 LONGEST_NOTE = 16 << 10
 """Bytes of a message between the two processes."""
@@ -43,7 +44,8 @@ BACKLOG = 32
 HELD = 256 << 10
 """Bytes of a connection that wait between the two processes."""
 
-MOST_FILES = 512
+LIMITS = {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 512}
+"""Carrying takes no file."""
 
 
 class Receiver:
@@ -149,27 +151,13 @@ class Receiver:
             self._control.send(note, flags)
 
 
-def _give_up() -> None:
-    """Keep what carrying takes, which is no file."""
-    libc = ctypes.CDLL(None)
-    for option, value in ((38, 1), (4, 0)):  # no new privileges, no dumps
-        libc.prctl(option, value, 0, 0, 0)
-    for which, most in (
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, MOST_FILES),
-    ):
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(which, (most, most))
-
-
 def main() -> None:
     """Do what the first message asks for."""
     control = socket.socket(fileno=0)
     asked = json.loads(control.recv(LONGEST_NOTE))
     try:
         receiver = Receiver(control, asked)
-        _give_up()
+        give_up(LIMITS)
         receiver.run()
     except SrtError as error:
         with contextlib.suppress(OSError):

@@ -14,6 +14,8 @@ import time
 import av
 import av._core
 
+from stream.flow import bare_process
+
 MEMORY = 1 << 30
 """Bytes of address space, some 200 MB of which are FFmpeg and Python: enough for 4K."""
 
@@ -22,8 +24,6 @@ STUCK_S = 20
 
 FILES = 64
 """Descriptors of a reader that opens addresses itself."""
-
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def give_up(*, opens: bool, threads: bool) -> None:
@@ -36,20 +36,11 @@ def give_up(*, opens: bool, threads: bool) -> None:
     """
     # FFmpeg would have a thread for each processor.
     ctypes.CDLL(av._core.__file__).av_cpu_force_count(1)
-    libc = ctypes.CDLL(None)
-    for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
-        libc.prctl(option, value, 0, 0, 0)  # unknown to other systems than Linux
     limits = {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
     limits[resource.RLIMIT_NOFILE] = FILES if opens else 0
     if not threads:
         limits[resource.RLIMIT_NPROC] = 0
-    for which, most in limits.items():
-        _lower(which, most)
-
-
-def hide_memory() -> None:
-    """Keep what this process knows from others of the same user, such as a reader taken over."""
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    bare_process.give_up(limits)
 
 
 class Watchdog:
@@ -71,11 +62,3 @@ class Watchdog:
             until = min(until, hard)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
-
-
-def _lower(which: int, most: int) -> None:
-    hard = resource.getrlimit(which)[1]
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    with contextlib.suppress(ValueError, OSError):  # a system that has no such limit
-        resource.setrlimit(which, (most, most))

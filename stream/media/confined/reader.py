@@ -8,11 +8,9 @@ us comes when it asks for it, so that neither side ever holds more than it works
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,6 +20,7 @@ from typing import Any
 import av
 
 from stream.errors import LivedubError
+from stream.flow import bare_process
 from stream.frames import AudioChunk, PictureFormat, PicturePacket
 from stream.media.confined.child import (
     ADVANCE,
@@ -274,16 +273,8 @@ def _described(given: LiveInput) -> dict[str, Any]:
 
 
 def _started(end: socket.socket) -> subprocess.Popen[bytes]:
-    kept = {name: value for name in _INHERITED if (value := os.environ.get(name)) is not None}
     try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, *filter(None, sys.path)],
-            stdin=end.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=kept | _ONE_THREAD,
-            start_new_session=True,  # Ctrl-C is for us
-        )
+        return bare_process.start(_START, end, _INHERITED, _ONE_THREAD)
     except OSError as error:
         raise SourceError(f"no process can be started to read it: {error.strerror}") from error
 
