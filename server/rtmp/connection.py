@@ -7,10 +7,8 @@ from collections.abc import Callable
 from server.access import Admit, Choose, Denied, whichever
 from server.rtmp.byte_pipe import BytePipe
 from server.rtmp.ingest import Authorise
-from stream.live.connection import ConnectionStatus
-from stream.live.source import LAYOUT, MediaConnection
-from stream.media.confined.reader import opened
-from stream.media.live_input import LiveInput, Reader
+from stream.live.published import PublishedConnection
+from stream.media.live_input import Reader
 from stream.media.opening import NETWORK_CODECS
 from stream.media.options import ANY, InputOptions
 
@@ -54,7 +52,7 @@ def publications(
     return authorise
 
 
-class FlvConnection(MediaConnection):
+class FlvConnection(PublishedConnection):
     """A publisher whose FLV comes through a pipe.
 
     Args:
@@ -72,21 +70,4 @@ class FlvConnection(MediaConnection):
         language: str | None = None,
     ) -> None:
         self.pipe = BytePipe()
-        given = LiveInput(
-            name,
-            LAYOUT,
-            choice=choice,
-            language=language,
-            options=SOURCE_OPTIONS,
-            format="flv",
-            file=self.pipe,
-        )
-        super().__init__(lambda: opened(given, reader))
-
-    async def aclose(self) -> None:
-        """Break the pipe; what has been read of it is still given out."""
-        self.pipe.close()
-
-    def status(self) -> ConnectionStatus:
-        """See ``Connection``."""
-        return ConnectionStatus("rtmp")
+        super().__init__("rtmp", name, self.pipe, "flv", SOURCE_OPTIONS, reader, choice, language)

@@ -11,11 +11,9 @@ from server.addresses.srt_address import SrtAddress
 from server.srt.carrier import Carried, Carrier, link_of
 from server.srt.library import SrtError
 from server.srt.process import CALL_S
-from stream.live.connection import ConnectionStatus
 from stream.live.link import Link
-from stream.live.source import LAYOUT, MediaConnection
-from stream.media.confined.reader import opened
-from stream.media.live_input import LiveInput, Reader
+from stream.live.published import PublishedConnection
+from stream.media.live_input import Reader
 from stream.media.opening import NETWORK_CODECS
 from stream.media.options import ANY, InputOptions
 
@@ -35,7 +33,7 @@ START_S = 10.0
 """Time for the process to start, on a busy machine."""
 
 
-class SrtConnection(MediaConnection):
+class SrtConnection(PublishedConnection):
     """A publisher whose MPEG-TS comes through a process of its own.
 
     Args:
@@ -54,27 +52,8 @@ class SrtConnection(MediaConnection):
         choice: InputOptions = ANY,
         language: str | None = None,
     ) -> None:
-        self._carried = Carried(connection)
-        self.link: Link | None = None
-        """How the network does, as far as it is known."""
-        given = LiveInput(
-            name,
-            LAYOUT,
-            choice=choice,
-            language=language,
-            options=SOURCE_OPTIONS,
-            format="mpegts",
-            file=self._carried,
-        )
-        super().__init__(lambda: opened(given, reader))
-
-    async def aclose(self) -> None:
-        """Break off."""
-        self._carried.close()
-
-    def status(self) -> ConnectionStatus:
-        """See ``Connection``."""
-        return ConnectionStatus("srt", link=self.link)
+        carried = Carried(connection)
+        super().__init__("srt", name, carried, "mpegts", SOURCE_OPTIONS, reader, choice, language)
 
 
 class Call:
